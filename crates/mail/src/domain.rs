@@ -1,0 +1,194 @@
+//! Domain names as SMTP and DNS see them: lower-case A-labels.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Octets of a domain name at most (RFC 5321 §4.5.3.1.2).
+const DOMAIN_OCTETS_MAX: usize = 255;
+/// Octets of one label at most (RFC 1035 §2.3.4).
+const LABEL_OCTETS_MAX: usize = 63;
+
+/// A domain name, kept as lower-case A-labels without a trailing dot.
+///
+/// ```text
+/// Domain    = sub-domain *("." sub-domain)          RFC 5321 §4.1.2
+/// sub-domain = Let-dig [Ldh-str]                    plus "_", which hosts in the field carry
+/// ```
+/// U-labels (RFC 6531 §3.3) are converted on the way in. Cloning shares the text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Domain(Arc<str>);
+
+/// Why a text is no domain name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainError {
+    /// Nothing was there, or a label was empty (two dots in a row, a dot at either end).
+    EmptyLabel,
+    /// The name has more than 255 octets.
+    TooLong,
+    /// A label has more than 63 octets.
+    LabelTooLong,
+    /// A label begins or ends with a hyphen.
+    HyphenAtEdge,
+    /// A character that no host name has.
+    BadCharacter(char),
+    /// A label that is not valid internationalised text (RFC 5891).
+    BadUnicode,
+}
+
+impl fmt::Display for DomainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyLabel => f.write_str("a domain has no empty part between its dots"),
+            Self::TooLong => write!(f, "a domain has at most {DOMAIN_OCTETS_MAX} octets"),
+            Self::LabelTooLong => write!(f, "a part of a domain has at most {LABEL_OCTETS_MAX} octets"),
+            Self::HyphenAtEdge => f.write_str("a part of a domain does not begin or end with a hyphen"),
+            Self::BadCharacter(c) => write!(f, "a domain has no character {c:?}"),
+            Self::BadUnicode => f.write_str("not a valid internationalised domain name"),
+        }
+    }
+}
+
+impl std::error::Error for DomainError {}
+
+impl Domain {
+    /// Reads a domain name; upper case is folded, U-labels become A-labels.
+    pub fn parse(text: &str) -> Result<Self, DomainError> {
+        if text.is_ascii() {
+            check_labels(text)?;
+            return Ok(Self(text.to_ascii_lowercase().into()));
+        }
+        // Before the conversion, so that hostile input costs no more than a name may.
+        if text.len() > DOMAIN_OCTETS_MAX * 4 {
+            return Err(DomainError::TooLong);
+        }
+        let ascii = idna::domain_to_ascii_strict(text).map_err(|_| DomainError::BadUnicode)?;
+        check_labels(&ascii)?;
+        Ok(Self(ascii.to_ascii_lowercase().into()))
+    }
+
+    /// The name in lower-case A-labels.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this name lies below `parent` (a name is not below itself).
+    #[must_use]
+    pub fn is_below(&self, parent: &Domain) -> bool {
+        self.0.strip_suffix(&*parent.0).is_some_and(|head| head.ends_with('.'))
+    }
+
+    /// This name without its first label; `None` at the last label.
+    #[must_use]
+    pub fn parent(&self) -> Option<Domain> {
+        self.0.split_once('.').map(|(_, rest)| Self(rest.into()))
+    }
+}
+
+fn check_labels(text: &str) -> Result<(), DomainError> {
+    if text.len() > DOMAIN_OCTETS_MAX {
+        return Err(DomainError::TooLong);
+    }
+    for label in text.split('.') {
+        if label.is_empty() {
+            return Err(DomainError::EmptyLabel);
+        }
+        if label.len() > LABEL_OCTETS_MAX {
+            return Err(DomainError::LabelTooLong);
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err(DomainError::HyphenAtEdge);
+        }
+        if let Some(bad) = label.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_')) {
+            return Err(DomainError::BadCharacter(bad));
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Domain({})", self.0)
+    }
+}
+
+impl std::str::FromStr for Domain {
+    type Err = DomainError;
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        Self::parse(text)
+    }
+}
+
+/// A domain as an operator declares it: the name itself, or everything below it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DomainPattern {
+    /// `example.edu`: this name and no other.
+    Exactly(Domain),
+    /// `*.example.edu`: every name below, but not the name itself.
+    Below(Domain),
+}
+
+impl DomainPattern {
+    /// Reads `example.edu` or `*.example.edu`.
+    pub fn parse(text: &str) -> Result<Self, DomainError> {
+        match text.strip_prefix("*.") {
+            Some(rest) => Domain::parse(rest).map(Self::Below),
+            None => Domain::parse(text).map(Self::Exactly),
+        }
+    }
+
+    /// Whether `domain` is one of those meant.
+    #[must_use]
+    pub fn matches(&self, domain: &Domain) -> bool {
+        match self {
+            Self::Exactly(name) => name == domain,
+            Self::Below(parent) => domain.is_below(parent),
+        }
+    }
+}
+
+impl fmt::Display for DomainPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(name) => write!(f, "{name}"),
+            Self::Below(parent) => write!(f, "*.{parent}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_and_checked() {
+        assert_eq!(Domain::parse("Example.EDU").unwrap().as_str(), "example.edu");
+        assert_eq!(Domain::parse("my_copier.example").unwrap().as_str(), "my_copier.example");
+        assert_eq!(Domain::parse("a..b"), Err(DomainError::EmptyLabel));
+        assert_eq!(Domain::parse(""), Err(DomainError::EmptyLabel));
+        assert_eq!(Domain::parse("a.b."), Err(DomainError::EmptyLabel));
+        assert_eq!(Domain::parse("-a.b"), Err(DomainError::HyphenAtEdge));
+        assert_eq!(Domain::parse("a b"), Err(DomainError::BadCharacter(' ')));
+        assert_eq!(Domain::parse(&"d".repeat(64)), Err(DomainError::LabelTooLong));
+        assert_eq!(Domain::parse(&["d".repeat(60).as_str(); 5].join(".")), Err(DomainError::TooLong));
+    }
+
+    #[test]
+    fn unicode_becomes_a_labels() {
+        assert_eq!(Domain::parse("bücher.example").unwrap().as_str(), "xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn a_pattern_with_a_star_means_below_and_not_itself() {
+        let below = DomainPattern::parse("*.example.edu").unwrap();
+        assert!(below.matches(&Domain::parse("a.b.example.edu").unwrap()));
+        assert!(!below.matches(&Domain::parse("example.edu").unwrap()));
+        assert!(!below.matches(&Domain::parse("badexample.edu").unwrap()));
+    }
+}

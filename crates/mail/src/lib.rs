@@ -1,0 +1,23 @@
+//! The nouns of mail.
+//!
+//! Responsible for: domains, addresses and paths, envelopes and their DSN parameters, ids, status codes and replies,
+//! the header scan, the trace headers we write, and the text of delivery status notifications.
+//!
+//! Refuses to know: sockets, files, clocks, randomness, logs, and what anybody may do. Everything here is a value or a
+//! pure function; a value that exists is valid, so nobody inside checks it again.
+//!
+//! The letter goes next to [`smtp`](../smtp/index.html), where these nouns are spoken.
+
+mod address;
+mod domain;
+mod envelope;
+mod id;
+mod status;
+mod time;
+
+pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
+pub use domain::{Domain, DomainError, DomainPattern};
+pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
+pub use id::{AttemptId, EventId, IdError, MessageId, SessionId};
+pub use status::{EnhancedCode, Reply, Severity};
+pub use time::Timestamp;

@@ -1,0 +1,1 @@
+//! Judgement: who may send what to whom, and why.
