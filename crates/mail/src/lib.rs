@@ -14,6 +14,7 @@ mod envelope;
 mod id;
 mod status;
 mod time;
+mod tolerance;
 
 pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
 pub use domain::{Domain, DomainError, DomainPattern};
@@ -21,3 +22,4 @@ pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
 pub use id::{AttemptId, EventId, IdError, MessageId, SessionId};
 pub use status::{EnhancedCode, Reply, Severity};
 pub use time::Timestamp;
+pub use tolerance::Tolerances;

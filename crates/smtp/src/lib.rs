@@ -1,0 +1,4 @@
+//! The SMTP protocol, sans-IO.
+
+pub mod client;
+pub mod server;
