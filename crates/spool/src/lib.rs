@@ -1,1 +1,58 @@
-//! Being built.
+//! The durable queue: what was accepted, until every recipient of it is done.
+//!
+//! Responsible for: keeping a message through any crash from the moment its commit has returned; saying which
+//! recipients are due; recording what became of each; showing all of it. The bytes on disk are drawn in `FORMAT.md`.
+//!
+//! Refuses to know: SMTP, who may send, routes and retry schedules, what a notice says. It takes a
+//! [`Permit`](policy::Permit) for every recipient and asks no further.
+//!
+//! Three handles say what their holder may do: [`Intake`] writes (for `admission`), [`Dispatch`] leases and settles
+//! (for `outbound`, where the letter goes next), [`View`] reads.
+
+mod body;
+mod config;
+mod dispatch;
+mod draft;
+mod error;
+mod intake;
+mod letter;
+mod state;
+mod view;
+
+pub use body::Body;
+pub use config::{Config, Damage, RecoveryReport, Testimony, Writer};
+pub use dispatch::{Change, Dispatch, Lease, LeasedRecipient, Selector};
+pub use draft::Draft;
+pub use error::{BodyError, ChangeError, CommitError, DraftError, OpenError};
+pub use intake::Intake;
+pub use letter::{Addressee, Content, Edit, Letter, Stored};
+pub use state::{AttemptRecord, Holder, Outcome, Settlement, State};
+pub use view::{Counts, Filter, RecipientStory, StateKind, Story, Summary, View};
+
+/// A running spool: its handles, and what was found at the start.
+pub struct Opened {
+    /// Writes.
+    pub intake: Intake,
+    /// Leases and settles.
+    pub dispatch: Dispatch,
+    /// Reads.
+    pub view: View,
+    /// What was found.
+    pub report: RecoveryReport,
+    /// Ends it.
+    pub closer: Closer,
+}
+
+/// Ends a spool in good order.
+pub struct Closer {}
+
+impl Closer {
+    /// Writes what is waiting, then a checkpoint, and ends the writer. Without it nothing is lost; the next start is slower.
+    pub async fn close(self) {}
+}
+
+/// Opens the spool in `config.dir`, recovering what is there. Blocks while it reads.
+pub fn open(config: Config, world: &world::World, writer: Writer) -> Result<Opened, OpenError> {
+    let _ = (config, world, writer);
+    Err(OpenError::Io { path: std::path::PathBuf::new(), error: std::io::ErrorKind::Unsupported.into() })
+}
