@@ -106,6 +106,13 @@ fn check_labels(text: &str) -> Result<(), DomainError> {
     Ok(())
 }
 
+/// Tables keyed by domain are asked with slices of longer names.
+impl std::borrow::Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -98,8 +98,20 @@ pub enum Standing {
 }
 
 impl Permit {
-    pub(crate) fn new(basis: Basis, generation: Generation, rulebook: u64, digest: FactDigest, state: Standing) -> Self {
-        Self { basis, generation, rulebook, digest, state }
+    pub(crate) fn new(
+        basis: Basis,
+        generation: Generation,
+        rulebook: u64,
+        digest: FactDigest,
+        state: Standing,
+    ) -> Self {
+        Self {
+            basis,
+            generation,
+            rulebook,
+            digest,
+            state,
+        }
     }
 
     /// The ground of acceptance.
@@ -140,5 +152,11 @@ impl Permit {
 #[must_use]
 pub fn notice_permit(parent: MessageId, kind: NoticeKind, generation: Generation, rulebook: u64) -> Permit {
     let digest = FactDigest(parent.number() ^ ((kind as u64) << 60));
-    Permit::new(Basis::Notice { parent, kind }, generation, rulebook, digest, Standing::Ready)
+    Permit::new(
+        Basis::Notice { parent, kind },
+        generation,
+        rulebook,
+        digest,
+        Standing::Ready,
+    )
 }

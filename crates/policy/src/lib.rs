@@ -9,15 +9,29 @@
 //! The letter goes on to `admission`, which asks and then acts.
 
 mod basis;
+mod checks;
+mod decide;
+mod explain;
+mod facts;
+mod live;
+mod model;
 mod ports;
 mod reason;
+mod snapshot;
 
 pub use basis::{Basis, FactDigest, Generation, Name, NoticeKind, Permit, Standing, notice_permit};
+pub use checks::{Check, Finding};
+pub use decide::{Decision, Ground, NoTrail, Trail, Verdict, decide, decide_with};
+pub use explain::{Explanation, NearMiss, Step, explain};
+pub use facts::{ContentClass, Fact, Facts, FromAnswer, FromHeader, LoginAnswer, Reader, RecipientForm};
+pub use live::{Live, digest};
+pub use model::{
+    By, Class, Forward, Grant, GrantState, LimitSpec, Listener, Organisation, Place, Recipients, Role, Route, Rulebook,
+    Scope, SenderPattern, Ungranted, Zone, canonical,
+};
 pub use ports::{
     AuthContext, AuthExchange, AuthRefusal, AuthStep, Authenticator, BoxFuture, Demand, Limits, Mechanism, Principal,
     Usage,
 };
 pub use reason::Reason;
-
-/// Placeholder until model.rs stands.
-pub struct LimitSpec;
+pub use snapshot::{AddressTable, Conflict, DomainTable, ForwardTable, LoginTable, PinTable, Snapshot, contains};

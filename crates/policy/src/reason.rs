@@ -38,6 +38,8 @@ reasons! {
     NotOurDomain = "not-our-domain",
     /// The listener demands a login first.
     LoginRequired = "login-required",
+    /// A login or certificate was shown over a connection in clear.
+    LoginInClear = "login-in-clear",
     /// The login is bound to no grant that is valid here.
     LoginWithoutGrant = "login-without-grant",
     /// The grant has not begun.
