@@ -1,0 +1,1 @@
+//! A name server of a test's own.
