@@ -1,1 +1,31 @@
-//! Being built.
+//! The scale: the one way anything gets in.
+//!
+//! Responsible for: facts into limits, limits into judgement, judgement into a permit, the permit compared once more
+//! with what holds now, then the spool; and for telling the [`Witness`] of all of it. The live server, notices and every
+//! other door go through here.
+//!
+//! Refuses to know: SMTP dialogues and replies, where mail goes next, how testimony is kept. It alone holds the spool's
+//! `Intake`, and alone asks judgement for a permit.
+//!
+//! The letter goes on to the `spool`, and from there to `outbound`.
+
+mod admit;
+mod compose;
+mod facts;
+mod ids;
+mod limits;
+mod masks;
+mod notice;
+mod transaction;
+mod window;
+mod witness;
+
+pub use admit::{Admission, Config, Verdicts};
+pub use compose::Mending;
+pub use ids::Ids;
+pub use limits::LocalLimits;
+pub use masks::Masks;
+pub use notice::{Notice, NoticeError};
+pub use transaction::{Admitted, Rejection, Transaction};
+pub use window::Window;
+pub use witness::{Accepted, Refused, TlsSeen, Visitor, Witness};

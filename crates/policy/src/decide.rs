@@ -71,15 +71,31 @@ impl Decision {
     /// The permit of an accepting decision on complete facts; `None` for every other.
     #[must_use]
     pub fn permit(&self, snapshot: &Snapshot, digest: FactDigest) -> Option<Permit> {
-        if !self.complete {
-            return None;
-        }
         let standing = match self.verdict {
             Verdict::Accept => Standing::Ready,
             Verdict::Hold(reason) => Standing::Held(reason),
             Verdict::Quarantine(reason) => Standing::Quarantined(reason),
             Verdict::Defer(_) | Verdict::Refuse(_) => return None,
         };
+        self.permit_as(standing, snapshot, digest)
+    }
+
+    /// A permit for a recipient that was accepted at RCPT and is refused now, while others of the same message are
+    /// accepted: SMTP has no reply for that, so it is set aside for review, and never delivered by itself.
+    #[must_use]
+    pub fn permit_aside(&self, snapshot: &Snapshot, digest: FactDigest) -> Option<Permit> {
+        match self.verdict {
+            Verdict::Defer(reason) | Verdict::Refuse(reason) => {
+                self.permit_as(Standing::Quarantined(reason), snapshot, digest)
+            }
+            Verdict::Accept | Verdict::Hold(_) | Verdict::Quarantine(_) => None,
+        }
+    }
+
+    fn permit_as(&self, standing: Standing, snapshot: &Snapshot, digest: FactDigest) -> Option<Permit> {
+        if !self.complete {
+            return None;
+        }
         let basis = match self.ground? {
             Ground::Grant(index) => Basis::Grant(snapshot.grant(index)?.name.clone()),
             Ground::Route(Some(index)) => Basis::Route(snapshot.route(index)?.name.clone()),
