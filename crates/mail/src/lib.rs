@@ -9,9 +9,13 @@
 //! The letter goes next to [`smtp`](../smtp/index.html), where these nouns are spoken.
 
 mod address;
+mod address_list;
 mod domain;
 mod envelope;
+mod field;
+mod header;
 mod id;
+mod shape;
 mod status;
 mod time;
 mod tolerance;
@@ -19,6 +23,7 @@ mod tolerance;
 pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
 pub use domain::{Domain, DomainError, DomainPattern};
 pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
+pub use header::{HEADER_OCTETS_MAX, HeaderEnd, HeaderScan, Originator, ScannedHeaders, TransferEncoding};
 pub use id::{AttemptId, EventId, IdError, MessageId, SessionId};
 pub use status::{EnhancedCode, Reply, Severity};
 pub use time::Timestamp;

@@ -1,0 +1,287 @@
+//! The mailboxes of From and Sender (RFC 5322 §3.4, RFC 6854), read strictly.
+//!
+//! ```text
+//! address-list = address *("," address)       address   = mailbox / group
+//! mailbox      = [phrase] "<" addr-spec ">" / addr-spec
+//! group        = phrase ":" [mailbox-list] ";"
+//! ```
+//! Comments, folds and quoted strings may stand where the RFC lets them. Of its obsolete forms, only dots in a phrase
+//! (`John Q. Public <a@b>`) are taken: what two readers could read differently must not pass as one thing.
+
+use crate::Mailbox;
+
+/// Mailboxes in one list at most.
+const MAILBOXES_MAX: usize = 256;
+/// Nested comments at most.
+const COMMENT_DEPTH_MAX: usize = 16;
+
+/// A text that is no list of mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// `atext` and dots.
+    Atom(String),
+    /// A quoted string with its quotes and escapes.
+    Quoted(String),
+    /// `[...]` with its brackets.
+    Literal(String),
+    Special(char),
+}
+
+/// Reads an unfolded field body.
+pub(crate) fn parse(text: &str) -> Result<Vec<Mailbox>, Malformed> {
+    let tokens = tokenize(text)?;
+    let mut list = Parser {
+        tokens: tokens.into_iter().peekable(),
+        found: Vec::new(),
+    };
+    loop {
+        list.address()?;
+        match list.tokens.next() {
+            None => return Ok(list.found),
+            Some(Token::Special(',')) => {}
+            Some(_) => return Err(Malformed),
+        }
+    }
+}
+
+struct Parser {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    found: Vec<Mailbox>,
+}
+
+impl Parser {
+    fn address(&mut self) -> Result<(), Malformed> {
+        let phrase = self.phrase();
+        match self.tokens.peek() {
+            Some(Token::Special(':')) if !phrase.is_empty() => {
+                self.tokens.next();
+                self.group()
+            }
+            _ => self.mailbox(phrase),
+        }
+    }
+
+    /// Behind `phrase ":"`.
+    fn group(&mut self) -> Result<(), Malformed> {
+        if self.tokens.next_if_eq(&Token::Special(';')).is_some() {
+            return Ok(());
+        }
+        loop {
+            let phrase = self.phrase();
+            self.mailbox(phrase)?;
+            match self.tokens.next() {
+                Some(Token::Special(',')) => {}
+                Some(Token::Special(';')) => return Ok(()),
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    /// Behind a phrase, which is a display name or a local part.
+    fn mailbox(&mut self, phrase: Vec<Token>) -> Result<(), Malformed> {
+        match self.tokens.next() {
+            Some(Token::Special('<')) => {
+                let local = self.tokens.next().ok_or(Malformed)?;
+                self.expect('@')?;
+                self.host_behind(&local)?;
+                self.expect('>')
+            }
+            Some(Token::Special('@')) => match phrase.as_slice() {
+                [local] => self.host_behind(local),
+                _ => Err(Malformed),
+            },
+            _ => Err(Malformed),
+        }
+    }
+
+    fn host_behind(&mut self, local: &Token) -> Result<(), Malformed> {
+        let (Token::Atom(local) | Token::Quoted(local)) = local else {
+            return Err(Malformed);
+        };
+        let Some(Token::Atom(host) | Token::Literal(host)) = self.tokens.next() else {
+            return Err(Malformed);
+        };
+        if self.found.len() >= MAILBOXES_MAX || local.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Malformed);
+        }
+        self.found
+            .push(Mailbox::parse(&format!("{local}@{host}")).map_err(|_| Malformed)?);
+        Ok(())
+    }
+
+    fn phrase(&mut self) -> Vec<Token> {
+        let mut words = Vec::new();
+        while let Some(word) = self
+            .tokens
+            .next_if(|token| matches!(token, Token::Atom(_) | Token::Quoted(_)))
+        {
+            words.push(word);
+        }
+        words
+    }
+
+    fn expect(&mut self, special: char) -> Result<(), Malformed> {
+        self.tokens
+            .next_if_eq(&Token::Special(special))
+            .map(|_| ())
+            .ok_or(Malformed)
+    }
+}
+
+fn tokenize(text: &str) -> Result<Vec<Token>, Malformed> {
+    let mut tokens = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' => {}
+            '(' => skip_comment(&mut chars)?,
+            '"' => tokens.push(Token::Quoted(enclosed(c, '"', &mut chars)?)),
+            '[' => tokens.push(Token::Literal(enclosed(c, ']', &mut chars)?)),
+            '<' | '>' | '@' | ',' | ';' | ':' => tokens.push(Token::Special(c)),
+            c if is_word(c) => {
+                let mut atom = String::from(c);
+                while let Some(more) = chars.next_if(|c| is_word(*c)) {
+                    atom.push(more);
+                }
+                tokens.push(Token::Atom(atom));
+            }
+            _ => return Err(Malformed),
+        }
+    }
+    Ok(tokens)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && !c.is_control())
+}
+
+/// Reads up to `close`, escapes included.
+fn enclosed(open: char, close: char, chars: &mut impl Iterator<Item = char>) -> Result<String, Malformed> {
+    let mut text = String::from(open);
+    while let Some(c) = chars.next() {
+        text.push(c);
+        match c {
+            '\\' => text.push(chars.next().ok_or(Malformed)?),
+            c if c == close => return Ok(text),
+            c if c.is_control() && c != '\t' => return Err(Malformed),
+            _ => {}
+        }
+    }
+    Err(Malformed)
+}
+
+fn skip_comment(chars: &mut impl Iterator<Item = char>) -> Result<(), Malformed> {
+    let mut depth = 1;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next().ok_or(Malformed)?;
+            }
+            '(' if depth < COMMENT_DEPTH_MAX => depth += 1,
+            '(' => return Err(Malformed),
+            ')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Option<Vec<String>> {
+        parse(text)
+            .ok()
+            .map(|list| list.iter().map(ToString::to_string).collect())
+    }
+
+    fn one(text: &str) -> Option<String> {
+        read(text)
+            .filter(|list| list.len() == 1)
+            .and_then(|mut list| list.pop())
+    }
+
+    #[test]
+    fn a_mailbox_may_be_named_commented_and_quoted() {
+        for text in [
+            "a@b.c",
+            "<a@b.c>",
+            "A B <a@b.c>",
+            "\"B, A <x@y.z>\" <a@b.c>",
+            "J. Q. Public <a@b.c>",
+            "a (x@y.z (nested \\) )) @ b.c (end)",
+            "\"a\"@b.c",
+            "=?utf-8?q?x?= < a@B.C >",
+            "Bücher <a@b.c>",
+            "\u{fffd} <a@b.c>",
+        ] {
+            assert_eq!(one(text).as_deref(), Some("a@b.c"), "{text}");
+        }
+        assert_eq!(one("x@[192.0.2.1]").as_deref(), Some("x@[192.0.2.1]"));
+        assert_eq!(one("\"a b\"@c.d").as_deref(), Some("\"a b\"@c.d"));
+    }
+
+    #[test]
+    fn lists_and_groups_are_opened() {
+        assert_eq!(read("a@b.c, D <d@e.f>").unwrap(), ["a@b.c", "d@e.f"]);
+        assert_eq!(
+            read("team: a@b.c, D <d@e.f>;, g@h.i").unwrap(),
+            ["a@b.c", "d@e.f", "g@h.i"]
+        );
+        assert_eq!(read("nobody:;").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_malformed() {
+        for text in [
+            "",
+            ",",
+            "a@b.c,",
+            "a@b.c d@e.f",
+            "a@b.c <d@e.f>",
+            "<a@b.c> <d@e.f>",
+            "<a@b.c> d",
+            "<>",
+            "a b@c.d",
+            "a.@b.c",
+            "<@r.s:a@b.c>",
+            "a@b.c(",
+            "\"a@b.c",
+            "a@b.c)",
+            "team: a@b.c",
+            ": a@b.c;",
+            "a@b..c",
+            "<a@b.c",
+            "a\\@b.c",
+            "\u{fffd}@b.c",
+            "a@b@c.d",
+            "a . b@c.d",
+            "a\0@b.c",
+            "t: u: a@b.c;;",
+            "a@ [1.2.3.4",
+        ] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+        assert_eq!(read(&"(".repeat(100)), None);
+        assert_eq!(read(&"a@b.c,".repeat(1000)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_malformed(text in "[a-c@<>,;:()\\[\\]\"\\\\. \u{e9}]{0,40}") {
+            for mailbox in parse(&text).unwrap_or_default() {
+                prop_assert_eq!(parse(&mailbox.to_string()), Ok(vec![mailbox]));
+            }
+        }
+    }
+}

@@ -1,0 +1,528 @@
+//! The header scan: what a gate must know of a message, gathered while it streams by.
+//!
+//! The scanner is strict where readers differ: a field whose name has a space in it is named as invalid and never
+//! taken for the field it resembles; a From that could be read in two ways is malformed.
+
+use crate::field::{Field, fields, is_blank};
+use crate::shape::Shape;
+use crate::{Mailbox, address_list};
+
+/// Octets of a header block at most, unless told otherwise.
+pub const HEADER_OCTETS_MAX: usize = 256 * 1024;
+/// Characters of Subject and Message-ID that are kept.
+const TEXT_CHARS_MAX: usize = 250;
+/// Names behind `by` in Received that are kept.
+const RECEIVED_BY_MAX: usize = 128;
+
+/// Fields that stand once at most (RFC 5322 §3.6, RFC 2045 §3).
+const SINGLE_FIELDS: [&str; 14] = [
+    "Date",
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Subject",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+];
+
+/// Reads a message piece by piece.
+#[derive(Debug)]
+pub struct HeaderScan {
+    octets_max: usize,
+    /// The header block as far as it has come; kept until its end is found.
+    block: Vec<u8>,
+    /// Where the line begins that has not been judged yet.
+    line_at: usize,
+    end: Option<End>,
+    shape: Shape,
+    body_eight_bit: bool,
+}
+
+/// Where a header block ended.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    at: usize,
+    body_at: usize,
+    how: HeaderEnd,
+}
+
+/// What ended a header block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderEnd {
+    /// A blank line, as it should be.
+    BlankLine,
+    /// A line that is no field; the body begins with it, and whoever adds fields must add a blank line too.
+    OtherText,
+    /// The message.
+    Message,
+    /// It did not end within the limit; what was found holds for what was read.
+    TooLarge,
+}
+
+/// The mailboxes of From or Sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Originator {
+    /// No such field.
+    Missing,
+    /// One mailbox.
+    One(Mailbox),
+    /// More than one mailbox in one field.
+    Several(Vec<Mailbox>),
+    /// Several fields, none that can be read, or one whose name only resembles it.
+    Malformed,
+}
+
+impl Originator {
+    /// The mailboxes, as far as they are known.
+    #[must_use]
+    pub fn mailboxes(&self) -> &[Mailbox] {
+        match self {
+            Self::One(mailbox) => std::slice::from_ref(mailbox),
+            Self::Several(mailboxes) => mailboxes,
+            Self::Missing | Self::Malformed => &[],
+        }
+    }
+}
+
+/// `Content-Transfer-Encoding` (RFC 2045 §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransferEncoding {
+    /// No such field; means 7bit.
+    #[default]
+    Unsaid,
+    /// `7bit`
+    SevenBit,
+    /// `8bit`
+    EightBit,
+    /// `binary`
+    Binary,
+    /// `quoted-printable`
+    QuotedPrintable,
+    /// `base64`
+    Base64,
+    /// Anything else, or several fields.
+    Other,
+}
+
+impl TransferEncoding {
+    pub(crate) fn read(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "7bit" => Self::SevenBit,
+            "8bit" => Self::EightBit,
+            "binary" => Self::Binary,
+            "quoted-printable" => Self::QuotedPrintable,
+            "base64" => Self::Base64,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScannedHeaders {
+    /// The authors.
+    pub from: Originator,
+    /// Who sent for them.
+    pub sender: Originator,
+    /// The first Subject, printable and cut; encoded words are left as they are.
+    pub subject: Option<Box<str>>,
+    /// The first Message-ID, printable and cut.
+    pub message_id: Option<Box<str>>,
+    /// Whether a Date is there.
+    pub has_date: bool,
+    /// How many Received fields: each is a hop.
+    pub received: usize,
+    /// The names behind `by` in Received, lower case, the newest first.
+    pub received_by: Vec<Box<str>>,
+    /// `Auto-Submitted` with anything but `no` (RFC 3834 §5).
+    pub auto_submitted: bool,
+    /// How many DKIM-Signature fields.
+    pub dkim_signatures: usize,
+    /// Whether MIME-Version is there.
+    pub has_mime_version: bool,
+    /// Of the whole message.
+    pub transfer_encoding: TransferEncoding,
+    /// Whether a field named `List-...` is there.
+    pub is_list: bool,
+    /// `Precedence: bulk`, `junk` or `list`.
+    pub is_bulk: bool,
+    /// Fields that stand more than once and may not.
+    pub duplicates: Vec<&'static str>,
+    /// How many fields have a name that is not valid.
+    pub invalid_names: usize,
+    /// The first of them, printable and cut.
+    pub first_invalid_name: Option<Box<str>>,
+    /// Whether the header block has octets above 127 (RFC 6532).
+    pub header_eight_bit: bool,
+    /// The octet behind the last field.
+    pub end: u64,
+    /// The first octet of the body.
+    pub body_at: u64,
+    /// What ended the header.
+    pub ended_by: HeaderEnd,
+    /// Whether the body has octets above 127.
+    pub body_eight_bit: bool,
+    /// The longest line of the message, in octets without its end.
+    pub longest_line: u64,
+    /// Octets of the message.
+    pub octets: u64,
+}
+
+impl Default for HeaderScan {
+    fn default() -> Self {
+        Self::new(HEADER_OCTETS_MAX)
+    }
+}
+
+impl HeaderScan {
+    /// A scan of a header block of at most `octets_max`.
+    #[must_use]
+    pub fn new(octets_max: usize) -> Self {
+        Self {
+            octets_max,
+            block: Vec::new(),
+            line_at: 0,
+            end: None,
+            shape: Shape::default(),
+            body_eight_bit: false,
+        }
+    }
+
+    /// Reads the next octets, cut anywhere.
+    pub fn feed(&mut self, piece: &[u8]) {
+        self.shape.feed(piece);
+        if self.end.is_some() {
+            self.body_eight_bit = self.body_eight_bit || !piece.is_ascii();
+            return;
+        }
+        self.block.extend_from_slice(piece);
+        self.look_for_end();
+    }
+
+    /// Whether the header has been seen to its end.
+    #[must_use]
+    pub fn header_is_complete(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The message is whole.
+    #[must_use]
+    pub fn finish(mut self) -> ScannedHeaders {
+        if self.end.is_none() {
+            let rest = self.block.get(self.line_at..).unwrap_or_default();
+            let (at, how) = match rest {
+                [] => (self.block.len(), HeaderEnd::Message),
+                line if is_header_line(line, self.line_at) => (self.block.len(), HeaderEnd::Message),
+                _ => (self.line_at, HeaderEnd::OtherText),
+            };
+            self.end_at(End { at, body_at: at, how });
+        }
+        self.found()
+    }
+
+    /// Judges the lines that are whole.
+    fn look_for_end(&mut self) {
+        while let Some(length) = self
+            .block
+            .get(self.line_at..)
+            .and_then(|rest| memchr::memchr(b'\n', rest))
+        {
+            let next = self.line_at + length + 1;
+            let line = self.block.get(self.line_at..next).unwrap_or_default();
+            if matches!(line, b"\r\n" | b"\n") {
+                return self.end_at(End {
+                    at: self.line_at,
+                    body_at: next,
+                    how: HeaderEnd::BlankLine,
+                });
+            }
+            if !is_header_line(line, self.line_at) {
+                return self.end_at(End {
+                    at: self.line_at,
+                    body_at: self.line_at,
+                    how: HeaderEnd::OtherText,
+                });
+            }
+            if next > self.octets_max {
+                break;
+            }
+            self.line_at = next;
+        }
+        if self.block.len() > self.octets_max {
+            self.end_at(End {
+                at: self.line_at,
+                body_at: self.line_at,
+                how: HeaderEnd::TooLarge,
+            });
+        }
+    }
+
+    fn end_at(&mut self, end: End) {
+        let body = self.block.get(end.body_at..).unwrap_or_default();
+        self.body_eight_bit = !body.is_ascii();
+        self.block.truncate(end.at);
+        self.end = Some(end);
+    }
+
+    fn found(self) -> ScannedHeaders {
+        let end = self.end.unwrap_or(End {
+            at: 0,
+            body_at: 0,
+            how: HeaderEnd::Message,
+        });
+        let fields: Vec<Field<'_>> = fields(&self.block).collect();
+        let named = |name: &'static str| fields.iter().filter(move |field| field.is(name));
+        let first = |name: &'static str| named(name).next().map(Field::unfolded);
+        let received_by = named("Received")
+            .filter_map(|field| by_name(&field.unfolded()))
+            .take(RECEIVED_BY_MAX);
+        let invalid = || fields.iter().filter(|field| !field.has_valid_name());
+        let encodings: Vec<&Field<'_>> = named("Content-Transfer-Encoding").collect();
+        ScannedHeaders {
+            from: originator(&fields, "From"),
+            sender: originator(&fields, "Sender"),
+            subject: first("Subject").map(|text| printable(&text)),
+            message_id: first("Message-ID").map(|text| printable(&text)),
+            has_date: named("Date").next().is_some(),
+            received: named("Received").count(),
+            received_by: received_by.collect(),
+            auto_submitted: first("Auto-Submitted").is_some_and(|text| !first_word(&text).eq_ignore_ascii_case("no")),
+            dkim_signatures: named("DKIM-Signature").count(),
+            has_mime_version: named("MIME-Version").next().is_some(),
+            transfer_encoding: match encodings.as_slice() {
+                [] => TransferEncoding::Unsaid,
+                [one] => TransferEncoding::read(first_word(&one.unfolded())),
+                _ => TransferEncoding::Other,
+            },
+            is_list: fields
+                .iter()
+                .any(|f| f.name.get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"list-"))),
+            is_bulk: first("Precedence").is_some_and(|text| {
+                ["bulk", "junk", "list"]
+                    .iter()
+                    .any(|word| first_word(&text).eq_ignore_ascii_case(word))
+            }),
+            duplicates: SINGLE_FIELDS
+                .into_iter()
+                .filter(|name| named(name).nth(1).is_some())
+                .collect(),
+            invalid_names: invalid().count(),
+            first_invalid_name: invalid()
+                .next()
+                .map(|field| printable(&String::from_utf8_lossy(field.name))),
+            header_eight_bit: !self.block.is_ascii(),
+            end: end.at as u64,
+            body_at: end.body_at as u64,
+            ended_by: end.how,
+            body_eight_bit: self.body_eight_bit,
+            longest_line: self.shape.longest_line(),
+            octets: self.shape.octets(),
+        }
+    }
+}
+
+/// Whether a line belongs to a header: a fold, unless it is the first line, or something with a colon.
+fn is_header_line(line: &[u8], at: usize) -> bool {
+    match line.first() {
+        Some(first) if is_blank(*first) => at > 0,
+        _ => memchr::memchr(b':', line).is_some(),
+    }
+}
+
+fn originator(fields: &[Field<'_>], name: &str) -> Originator {
+    let mut like: Vec<&Field<'_>> = fields.iter().filter(|field| field.could_be(name)).collect();
+    let Some(field) = like.pop() else {
+        return Originator::Missing;
+    };
+    if !like.is_empty() || !field.is(name) {
+        return Originator::Malformed;
+    }
+    match address_list::parse(&field.unfolded()) {
+        Ok(mut mailboxes) => match (mailboxes.pop(), mailboxes.is_empty()) {
+            (None, _) => Originator::Malformed,
+            (Some(one), true) => Originator::One(one),
+            (Some(last), false) => {
+                mailboxes.push(last);
+                Originator::Several(mailboxes)
+            }
+        },
+        Err(_) => Originator::Malformed,
+    }
+}
+
+/// The host that wrote a Received field; comments before it are passed over.
+fn by_name(text: &str) -> Option<Box<str>> {
+    let mut depth = 0_usize;
+    let plain: String = text
+        .chars()
+        .filter(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => return depth == 0,
+            }
+            false
+        })
+        .collect();
+    let mut words = plain.split_ascii_whitespace();
+    words.find(|word| word.eq_ignore_ascii_case("by"))?;
+    words
+        .next()
+        .map(|name| printable(&name.trim_end_matches(';').to_ascii_lowercase()))
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| c.is_whitespace() || c == ';' || c == '(')
+        .next()
+        .unwrap_or_default()
+}
+
+fn printable(text: &str) -> Box<str> {
+    let clean = |c: char| {
+        if c.is_control() {
+            if c == '\t' { ' ' } else { '?' }
+        } else {
+            c
+        }
+    };
+    text.chars().take(TEXT_CHARS_MAX).map(clean).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scan(text: &[u8]) -> ScannedHeaders {
+        let mut scan = HeaderScan::default();
+        scan.feed(text);
+        scan.finish()
+    }
+
+    fn from(text: &str) -> Originator {
+        scan(format!("{text}\r\n\r\n").as_bytes()).from
+    }
+
+    #[test]
+    fn an_ordinary_message_is_understood() {
+        let text = b"Received: from x (by evil) by MX.example.net; now\r\nFROM: A <a@b.c>\r\nSubject: a\r\n b\r\nDate: x\r\n\
+            Message-ID: <1@b.c>\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: 8BIT (x)\r\nAuto-Submitted: auto-replied\r\n\
+            DKIM-Signature: x\r\nList-Id: y\r\nPrecedence: Bulk\r\n\r\nb\xfcdy\r\n";
+        let found = scan(text);
+        assert_eq!(found.from, Originator::One("a@b.c".parse().unwrap()));
+        assert_eq!(found.sender, Originator::Missing);
+        assert_eq!(
+            (found.subject.as_deref(), found.message_id.as_deref()),
+            (Some("a b"), Some("<1@b.c>"))
+        );
+        assert!(found.has_date && found.has_mime_version && found.auto_submitted && found.is_list && found.is_bulk);
+        assert_eq!(
+            (found.received, &*found.received_by),
+            (1, &["mx.example.net".into()][..])
+        );
+        assert_eq!(
+            (found.dkim_signatures, found.transfer_encoding),
+            (1, TransferEncoding::EightBit)
+        );
+        assert_eq!((found.ended_by, found.body_at - found.end), (HeaderEnd::BlankLine, 2));
+        assert_eq!((found.octets, found.octets - found.body_at), (text.len() as u64, 6));
+        assert!(found.body_eight_bit && !found.header_eight_bit);
+        assert!(found.duplicates.is_empty() && found.invalid_names == 0);
+    }
+
+    #[test]
+    fn a_field_that_only_resembles_from_makes_from_malformed() {
+        for trick in [
+            "Fr om: e@e.e\r\nFrom: g@g.g",
+            "From: g@g.g\r\nFrom : e@e.e",
+            "From: g@g.g\r\nFrom: e@e.e",
+            "From:",
+        ] {
+            assert_eq!(from(trick), Originator::Malformed, "{trick}");
+        }
+        let found = scan(b"From\t: a@b.c\r\n\r\n");
+        assert_eq!(
+            (found.invalid_names, found.first_invalid_name.as_deref()),
+            (1, Some("From "))
+        );
+        assert_eq!(
+            scan(b"From: a@b.c\r\nfrom: a@b.c\r\nTo: x\r\nTo: y\r\n\r\n").duplicates,
+            ["From", "To"]
+        );
+    }
+
+    #[test]
+    fn authors_are_counted() {
+        assert_eq!(from("To: x"), Originator::Missing);
+        assert_eq!(from("From: a@b.c, d@e.f").mailboxes().len(), 2);
+        assert_eq!(from("From: a\r\n <a@b.c>").mailboxes().len(), 1);
+    }
+
+    #[test]
+    fn a_body_without_a_header_is_all_body() {
+        let found = scan(b"hello\r\nFrom: a@b.c\r\n");
+        assert_eq!(
+            (found.from, found.ended_by, found.body_at),
+            (Originator::Missing, HeaderEnd::OtherText, 0)
+        );
+        assert_eq!(scan(b" From: a@b.c\r\n").ended_by, HeaderEnd::OtherText);
+        assert_eq!(scan(b"").ended_by, HeaderEnd::Message);
+        assert_eq!(scan(b"\r\nx").body_at, 2);
+        let found = scan(b"From: a@b.c\r\nhello\r\n\r\nx: y\r\n");
+        assert_eq!(
+            (found.end, found.body_at, found.ended_by),
+            (13, 13, HeaderEnd::OtherText)
+        );
+        assert_eq!(scan(b"From: a@b.c").from.mailboxes().len(), 1);
+        assert_eq!(scan(b"From: a@b.c\r\nhello").body_at, 13);
+    }
+
+    #[test]
+    fn a_header_without_end_is_too_large_and_keeps_no_memory() {
+        let mut scan = HeaderScan::new(100);
+        for _ in 0..1000 {
+            scan.feed(b"X: y\r\n");
+        }
+        assert!(scan.block.len() <= 110);
+        let found = scan.finish();
+        assert_eq!((found.ended_by, found.octets), (HeaderEnd::TooLarge, 6000));
+        let mut scan = HeaderScan::new(100);
+        scan.feed(&[b'x'; 1000]);
+        assert_eq!(scan.finish().ended_by, HeaderEnd::TooLarge);
+    }
+
+    #[test]
+    fn texts_are_cut_and_printable() {
+        let found = scan(format!("Subject: \x1b[2J{}\r\n\r\n", "é".repeat(1000)).as_bytes());
+        let subject = found.subject.unwrap();
+        assert!(subject.starts_with("?[2J") && subject.chars().count() == TEXT_CHARS_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing(
+            text in "(From: a@b.c\r\n|Subject:|x|:| |\r\n|\n|\u{fc}){0,14}",
+            cuts in prop::collection::vec(0usize..100, 0..8),
+            most in 1usize..60,
+        ) {
+            let text = text.as_bytes();
+            let mut whole = HeaderScan::new(most);
+            whole.feed(text);
+            let mut pieces = HeaderScan::new(most);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            for cut in cuts.windows(2) {
+                pieces.feed(&text[cut[0]..cut[1]]);
+            }
+            prop_assert_eq!(pieces.finish(), whole.finish());
+        }
+    }
+}
