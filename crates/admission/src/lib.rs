@@ -20,12 +20,14 @@ mod transaction;
 mod window;
 mod witness;
 
-pub use admit::{Admission, Config, Verdicts};
+pub use admit::{Admission, Config, Room};
 pub use compose::Mending;
 pub use ids::Ids;
 pub use limits::LocalLimits;
 pub use masks::Masks;
 pub use notice::{Notice, NoticeError};
+/// Why a message was not stored, for the reply.
+pub use spool::CommitError;
 pub use transaction::{Admitted, Rejection, Transaction};
 pub use window::Window;
 pub use witness::{Accepted, Refused, TlsSeen, Visitor, Witness};

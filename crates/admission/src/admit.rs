@@ -1,0 +1,456 @@
+//! Facts, limits, judgement, permit, spool: in this order, in this file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mail::{Domain, ForwardPath, MailParams, RcptParams, ReversePath, Timestamp};
+use policy::{By, Decision, Demand, Fact, Ground, Limits, Live, Permit, Snapshot, Usage, decide, digest};
+use spool::{Addressee, CommitError, DraftError, Intake};
+use world::World;
+
+use crate::compose::{self, Mending};
+use crate::facts::{Learned, gather};
+use crate::ids::Ids;
+use crate::masks::Masks;
+use crate::transaction::{Admitted, IncomingBody, Rejection, Reservation, Transaction};
+use crate::witness::{Accepted, Visitor, Witness};
+
+/// What admission is built from.
+pub struct Config {
+    /// Our name in trace headers.
+    pub hostname: Domain,
+    /// What judgement reads first.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// The one way in. Cloning shares it.
+#[derive(Clone)]
+pub struct Admission(pub(crate) Arc<Scale>);
+
+pub(crate) struct Scale {
+    pub(crate) hostname: Domain,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) limits: Arc<dyn Limits>,
+    pub(crate) masks: Masks,
+    pub(crate) intake: Intake,
+    pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) world: World,
+    pub(crate) ids: Ids,
+    pub(crate) posted: crate::notice::Posted,
+}
+
+/// What was decided for each recipient, in their order, by one snapshot.
+pub(crate) struct Verdicts {
+    snapshot: Arc<Snapshot>,
+    decisions: Vec<Decision>,
+    permits: Vec<Option<Permit>>,
+}
+
+impl Admission {
+    /// Builds the scale.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        intake: Intake,
+        limits: Arc<dyn Limits>,
+        witness: Arc<dyn Witness>,
+        world: &World,
+    ) -> Self {
+        Self(Arc::new(Scale {
+            hostname: config.hostname,
+            snapshot: ArcSwap::new(config.snapshot),
+            limits,
+            masks: Masks::default(),
+            intake,
+            witness,
+            ids: Ids::new(world.clock.clone(), &*world.rng),
+            world: world.clone(),
+            posted: crate::notice::Posted::default(),
+        }))
+    }
+
+    /// What judgement reads now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Lets judgement read this from now on. Sessions that are open are judged by it too.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.0.snapshot.store(snapshot);
+    }
+
+    /// Where ids of sessions and events come from.
+    #[must_use]
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// Who hears of decisions.
+    #[must_use]
+    pub fn witness(&self) -> &dyn Witness {
+        &*self.0.witness
+    }
+
+    /// Our name.
+    #[must_use]
+    pub fn hostname(&self) -> &Domain {
+        &self.0.hostname
+    }
+
+    /// The present moment of the calendar.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.0.world.clock.wall())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.world.clock.monotonic()
+    }
+
+    /// Whether a client may speak at all, before it has said who it is.
+    pub fn connect(&self, visitor: &Visitor) -> Result<(), Rejection> {
+        self.ask(visitor, |mut facts| {
+            facts.login = Fact::NotYet;
+            facts.pin = Fact::NotYet;
+            facts
+        })
+        .map(|_| ())
+    }
+
+    /// Begins a message, as far as its sender is concerned.
+    pub fn mail(&self, visitor: &Visitor, sender: ReversePath, params: MailParams) -> Result<Transaction, Rejection> {
+        let transaction = Transaction::new(sender, params);
+        let octets = transaction.learned.octets;
+        self.ask(visitor, |mut facts| {
+            facts.sender = Fact::Known(&transaction.sender);
+            facts.octets = octets;
+            facts
+        })?;
+        Ok(transaction)
+    }
+
+    /// Adds a recipient. `Ok` says whether there is room for it under its grant's limit.
+    pub fn recipient(
+        &self,
+        visitor: &Visitor,
+        transaction: &mut Transaction,
+        path: ForwardPath,
+        params: RcptParams,
+    ) -> Result<Room, Rejection> {
+        let most = self.ask(visitor, |mut facts| {
+            facts.sender = Fact::Known(&transaction.sender);
+            facts.recipient = Fact::Known(&path);
+            facts.octets = transaction.learned.octets;
+            facts
+        })?;
+        if most.is_some_and(|most| transaction.recipients.len() >= most as usize) {
+            return Ok(Room::Full);
+        }
+        // The same address twice is one recipient (RFC 5321 leaves it to us); its last parameters count.
+        match transaction.recipients.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, known)) => *known = params,
+            None => transaction.recipients.push((path, params)),
+        }
+        Ok(Room::Taken)
+    }
+
+    /// Judges with what is known so far; a grant's bound on recipients where one was selected.
+    fn ask<'a>(
+        &self,
+        visitor: &'a Visitor,
+        fill: impl FnOnce(policy::Facts<'a>) -> policy::Facts<'a>,
+    ) -> Result<Option<u32>, Rejection> {
+        let snapshot = self.snapshot();
+        let listener = listener(&snapshot, visitor);
+        let facts = fill(gather(
+            listener,
+            visitor,
+            self.now(),
+            Fact::NotYet,
+            Fact::NotYet,
+            &Learned::NOTHING,
+        ));
+        let decision = decide(&snapshot, &mut Live::new(&facts));
+        let grant = decision.grant(&snapshot);
+        if decision.verdict.accepts() {
+            return Ok(grant.map(|grant| grant.limits.recipients_per_message));
+        }
+        let grant = grant.map(|grant| grant.name.clone());
+        Err(Rejection {
+            verdict: decision.verdict,
+            reason: decision.reason,
+            grant,
+            snapshot,
+        })
+    }
+
+    /// Makes ready for the body: takes its use from the grant's limits and opens a draft.
+    pub fn begin_body(&self, visitor: &Visitor, transaction: &mut Transaction) -> Result<(), Rejection> {
+        let snapshot = self.snapshot();
+        transaction.learned.usage = Fact::Known(self.reserve(&snapshot, visitor, transaction));
+        if let Err(rejection) = self.first_rejection(snapshot, visitor, transaction) {
+            self.give_back(transaction);
+            return Err(rejection);
+        }
+        let scan = mail::HeaderScan::default();
+        transaction.body = Some(IncomingBody {
+            draft: self.0.intake.begin(),
+            scan,
+            broken: None,
+        });
+        Ok(())
+    }
+
+    fn reserve(&self, snapshot: &Snapshot, visitor: &Visitor, transaction: &mut Transaction) -> Usage {
+        let Some((path, _)) = transaction.recipients.first() else {
+            return Usage::Within;
+        };
+        let listener = listener(snapshot, visitor);
+        let sender = Fact::Known(&transaction.sender);
+        let facts = gather(
+            listener,
+            visitor,
+            self.now(),
+            sender,
+            Fact::Known(path),
+            &transaction.learned,
+        );
+        let decision = decide(snapshot, &mut Live::new(&facts));
+        let Some(grant) = decision.grant(snapshot) else {
+            return Usage::Within;
+        };
+        let demand = Demand {
+            messages: 1,
+            recipients: u32::try_from(transaction.recipients.len()).unwrap_or(u32::MAX),
+            octets: transaction.params.size.unwrap_or(0),
+        };
+        let usage = self.0.limits.reserve(&grant.name, &grant.limits, demand);
+        if usage != Usage::Hard {
+            transaction.reserved = Some(Reservation {
+                grant: grant.name.clone(),
+                demand,
+            });
+        }
+        usage
+    }
+
+    fn first_rejection(
+        &self,
+        snapshot: Arc<Snapshot>,
+        visitor: &Visitor,
+        transaction: &Transaction,
+    ) -> Result<(), Rejection> {
+        let verdicts = self.judge(snapshot, visitor, transaction);
+        if verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
+            return Ok(());
+        }
+        Err(verdicts.rejection())
+    }
+
+    /// Judges every recipient of the transaction by one snapshot.
+    fn judge(&self, snapshot: Arc<Snapshot>, visitor: &Visitor, transaction: &Transaction) -> Verdicts {
+        let listener = listener(&snapshot, visitor);
+        let now = self.now();
+        let mut verdicts = Verdicts {
+            decisions: Vec::new(),
+            permits: Vec::new(),
+            snapshot,
+        };
+        for (path, _) in &transaction.recipients {
+            let sender = Fact::Known(&transaction.sender);
+            let facts = gather(listener, visitor, now, sender, Fact::Known(path), &transaction.learned);
+            let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
+            let digest = digest(&facts);
+            let permit = decision.permit(&verdicts.snapshot, digest);
+            verdicts
+                .permits
+                .push(permit.or_else(|| decision.permit_aside(&verdicts.snapshot, digest)));
+            verdicts.decisions.push(decision);
+        }
+        verdicts
+    }
+
+    fn give_back(&self, transaction: &mut Transaction) {
+        if let Some(reserved) = transaction.reserved.take() {
+            self.0.limits.release(&reserved.grant, reserved.demand);
+        }
+    }
+
+    /// Forgets a message that is not going to be complete.
+    pub fn abandon(&self, mut transaction: Transaction) {
+        self.give_back(&mut transaction);
+    }
+
+    /// Judges the whole message and stores it. `Stored` is returned when it is durable, and not before.
+    pub async fn end_body(&self, visitor: &Visitor, mut transaction: Transaction, mended: Mending) -> Admitted {
+        let admitted = self.weigh_and_store(visitor, &mut transaction, mended).await;
+        match admitted {
+            Admitted::Stored { .. } => transaction.reserved = None,
+            Admitted::Rejected(_) | Admitted::NotStored(_) => self.give_back(&mut transaction),
+        }
+        admitted
+    }
+
+    async fn weigh_and_store(&self, visitor: &Visitor, transaction: &mut Transaction, mended: Mending) -> Admitted {
+        let Some(body) = transaction.body.take() else {
+            return Admitted::NotStored(CommitError::Invalid("a message without a body"));
+        };
+        if let Some(error) = body.broken {
+            return Admitted::NotStored(commit_error(error));
+        }
+        let scanned = body.scan.finish();
+        transaction.learned.octets = Fact::Known(body.draft.octets());
+        transaction.learned.hops = Fact::Known(u32::try_from(scanned.received).unwrap_or(u32::MAX));
+        transaction.learned.from = Fact::Known(compose::from_of(&scanned));
+        // No content scanner is asked yet: no evidence.
+        transaction.learned.content = Fact::Unknown;
+        transaction.learned.masked = Fact::Known(self.masked(visitor, transaction));
+
+        let mut verdicts = self.judge(self.snapshot(), visitor, transaction);
+        // What was decided holds only for the snapshot it was decided by. A suspension that came meanwhile counts.
+        while verdicts.snapshot.generation() != self.0.snapshot.load().generation() {
+            verdicts = self.judge(self.snapshot(), visitor, transaction);
+        }
+        if !verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
+            return Admitted::Rejected(verdicts.rejection());
+        }
+        let letter = compose::Composition {
+            hostname: &self.0.hostname,
+            id: self.0.intake.new_id(),
+            now: self.now(),
+            visitor,
+            scanned: &scanned,
+            mended,
+        };
+        self.store(&letter, transaction, verdicts, body.draft).await
+    }
+
+    /// Whether several clients hide behind the address exception that would be the basis.
+    fn masked(&self, visitor: &Visitor, transaction: &Transaction) -> bool {
+        if visitor.login.is_some() {
+            return false;
+        }
+        let snapshot = self.snapshot();
+        match snapshot.address_grant(visitor.client, self.now()) {
+            Some(grant) if matches!(grant.by, By::Address(_)) => {
+                self.0
+                    .masks
+                    .is_masked(&grant.name, &visitor.hello, &transaction.sender, self.elapsed())
+            }
+            _ => false,
+        }
+    }
+
+    async fn store(
+        &self,
+        composition: &compose::Composition<'_>,
+        transaction: &mut Transaction,
+        verdicts: Verdicts,
+        draft: spool::Draft,
+    ) -> Admitted {
+        let grant = verdicts.grant();
+        let mut letter = composition.letter(
+            &transaction.sender,
+            &transaction.params,
+            grant,
+            transaction.recipients.as_slice(),
+        );
+        let mut addressees = Vec::with_capacity(transaction.recipients.len());
+        for ((path, params), permit) in transaction.recipients.drain(..).zip(verdicts.permits) {
+            match permit {
+                Some(permit) => addressees.push(Addressee { path, params, permit }),
+                // Facts are complete here, so each decision became a permit; without one nothing may be stored.
+                None => return Admitted::NotStored(CommitError::Invalid("a recipient without a permit")),
+            }
+        }
+        letter.recipients = addressees;
+        let sender = letter.reverse.clone();
+        let subject = letter.subject.clone();
+        let recipients: Vec<_> = letter
+            .recipients
+            .iter()
+            .map(|one| (one.path.clone(), one.permit.clone()))
+            .collect();
+        let mended = composition.mended_words();
+        let mut accepted = Accepted {
+            id: letter.id,
+            at: letter.received,
+            visitor: Some(composition.visitor),
+            octets: draft.octets(),
+            sender: &sender,
+            subject: subject.as_deref(),
+            generation: verdicts.snapshot.generation(),
+            rulebook: verdicts.snapshot.hash(),
+            recipients: recipients
+                .iter()
+                .map(|(path, permit)| (path, permit.basis(), permit.standing()))
+                .collect(),
+            mended: &mended,
+            synced_in: Duration::ZERO,
+        };
+        letter.testimony = self.0.witness.testimony(&accepted);
+        match self.0.intake.commit(draft, letter).await {
+            Ok(stored) => {
+                accepted.octets = stored.octets;
+                accepted.synced_in = stored.synced_in;
+                self.0.witness.accepted(&accepted);
+                Admitted::Stored { id: stored.id }
+            }
+            Err(error) => Admitted::NotStored(error),
+        }
+    }
+}
+
+/// Whether a recipient found room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It is one of the message's recipients now.
+    Taken,
+    /// The message has as many recipients as the grant allows; the rest go into another (RFC 5321 §4.5.3.1.10).
+    Full,
+}
+
+impl Verdicts {
+    /// What to tell the client when nobody is accepted: the first recipient's verdict, but a deferral outranks a
+    /// refusal, so that a message is not lost for those who may get it later.
+    fn rejection(self) -> Rejection {
+        let deferred = |decision: &&Decision| matches!(decision.verdict, policy::Verdict::Defer(_));
+        let decision = self.decisions.iter().find(deferred).or(self.decisions.first());
+        let (verdict, reason) = match decision {
+            Some(decision) => (decision.verdict, decision.reason),
+            None => (
+                policy::Verdict::Refuse(policy::Reason::NoGrant),
+                policy::Reason::NoGrant,
+            ),
+        };
+        let grant = self.grant().map(|grant| grant.name.clone());
+        Rejection {
+            verdict,
+            reason,
+            grant,
+            snapshot: self.snapshot,
+        }
+    }
+
+    /// The one grant the session was judged by, where it was a grant.
+    fn grant(&self) -> Option<&policy::Grant> {
+        self.decisions.iter().find_map(|decision| match decision.ground {
+            Some(Ground::Grant(index)) => self.snapshot.grant(index),
+            _ => None,
+        })
+    }
+}
+
+/// A listener that is gone from the rulebook judges like one that allows nothing.
+fn listener(snapshot: &Snapshot, visitor: &Visitor) -> u32 {
+    snapshot.listener_named(&visitor.listener).unwrap_or(u32::MAX)
+}
+
+fn commit_error(error: DraftError) -> CommitError {
+    match error {
+        DraftError::Full => CommitError::Full,
+        DraftError::Broken(error) => CommitError::Broken(error.to_string()),
+    }
+}

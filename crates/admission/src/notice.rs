@@ -1,0 +1,129 @@
+//! Notices about messages of ours: the one kind of mail that we write ourselves.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mail::{BodyType, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath, SessionId};
+use parking_lot::Mutex;
+use policy::{NoticeKind, notice_permit};
+use spool::{Addressee, CommitError, Content, Letter};
+
+use crate::admit::Admission;
+use crate::witness::Accepted;
+
+/// Notices remembered, so that each is posted once per parent, recipient and kind.
+const REMEMBERED: usize = 100_000;
+
+/// A notice to be posted.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// The message it tells about.
+    pub parent: MessageId,
+    /// What it tells.
+    pub kind: NoticeKind,
+    /// Which recipients of the parent it tells about; with parent and kind it names the notice.
+    pub about: Vec<u32>,
+    /// To whom: the parent's recorded sender, or a registered contact.
+    pub to: Mailbox,
+    /// The whole message, CRLF.
+    pub message: Bytes,
+    /// Whether its headers or addresses need SMTPUTF8.
+    pub smtputf8: bool,
+}
+
+/// Why a notice was not posted.
+#[derive(Debug, thiserror::Error)]
+pub enum NoticeError {
+    /// The disk could not take it; post it again later.
+    #[error("the notice could not be stored: {0}")]
+    NotStored(#[from] CommitError),
+    /// The draft could not take it; post it again later.
+    #[error("the notice could not be written: {0}")]
+    Draft(#[from] spool::DraftError),
+}
+
+/// Which notices were posted by this process. A restart forgets them; a notice may then be repeated, never lost.
+#[derive(Default)]
+pub(crate) struct Posted(Mutex<BTreeSet<(MessageId, NoticeKind, Vec<u32>)>>);
+
+impl Posted {
+    fn contains(&self, notice: &Notice) -> bool {
+        self.0
+            .lock()
+            .contains(&(notice.parent, notice.kind, notice.about.clone()))
+    }
+
+    fn remember(&self, notice: &Notice) {
+        let mut posted = self.0.lock();
+        while posted.len() >= REMEMBERED {
+            posted.pop_first();
+        }
+        posted.insert((notice.parent, notice.kind, notice.about.clone()));
+    }
+}
+
+impl Admission {
+    /// Posts a notice with a null reverse-path; `None` where the same was posted before. Durable when it returns.
+    pub async fn post_notice(&self, notice: Notice) -> Result<Option<MessageId>, NoticeError> {
+        if self.0.posted.contains(&notice) {
+            return Ok(None);
+        }
+        let snapshot = self.snapshot();
+        let permit = notice_permit(notice.parent, notice.kind, snapshot.generation(), snapshot.hash());
+        let to = ForwardPath::Mailbox(notice.to.clone());
+        let mut draft = self.0.intake.begin();
+        draft.append(notice.message.clone()).await?;
+        let mut accepted = Accepted {
+            id: self.0.intake.new_id(),
+            at: self.now(),
+            visitor: None,
+            octets: draft.octets(),
+            sender: &ReversePath::Null,
+            subject: None,
+            generation: snapshot.generation(),
+            rulebook: snapshot.hash(),
+            recipients: vec![(&to, permit.basis(), permit.standing())],
+            mended: "",
+            synced_in: Duration::ZERO,
+        };
+        let letter = Letter {
+            id: accepted.id,
+            session: SessionId::new(0),
+            received: accepted.at,
+            reverse: ReversePath::Null,
+            params: MailParams {
+                body: BodyType::SevenBit,
+                smtputf8: notice.smtputf8,
+                ..MailParams::default()
+            },
+            prepend: Bytes::new(),
+            edits: Vec::new(),
+            subject: None,
+            source: format!("{} notice about {}", notice.kind, notice.parent).into(),
+            grant_contact: None,
+            content: Content {
+                has_8bit: !notice.message.is_ascii(),
+                signed: false,
+                originated: true,
+            },
+            testimony: self.0.witness.testimony(&accepted),
+            recipients: vec![Addressee {
+                path: to.clone(),
+                // Nobody is told of a notice's own failure (RFC 3461 §4.1).
+                params: RcptParams {
+                    notify: Some(Notify::Never),
+                    orcpt: None,
+                },
+                permit: permit.clone(),
+            }],
+        };
+        let stored = self.0.intake.commit(draft, letter).await?;
+        accepted.octets = stored.octets;
+        accepted.synced_in = stored.synced_in;
+        self.0.witness.accepted(&accepted);
+        self.0.witness.noticed(notice.parent, notice.kind, stored.id);
+        self.0.posted.remember(&notice);
+        Ok(Some(stored.id))
+    }
+}

@@ -1,0 +1,103 @@
+//! One message on its way in, from MAIL to the end of its body.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mail::{ForwardPath, HeaderScan, MailParams, MessageId, RcptParams, ReversePath};
+use policy::{Demand, Fact, Name, Reason, Snapshot, Verdict};
+use spool::{CommitError, Draft, DraftError};
+
+use crate::facts::Learned;
+
+/// One message on its way in. Dropping it abandons the draft.
+pub struct Transaction {
+    pub(crate) sender: ReversePath,
+    pub(crate) params: MailParams,
+    pub(crate) recipients: Vec<(ForwardPath, RcptParams)>,
+    pub(crate) learned: Learned,
+    pub(crate) body: Option<IncomingBody>,
+    pub(crate) reserved: Option<Reservation>,
+}
+
+/// The body as it streams in.
+pub(crate) struct IncomingBody {
+    pub(crate) draft: Draft,
+    pub(crate) scan: HeaderScan,
+    /// The first thing that went wrong with the disk; what follows is swallowed.
+    pub(crate) broken: Option<DraftError>,
+}
+
+/// What was taken from a grant's limits and is given back unless the message is stored.
+pub(crate) struct Reservation {
+    pub(crate) grant: Name,
+    pub(crate) demand: Demand,
+}
+
+impl Transaction {
+    pub(crate) fn new(sender: ReversePath, params: MailParams) -> Self {
+        let octets = params.size.map_or(Fact::NotYet, Fact::Known);
+        let learned = Learned {
+            octets,
+            ..Learned::NOTHING
+        };
+        Self {
+            sender,
+            params,
+            recipients: Vec::new(),
+            learned,
+            body: None,
+            reserved: None,
+        }
+    }
+
+    /// The envelope sender.
+    #[must_use]
+    pub fn sender(&self) -> &ReversePath {
+        &self.sender
+    }
+
+    /// Recipients accepted so far.
+    #[must_use]
+    pub fn recipients(&self) -> usize {
+        self.recipients.len()
+    }
+
+    /// Takes octets of the body. A failing disk is remembered and told at the end: SMTP has no word in between.
+    pub async fn append(&mut self, octets: Bytes) {
+        let Some(body) = &mut self.body else { return };
+        if body.broken.is_some() {
+            return;
+        }
+        body.scan.feed(&octets);
+        if let Err(error) = body.draft.append(octets).await {
+            body.broken = Some(error);
+        }
+    }
+}
+
+/// A verdict that does not accept, with the snapshot it was asked of.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Refuse or defer.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// The grant that was selected, by name.
+    pub grant: Option<Name>,
+}
+
+/// What became of a whole message.
+#[derive(Debug)]
+pub enum Admitted {
+    /// It is durable.
+    Stored {
+        /// Its id.
+        id: MessageId,
+    },
+    /// Judgement refused or deferred it for every recipient.
+    Rejected(Rejection),
+    /// The disk could not take it.
+    NotStored(CommitError),
+}

@@ -1,0 +1,113 @@
+//! What is told of everything that is decided.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mail::{EventId, ForwardPath, MessageId, Reply, ReversePath, SessionId, Timestamp};
+use policy::{Basis, Generation, Name, NoticeKind, Role, Standing};
+
+/// Who is at the door: what is known of one session.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The session.
+    pub session: SessionId,
+    /// The listener it came to.
+    pub listener: Name,
+    /// What the listener is for.
+    pub role: Role,
+    /// Where it comes from, in canonical form.
+    pub client: IpAddr,
+    /// Its port there.
+    pub port: u16,
+    /// What it calls itself; empty before HELO.
+    pub hello: Box<str>,
+    /// Whether it said EHLO.
+    pub extended: bool,
+    /// Its reverse name, once confirmed by a forward look-up.
+    pub ptr: Option<Box<str>>,
+    /// How the session is protected.
+    pub tls: Option<TlsSeen>,
+    /// The login it proved.
+    pub login: Option<Arc<str>>,
+    /// SHA-256 of the SubjectPublicKeyInfo of the certificate it proved.
+    pub pin: Option<[u8; 32]>,
+}
+
+/// How a session is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSeen {
+    /// As in `TLSv1.3`.
+    pub version: Box<str>,
+    /// As in `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: Box<str>,
+}
+
+/// Something was refused or deferred.
+#[derive(Clone, Debug)]
+pub struct Refused<'a> {
+    /// The id the client was told.
+    pub event: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub visitor: &'a Visitor,
+    /// The stable reason code.
+    pub reason: &'static str,
+    /// The grant that was selected, if any.
+    pub grant: Option<Name>,
+    /// The envelope sender, where one was named.
+    pub sender: Option<&'a ReversePath>,
+    /// The recipient, where one was named.
+    pub recipient: Option<&'a ForwardPath>,
+    /// What the client was told.
+    pub reply: &'a Reply,
+}
+
+/// A message was accepted and is durable.
+#[derive(Clone, Debug)]
+pub struct Accepted<'a> {
+    /// The message.
+    pub id: MessageId,
+    /// When.
+    pub at: Timestamp,
+    /// From whom; `None` for what we wrote ourselves.
+    pub visitor: Option<&'a Visitor>,
+    /// Octets as delivered.
+    pub octets: u64,
+    /// The envelope sender.
+    pub sender: &'a ReversePath,
+    /// The subject.
+    pub subject: Option<&'a str>,
+    /// The rulebook that was asked.
+    pub generation: Generation,
+    /// The digest of that rulebook.
+    pub rulebook: u64,
+    /// Each recipient with its basis and how it enters the queue.
+    pub recipients: Vec<(&'a ForwardPath, &'a Basis, &'a Standing)>,
+    /// What was set right on the way, in words; empty where nothing was.
+    pub mended: &'a str,
+    /// How long the disk took. Zero in the testimony, which is written before.
+    pub synced_in: Duration,
+}
+
+/// Hears of everything that admission decides. Calls must not block: they are made on the way of the mail.
+pub trait Witness: Send + Sync + 'static {
+    /// The testimony that is stored with the message under the same sync, so that the ledger can be completed from it.
+    fn testimony(&self, accepted: &Accepted<'_>) -> Bytes;
+    /// A message was accepted and is durable.
+    fn accepted(&self, accepted: &Accepted<'_>);
+    /// Something was refused.
+    fn refused(&self, refused: &Refused<'_>);
+    /// A session began, greeted or not.
+    fn connected(&self, visitor: &Visitor);
+    /// A session ended, in words.
+    fn closed(&self, visitor: &Visitor, why: &str);
+    /// A client proved who it is, or failed to (`why` is for the log alone).
+    fn login(&self, visitor: &Visitor, login: &str, mechanism: &str, failed: Option<&str>);
+    /// Something worth noting about a session: a ClientHello in the clear, an early talker, an old TLS version.
+    fn noted(&self, visitor: &Visitor, what: &str);
+    /// A notice about `parent` was posted.
+    fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId);
+}

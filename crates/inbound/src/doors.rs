@@ -1,0 +1,362 @@
+//! How many may stand at the doors at once, and how often they may knock.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admission::Window;
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use policy::contains;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+/// Clients whose habits are remembered; beyond that the ones idle for an hour are forgotten.
+const CLIENTS_MAX: usize = 200_000;
+
+/// What one client, or one IPv6 network of 64 bits, may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Connections at once from one address.
+    pub connections: u32,
+    /// Connections at once from one IPv6 /64.
+    pub connections_per_64: u32,
+    /// New connections in any minute.
+    pub connections_per_minute: u32,
+    /// Messages in any minute, where no grant says otherwise.
+    pub messages_per_minute: u32,
+    /// Refused recipients in any hour, after which more wait.
+    pub bad_recipients_per_hour: u32,
+    /// Errors in one session after which answers are delayed.
+    pub errors_soft: u32,
+    /// Errors in one session after which it is closed.
+    pub errors_hard: u32,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            connections: 20,
+            connections_per_64: 40,
+            connections_per_minute: 120,
+            messages_per_minute: 60,
+            bad_recipients_per_hour: 60,
+            errors_soft: 10,
+            errors_hard: 20,
+        }
+    }
+}
+
+/// What all clients together, and each of them, may do.
+#[derive(Clone, Debug)]
+pub struct DoorsConfig {
+    /// Sessions at once on all listeners.
+    pub sessions: u32,
+    /// For everybody.
+    pub default: ClientLimits,
+    /// For these networks instead; the first that fits counts.
+    pub overrides: Vec<(Vec<IpNet>, ClientLimits)>,
+}
+
+impl Default for DoorsConfig {
+    fn default() -> Self {
+        Self {
+            sessions: 20_000,
+            default: ClientLimits::default(),
+            overrides: Vec::new(),
+        }
+    }
+}
+
+impl DoorsConfig {
+    /// What this client may do.
+    #[must_use]
+    pub fn of(&self, client: IpAddr) -> ClientLimits {
+        let special = self.overrides.iter().find(|(networks, _)| contains(networks, client));
+        special.map_or(self.default, |(_, limits)| *limits)
+    }
+}
+
+/// Why a client is turned away at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// The house is full.
+    House,
+    /// Too many connections from this address or its network.
+    Client,
+    /// Too many new connections in a minute.
+    Knocking,
+}
+
+/// Counts who is inside.
+#[derive(Clone, Default)]
+pub struct Doors(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    sessions: u32,
+    clients: HashMap<IpAddr, Habits>,
+    networks: HashMap<u64, u32>,
+}
+
+#[derive(Default)]
+struct Habits {
+    inside: u32,
+    last: Duration,
+    knocks: Window,
+    messages: Window,
+    bad_recipients: Window,
+}
+
+/// A place inside; given back when dropped.
+pub struct Place {
+    doors: Doors,
+    client: IpAddr,
+}
+
+impl Doors {
+    /// Lets a client in, or says why not.
+    pub fn enter(&self, config: &DoorsConfig, client: IpAddr, now: Duration) -> Result<Place, TurnedAway> {
+        let limits = config.of(client);
+        let mut inside = self.0.lock();
+        if inside.sessions >= config.sessions {
+            return Err(TurnedAway::House);
+        }
+        inside.forget_idle(now);
+        if let Some(network) = network_64(client) {
+            let count = inside.networks.entry(network).or_default();
+            if *count >= limits.connections_per_64 {
+                return Err(TurnedAway::Client);
+            }
+            *count += 1;
+        }
+        let habits = inside.clients.entry(client).or_default();
+        habits.last = now;
+        let knocking = !habits
+            .knocks
+            .fits(now, MINUTE, 1, u64::from(limits.connections_per_minute));
+        let crowded = habits.inside >= limits.connections;
+        if !knocking {
+            habits.knocks.add(1);
+        }
+        if knocking || crowded {
+            inside.leave_network(client);
+            return Err(if crowded {
+                TurnedAway::Client
+            } else {
+                TurnedAway::Knocking
+            });
+        }
+        habits.inside += 1;
+        inside.sessions += 1;
+        Ok(Place {
+            doors: self.clone(),
+            client,
+        })
+    }
+
+    /// Sessions now.
+    #[must_use]
+    pub fn sessions(&self) -> u32 {
+        self.0.lock().sessions
+    }
+}
+
+impl Inside {
+    fn forget_idle(&mut self, now: Duration) {
+        if self.clients.len() >= CLIENTS_MAX {
+            self.clients
+                .retain(|_, habits| habits.inside > 0 || now.saturating_sub(habits.last) < HOUR);
+        }
+    }
+
+    fn leave_network(&mut self, client: IpAddr) {
+        let Some(network) = network_64(client) else { return };
+        if let Some(count) = self.networks.get_mut(&network) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.networks.remove(&network);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Counts a message against the client's rate; `false` where that is used up.
+    #[must_use]
+    pub fn message(&self, limits: &ClientLimits, now: Duration) -> bool {
+        self.habit(|habits| {
+            let fits = habits
+                .messages
+                .fits(now, MINUTE, 1, u64::from(limits.messages_per_minute));
+            if fits {
+                habits.messages.add(1);
+            }
+            fits
+        })
+    }
+
+    /// Notes a recipient that was refused.
+    pub fn bad_recipient(&self, now: Duration) {
+        self.habit(|habits| {
+            habits.bad_recipients.count(now, HOUR);
+            habits.bad_recipients.add(1);
+            true
+        });
+    }
+
+    /// Whether the client has named too many recipients that were refused.
+    #[must_use]
+    pub fn is_guessing(&self, limits: &ClientLimits, now: Duration) -> bool {
+        self.habit(|habits| {
+            !habits
+                .bad_recipients
+                .fits(now, HOUR, 0, u64::from(limits.bad_recipients_per_hour))
+        })
+    }
+
+    fn habit(&self, f: impl FnOnce(&mut Habits) -> bool) -> bool {
+        self.doors.0.lock().clients.get_mut(&self.client).is_some_and(f)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inside = self.doors.0.lock();
+        inside.sessions = inside.sessions.saturating_sub(1);
+        inside.leave_network(self.client);
+        if let Some(habits) = inside.clients.get_mut(&self.client) {
+            habits.inside = habits.inside.saturating_sub(1);
+        }
+    }
+}
+
+/// The upper 64 bits of an IPv6 address: one household.
+fn network_64(client: IpAddr) -> Option<u64> {
+    match client {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => u64::try_from(u128::from(ip) >> 64).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(limits: ClientLimits) -> DoorsConfig {
+        DoorsConfig {
+            default: limits,
+            ..DoorsConfig::default()
+        }
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let config = config(ClientLimits {
+            connections: 2,
+            ..ClientLimits::default()
+        });
+        let doors = Doors::default();
+        let client = [192, 0, 2, 1].into();
+        let first = doors.enter(&config, client, Duration::ZERO).unwrap();
+        let _second = doors.enter(&config, client, Duration::ZERO).unwrap();
+        assert_eq!(
+            doors.enter(&config, client, Duration::ZERO).err(),
+            Some(TurnedAway::Client)
+        );
+        assert!(doors.enter(&config, [192, 0, 2, 2].into(), Duration::ZERO).is_ok());
+        drop(first);
+        assert!(doors.enter(&config, client, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_household_is_counted_together() {
+        let config = config(ClientLimits {
+            connections_per_64: 2,
+            ..ClientLimits::default()
+        });
+        let doors = Doors::default();
+        let at = |host: &str| doors.enter(&config, host.parse().unwrap(), Duration::ZERO);
+        let _places = (at("2001:db8::1").unwrap(), at("2001:db8::2").unwrap());
+        assert_eq!(at("2001:db8::3").err(), Some(TurnedAway::Client));
+        assert!(at("2001:db8:0:1::3").is_ok());
+    }
+
+    #[test]
+    fn knocking_too_often_is_turned_away_for_a_while() {
+        let config = config(ClientLimits {
+            connections_per_minute: 3,
+            ..ClientLimits::default()
+        });
+        let doors = Doors::default();
+        let client = [192, 0, 2, 1].into();
+        for _ in 0..3 {
+            assert!(doors.enter(&config, client, Duration::ZERO).is_ok());
+        }
+        assert_eq!(
+            doors.enter(&config, client, Duration::ZERO).err(),
+            Some(TurnedAway::Knocking)
+        );
+        assert!(doors.enter(&config, client, Duration::from_secs(180)).is_ok());
+        assert_eq!(doors.sessions(), 0);
+    }
+
+    #[test]
+    fn the_house_has_a_last_place_and_exceptions_have_rules_of_their_own() {
+        let mut config = config(ClientLimits {
+            connections: 1,
+            ..ClientLimits::default()
+        });
+        config.sessions = 2;
+        config.overrides = vec![(
+            vec!["127.0.0.0/8".parse().unwrap()],
+            ClientLimits {
+                connections: 100,
+                ..ClientLimits::default()
+            },
+        )];
+        let doors = Doors::default();
+        let home = [127, 0, 0, 1].into();
+        let _places = (
+            doors.enter(&config, home, Duration::ZERO).unwrap(),
+            doors.enter(&config, home, Duration::ZERO).unwrap(),
+        );
+        assert_eq!(
+            doors.enter(&config, home, Duration::ZERO).err(),
+            Some(TurnedAway::House)
+        );
+    }
+
+    #[test]
+    fn guessing_recipients_is_noticed_and_forgotten() {
+        let config = config(ClientLimits {
+            bad_recipients_per_hour: 2,
+            ..ClientLimits::default()
+        });
+        let limits = config.default;
+        let place = Doors::default()
+            .enter(&config, [192, 0, 2, 1].into(), Duration::ZERO)
+            .unwrap();
+        for _ in 0..3 {
+            place.bad_recipient(Duration::ZERO);
+        }
+        assert!(place.is_guessing(&limits, Duration::ZERO));
+        assert!(!place.is_guessing(&limits, HOUR * 3));
+    }
+
+    #[test]
+    fn the_rate_of_messages_is_per_client() {
+        let config = config(ClientLimits {
+            messages_per_minute: 1,
+            ..ClientLimits::default()
+        });
+        let limits = config.default;
+        let place = Doors::default()
+            .enter(&config, [192, 0, 2, 1].into(), Duration::ZERO)
+            .unwrap();
+        assert!(place.message(&limits, Duration::ZERO));
+        assert!(!place.message(&limits, Duration::ZERO));
+        assert!(place.message(&limits, MINUTE * 3));
+    }
+}

@@ -1,0 +1,239 @@
+//! Listeners: accept, count, say who is there, and hand the connection to a session.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use admission::{Admission, Visitor};
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+use policy::{Authenticator, Name, Role, canonical, contains};
+use smtp::server::{Server, ServerConfig, Transport};
+use tokio::task::JoinSet;
+use wire::{Patience, Proxied, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
+use world::{Clock, Listener, Net, Stream, World};
+
+use crate::doors::{ClientLimits, Doors, DoorsConfig};
+use crate::session::{Hall, Session};
+
+/// How long a declared proxy may take to say for whom it speaks.
+const PROXY_PATIENCE: Duration = Duration::from_secs(5);
+/// How long accepting rests when the system has no more file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// One listener, finished.
+#[derive(Clone)]
+pub struct ListenerConfig {
+    /// Its name in the rulebook.
+    pub name: Name,
+    /// What it is for.
+    pub role: Role,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// How it speaks.
+    pub smtp: Arc<ServerConfig>,
+    /// Its certificates.
+    pub tls: Option<Arc<TlsServer>>,
+    /// Whether TLS comes first.
+    pub transport: Transport,
+    /// Who may say, by the PROXY protocol, for whom it speaks; nobody else is believed.
+    pub proxies: Vec<IpNet>,
+}
+
+/// The front gate; cloning shares it.
+#[derive(Clone)]
+pub struct Gate {
+    hall: Arc<Hall>,
+    doors: Doors,
+    rules: Arc<ArcSwap<DoorsConfig>>,
+    world: World,
+    shutdown: Shutdown,
+}
+
+/// A listener that is bound.
+pub struct Listening {
+    listener: Box<dyn Listener>,
+    config: Arc<ArcSwap<ListenerConfig>>,
+    /// Where it listens, port chosen.
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// The name of its listener.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        self.config.load().name.clone()
+    }
+
+    /// Where its settings are swapped on reload; sessions that are open keep theirs.
+    #[must_use]
+    pub fn settings(&self) -> Arc<ArcSwap<ListenerConfig>> {
+        self.config.clone()
+    }
+}
+
+/// Binds every address of the listeners.
+pub async fn bind(net: &dyn Net, listeners: Vec<ListenerConfig>) -> io::Result<Vec<Listening>> {
+    let mut bound = Vec::new();
+    for config in listeners {
+        let addresses = config.addresses.clone();
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        for address in addresses {
+            let listener = net
+                .listen(address)
+                .await
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+            let address = listener.local_addr()?;
+            bound.push(Listening {
+                listener,
+                config: config.clone(),
+                address,
+            });
+        }
+    }
+    Ok(bound)
+}
+
+impl Gate {
+    /// Builds the gate. It opens when [`serve`](Self::serve) is called.
+    #[must_use]
+    pub fn new(
+        doors: DoorsConfig,
+        admission: Admission,
+        authenticator: Arc<dyn Authenticator>,
+        world: &World,
+        shutdown: Shutdown,
+    ) -> Self {
+        let hall = Arc::new(Hall {
+            admission,
+            authenticator,
+            clock: world.clock.clone(),
+        });
+        let rules = Arc::new(ArcSwap::from_pointee(doors));
+        Self {
+            hall,
+            doors: Doors::default(),
+            rules,
+            world: world.clone(),
+            shutdown,
+        }
+    }
+
+    /// Other rules at the doors from now on.
+    pub fn set_doors(&self, doors: DoorsConfig) {
+        self.rules.store(Arc::new(doors));
+    }
+
+    /// Sessions now.
+    #[must_use]
+    pub fn sessions(&self) -> u32 {
+        self.doors.sessions()
+    }
+
+    /// Serves one listener until the shutdown; returns when its last session has ended.
+    pub async fn serve(self, listening: Listening) {
+        let mut sessions = JoinSet::new();
+        let mut shutdown = self.shutdown.clone();
+        loop {
+            tokio::select! {
+                biased;
+                _ = shutdown.beyond(wire::Phase::Running) => break,
+                Some(_) = sessions.join_next() => {}
+                accepted = listening.listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        let config = listening.config.load_full();
+                        sessions.spawn(self.clone().session(config, stream, peer));
+                    }
+                    Err(error) => self.rest(&error).await,
+                },
+            }
+        }
+        drop(listening);
+        while sessions.join_next().await.is_some() {}
+    }
+
+    /// A failed accept is one client's trouble, unless descriptors ran out: then a moment's rest lets sessions end.
+    async fn rest(&self, error: &io::Error) {
+        tracing::warn!(event = "listener.accept_failed", %error, "a connection could not be accepted");
+        let clock = &self.world.clock;
+        clock.sleep_until(clock.monotonic() + ACCEPT_REST).await;
+    }
+
+    async fn session(self, config: Arc<ListenerConfig>, stream: Box<dyn Stream>, peer: SocketAddr) {
+        let Some((stream, peer)) = self.behind_proxy(&config, stream, peer).await else {
+            return;
+        };
+        let client = canonical(peer.ip());
+        let rules = self.rules.load_full();
+        let limits = rules.of(client);
+        let now = self.world.clock.monotonic();
+        let entrance = self.doors.enter(&rules, client, now);
+        let visitor = self.visitor(&config, client, peer.port());
+        let server = Server::new(self.dialogue(&config, &limits), config.transport, now);
+        let serve = ServeConfig {
+            transport: config.transport,
+            tls: config.tls.clone(),
+            clock: self.world.clock.clone(),
+            shutdown: self.shutdown.clone(),
+            patience: Patience::default(),
+        };
+        let mut session = Session::new(self.hall.clone(), visitor, limits, entrance);
+        drive_server(stream, server, &mut session, &serve).await;
+    }
+
+    /// The client a declared proxy speaks for; `None` where the proxy made no sense.
+    async fn behind_proxy(
+        &self,
+        config: &ListenerConfig,
+        stream: Box<dyn Stream>,
+        peer: SocketAddr,
+    ) -> Option<(Box<dyn Stream>, SocketAddr)> {
+        if !contains(&config.proxies, peer.ip()) {
+            return Some((stream, peer));
+        }
+        let clock: &dyn Clock = &*self.world.clock;
+        match accept_proxied(stream, clock, PROXY_PATIENCE).await {
+            Ok(Proxied {
+                stream,
+                client: Some(client),
+                ..
+            }) => Some((stream, client)),
+            Ok(Proxied {
+                stream, client: None, ..
+            }) => Some((stream, peer)),
+            Err(error) => {
+                tracing::warn!(event = "listener.proxy_refused", proxy = %peer, %error, "no PROXY header from a proxy");
+                None
+            }
+        }
+    }
+
+    /// The dialogue's settings, with the error limits of this client's network.
+    fn dialogue(&self, config: &ListenerConfig, limits: &ClientLimits) -> Arc<ServerConfig> {
+        let smtp = &config.smtp;
+        if (smtp.limits.errors_soft, smtp.limits.errors_hard) == (limits.errors_soft, limits.errors_hard) {
+            return smtp.clone();
+        }
+        let mut own = ServerConfig::clone(smtp);
+        own.limits.errors_soft = limits.errors_soft;
+        own.limits.errors_hard = limits.errors_hard;
+        Arc::new(own)
+    }
+
+    fn visitor(&self, config: &ListenerConfig, client: IpAddr, port: u16) -> Visitor {
+        Visitor {
+            session: self.hall.admission.ids().session(),
+            listener: config.name.clone(),
+            role: config.role,
+            client,
+            port,
+            hello: Box::default(),
+            extended: false,
+            ptr: None,
+            tls: None,
+            login: None,
+            pin: None,
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! One session: the dialogue's questions, answered.
+
+use std::sync::Arc;
+
+use admission::{Admission, Admitted, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
+use bytes::Bytes;
+use mail::{EnhancedCode, ForwardPath, MailParams, RcptParams, Reply, ReversePath, Tolerances};
+use policy::{AuthContext, AuthExchange, Authenticator, Role};
+use smtp::server::{Answer, CloseReason, Event, HelloVerb, Mended, Question, Violation};
+use spool_reply::not_stored;
+use wire::{Ended, SessionHandler, TlsFacts};
+use world::{BoxFuture, Clock};
+
+use crate::doors::{ClientLimits, Place, TurnedAway};
+use crate::login::{self, Progress};
+use crate::reply::{self, Occasion};
+
+mod spool_reply;
+
+/// What every session of the house shares.
+pub(crate) struct Hall {
+    pub(crate) admission: Admission,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// One client's session.
+pub(crate) struct Session {
+    hall: Arc<Hall>,
+    visitor: Visitor,
+    limits: ClientLimits,
+    entrance: Result<Place, TurnedAway>,
+    transaction: Option<Transaction>,
+    exchange: Option<Exchange>,
+    channel_binding: Option<Vec<u8>>,
+}
+
+/// An AUTH exchange under way.
+struct Exchange {
+    steps: Box<dyn AuthExchange>,
+    mechanism: &'static str,
+}
+
+const fn enhanced(class: u8, subject: u16, detail: u16) -> EnhancedCode {
+    EnhancedCode::new(class, subject, detail)
+}
+
+impl Session {
+    pub(crate) fn new(
+        hall: Arc<Hall>,
+        visitor: Visitor,
+        limits: ClientLimits,
+        entrance: Result<Place, TurnedAway>,
+    ) -> Self {
+        Self {
+            hall,
+            visitor,
+            limits,
+            entrance,
+            transaction: None,
+            exchange: None,
+            channel_binding: None,
+        }
+    }
+
+    async fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Connect => self.connect(),
+            Question::Hello { verb, name } => self.hello(verb, name),
+            Question::Auth { mechanism, initial } => self.auth(mechanism, initial).await,
+            Question::AuthResponse(response) => self.auth_step(Some(response)).await,
+            Question::AuthCancelled => self.auth_cancelled(),
+            Question::Sender { path, params } => Answer::Reply(self.sender(path, params)),
+            Question::Recipient { path, params } => Answer::Reply(self.recipient(path, params)),
+            Question::BodyBegin { .. } => self.body_begin(),
+            Question::BodyEnd { mended, .. } => Answer::Reply(self.body_end(mended).await),
+            Question::Refusal(violation) => Answer::Reply(self.violation(violation)),
+        }
+    }
+
+    fn connect(&mut self) -> Answer {
+        self.hall.admission.witness().connected(&self.visitor);
+        if let Err(why) = self.entrance {
+            return Answer::Reply(self.turned_away(why));
+        }
+        if let Err(rejection) = self.hall.admission.connect(&self.visitor) {
+            return Answer::Reply(self.rejected(&rejection, None, None));
+        }
+        let hostname = self.hall.admission.hostname();
+        Answer::Greet {
+            reply: Reply::plain(220, format!("{hostname} ESMTP Portcullis")),
+            tolerances: self.tolerances_at_the_door(),
+        }
+    }
+
+    /// An address exception's tolerances begin when its client connects.
+    fn tolerances_at_the_door(&self) -> Tolerances {
+        if self.visitor.role != Role::Relay {
+            return Tolerances::default();
+        }
+        let admission = &self.hall.admission;
+        let snapshot = admission.snapshot();
+        let grant = snapshot.address_grant(self.visitor.client, admission.now());
+        grant.map(|grant| grant.tolerances).unwrap_or_default()
+    }
+
+    fn turned_away(&self, why: TurnedAway) -> Reply {
+        let sentence = match why {
+            TurnedAway::House => "Too many sessions at the moment; try again later",
+            TurnedAway::Client => "Too many connections from your address; close some and try again",
+            TurnedAway::Knocking => "Too many connections in a short time; try again later",
+        };
+        self.refuse(421, enhanced(4, 7, 0), sentence, "too-many-connections", None, None)
+    }
+
+    fn hello(&mut self, verb: HelloVerb, name: Box<str>) -> Answer {
+        self.visitor.hello = name;
+        self.visitor.extended = verb == HelloVerb::Ehlo;
+        Answer::Reply(Reply::plain(250, self.hall.admission.hostname().to_string()))
+    }
+
+    async fn auth(&mut self, mechanism: smtp::server::Mechanism, initial: Option<Vec<u8>>) -> Answer {
+        let context = AuthContext {
+            client: self.visitor.client,
+            listener: self.visitor.listener.clone(),
+            channel_binding: self.channel_binding.clone(),
+        };
+        let steps = self.hall.authenticator.begin(login::mechanism(mechanism), context);
+        self.exchange = Some(Exchange {
+            steps,
+            mechanism: mechanism.name(),
+        });
+        self.auth_step(initial).await
+    }
+
+    async fn auth_step(&mut self, response: Option<Vec<u8>>) -> Answer {
+        let Some(exchange) = &mut self.exchange else {
+            return Answer::Reply(Reply::new(503, enhanced(5, 5, 1), "No login is under way"));
+        };
+        match login::step(&mut *exchange.steps, response).await {
+            Progress::Challenge(answer) => answer,
+            Progress::Proved(principal) => self.proved(&principal.0),
+            Progress::Refused(why) => {
+                let mechanism = self.end_exchange();
+                self.hall
+                    .admission
+                    .witness()
+                    .login(&self.visitor, "", mechanism, Some(login::word(why)));
+                Answer::Reply(self.auth_refused(why))
+            }
+        }
+    }
+
+    fn end_exchange(&mut self) -> &'static str {
+        self.exchange.take().map_or("", |exchange| exchange.mechanism)
+    }
+
+    /// A login that is right but bound to no grant hears what a wrong one hears.
+    fn proved(&mut self, principal: &Arc<str>) -> Answer {
+        let mechanism = self.end_exchange();
+        let snapshot = self.hall.admission.snapshot();
+        let witness = self.hall.admission.witness();
+        let Some(grant) = snapshot.login_grant(principal) else {
+            witness.login(
+                &self.visitor,
+                principal,
+                mechanism,
+                Some("no grant is bound to this login"),
+            );
+            return Answer::Reply(self.auth_refused(policy::AuthRefusal::WrongSecret));
+        };
+        witness.login(&self.visitor, principal, mechanism, None);
+        self.visitor.login = Some(principal.clone());
+        Answer::Authenticated {
+            reply: Reply::new(235, enhanced(2, 7, 0), "Welcome"),
+            tolerances: grant.tolerances,
+        }
+    }
+
+    fn auth_refused(&self, why: policy::AuthRefusal) -> Reply {
+        let snapshot = self.hall.admission.snapshot();
+        let event = self.hall.admission.ids().event();
+        let reply = login::refusal(why, snapshot.rulebook().organisation.help.as_deref(), event);
+        self.tell(event, login::code(why), &reply, None, None, None);
+        reply
+    }
+
+    fn auth_cancelled(&mut self) -> Answer {
+        self.end_exchange();
+        Answer::Reply(self.refuse(501, enhanced(5, 7, 0), "Login cancelled", "auth-cancelled", None, None))
+    }
+
+    fn sender(&mut self, path: ReversePath, params: MailParams) -> Reply {
+        if let Some(reply) = self.too_busy(&path) {
+            return reply;
+        }
+        match self.hall.admission.mail(&self.visitor, path.clone(), params) {
+            Ok(transaction) => {
+                self.forget_transaction();
+                self.transaction = Some(transaction);
+                Reply::new(250, enhanced(2, 1, 0), "Sender ok")
+            }
+            Err(rejection) => self.rejected(&rejection, Some(&path), None),
+        }
+    }
+
+    /// Clients at the front gate have no grant that bounds them; their address does.
+    fn too_busy(&self, sender: &ReversePath) -> Option<Reply> {
+        let Ok(place) = &self.entrance else { return None };
+        if self.visitor.role != Role::Mx {
+            return None;
+        }
+        let now = self.hall.clock.monotonic();
+        if place.is_guessing(&self.limits, now) {
+            let sentence = "Too many unknown recipients from your address; try again later";
+            return Some(self.refuse(
+                450,
+                enhanced(4, 7, 1),
+                sentence,
+                "too-many-bad-recipients",
+                Some(sender),
+                None,
+            ));
+        }
+        if !place.message(&self.limits, now) {
+            let sentence = "Too many messages from your address in a short time; try again later";
+            return Some(self.refuse(
+                450,
+                enhanced(4, 7, 1),
+                sentence,
+                "too-many-messages",
+                Some(sender),
+                None,
+            ));
+        }
+        None
+    }
+
+    fn recipient(&mut self, path: ForwardPath, params: RcptParams) -> Reply {
+        let Some(mut transaction) = self.transaction.take() else {
+            return Reply::new(503, enhanced(5, 5, 1), "MAIL first");
+        };
+        let reply = match self
+            .hall
+            .admission
+            .recipient(&self.visitor, &mut transaction, path.clone(), params)
+        {
+            Ok(Room::Taken) => Reply::new(250, enhanced(2, 1, 5), "Recipient ok"),
+            Ok(Room::Full) => {
+                let sentence = "Too many recipients for one message under this grant; send the rest in another";
+                let (code, enhanced) = (452, enhanced(4, 5, 3));
+                self.refuse(
+                    code,
+                    enhanced,
+                    sentence,
+                    "too-many-recipients",
+                    Some(transaction.sender()),
+                    Some(&path),
+                )
+            }
+            Err(rejection) => {
+                if let Ok(place) = &self.entrance {
+                    place.bad_recipient(self.hall.clock.monotonic());
+                }
+                self.rejected(&rejection, Some(transaction.sender()), Some(&path))
+            }
+        };
+        self.transaction = Some(transaction);
+        reply
+    }
+
+    fn body_begin(&mut self) -> Answer {
+        let Some(mut transaction) = self.transaction.take() else {
+            return Answer::Reply(Reply::new(503, enhanced(5, 5, 1), "MAIL first"));
+        };
+        match self.hall.admission.begin_body(&self.visitor, &mut transaction) {
+            Ok(()) => {
+                self.transaction = Some(transaction);
+                Answer::Proceed
+            }
+            Err(rejection) => Answer::Reply(self.rejected(&rejection, Some(transaction.sender()), None)),
+        }
+    }
+
+    async fn body_end(&mut self, mended: Mended) -> Reply {
+        let Some(transaction) = self.transaction.take() else {
+            return Reply::new(503, enhanced(5, 5, 1), "MAIL first");
+        };
+        let sender = transaction.sender().clone();
+        let mending = Mending {
+            bare_lf: mended.bare_lf,
+            long_lines: mended.long_lines,
+        };
+        match self.hall.admission.end_body(&self.visitor, transaction, mending).await {
+            Admitted::Stored { id } => Reply::new(250, enhanced(2, 0, 0), format!("Ok, stored as {id}")),
+            Admitted::Rejected(rejection) => self.rejected(&rejection, Some(&sender), None),
+            Admitted::NotStored(error) => {
+                let (code, enhanced, sentence, reason) = not_stored(&error);
+                self.refuse(code, enhanced, sentence, reason, Some(&sender), None)
+            }
+        }
+    }
+
+    fn forget_transaction(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            self.hall.admission.abandon(transaction);
+        }
+    }
+
+    /// Words for a verdict that does not accept; told to the witness under the same event id.
+    fn rejected(&self, rejection: &Rejection, sender: Option<&ReversePath>, recipient: Option<&ForwardPath>) -> Reply {
+        let event = self.hall.admission.ids().event();
+        let occasion = Occasion {
+            client: self.visitor.client,
+            grant: rejection
+                .grant
+                .as_ref()
+                .and_then(|name| rejection.snapshot.grant_named(name)),
+            logged_in: self.visitor.login.is_some(),
+            sender,
+            recipient,
+        };
+        let reply = reply::refusal(
+            &rejection.snapshot,
+            rejection.verdict,
+            rejection.reason,
+            &occasion,
+            event,
+        );
+        self.tell(
+            event,
+            rejection.reason.code(),
+            &reply,
+            rejection.grant.clone(),
+            sender,
+            recipient,
+        );
+        reply
+    }
+
+    /// Words for what the dialogue refuses by itself.
+    fn violation(&self, violation: Violation) -> Reply {
+        let sentence = violation.reply.text.clone();
+        let mut reply = violation.reply;
+        let event = self.hall.admission.ids().event();
+        let snapshot = self.hall.admission.snapshot();
+        let help = snapshot.rulebook().organisation.help.as_deref();
+        reply.text = reply::closing(&sentence, violation.reason, help, event).into();
+        let sender = self.transaction.as_ref().map(Transaction::sender);
+        self.tell(event, violation.reason, &reply, None, sender, None);
+        reply
+    }
+
+    fn refuse(
+        &self,
+        code: u16,
+        enhanced: EnhancedCode,
+        sentence: &str,
+        reason: &'static str,
+        sender: Option<&ReversePath>,
+        recipient: Option<&ForwardPath>,
+    ) -> Reply {
+        let event = self.hall.admission.ids().event();
+        let snapshot = self.hall.admission.snapshot();
+        let help = snapshot.rulebook().organisation.help.as_deref();
+        let reply = Reply::new(code, enhanced, reply::closing(sentence, reason, help, event));
+        self.tell(event, reason, &reply, None, sender, recipient);
+        reply
+    }
+
+    fn tell(
+        &self,
+        event: mail::EventId,
+        reason: &'static str,
+        reply: &Reply,
+        grant: Option<policy::Name>,
+        sender: Option<&ReversePath>,
+        recipient: Option<&ForwardPath>,
+    ) {
+        self.hall.admission.witness().refused(&Refused {
+            event,
+            at: self.hall.admission.now(),
+            visitor: &self.visitor,
+            reason,
+            grant,
+            sender,
+            recipient,
+            reply,
+        });
+    }
+}
+
+impl SessionHandler for Session {
+    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
+        Box::pin(self.answer(question))
+    }
+
+    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(transaction) = &mut self.transaction {
+                transaction.append(chunk).await;
+            }
+        })
+    }
+
+    fn event(&mut self, event: Event) {
+        let what = match event {
+            Event::TransactionReset => return self.forget_transaction(),
+            Event::TlsClientHelloInClear => "client used implicit TLS on a port in clear; use port 465 or STARTTLS",
+            Event::EarlyTalker => "client spoke before the banner",
+        };
+        self.hall.admission.witness().noted(&self.visitor, what);
+    }
+
+    fn tls(&mut self, tls: TlsFacts) {
+        self.visitor.tls = Some(TlsSeen {
+            version: tls.version.into(),
+            cipher: tls.cipher.into(),
+        });
+        self.visitor.pin = tls.peer_spki_sha256;
+        self.channel_binding = tls.channel_binding.map(Into::into);
+        // What was said in the clear is forgotten (RFC 3207 §4.2).
+        self.visitor.hello = Box::default();
+        self.visitor.login = None;
+        self.forget_transaction();
+    }
+
+    fn closed(&mut self, ended: &Ended) {
+        self.forget_transaction();
+        let why = match ended {
+            Ended::Dialogue(CloseReason::Quit) => "quit".to_owned(),
+            Ended::Dialogue(CloseReason::PeerClosed) => "client closed the connection".to_owned(),
+            Ended::Dialogue(reason) => format!("{reason:?}"),
+            Ended::Tls(failure) => format!("TLS handshake failed: {failure}"),
+            Ended::NotReading => "client did not read its replies".to_owned(),
+            Ended::Stopped => "stopped".to_owned(),
+        };
+        self.hall.admission.witness().closed(&self.visitor, &why);
+    }
+}
