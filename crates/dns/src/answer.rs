@@ -117,11 +117,23 @@ impl<T> Answer<T> {
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (
-                Self::Found { mut records, ttl, secure },
-                Self::Found { records: more, ttl: other_ttl, secure: other_secure },
+                Self::Found {
+                    mut records,
+                    ttl,
+                    secure,
+                },
+                Self::Found {
+                    records: more,
+                    ttl: other_ttl,
+                    secure: other_secure,
+                },
             ) => {
                 records.extend(more);
-                Self::Found { records, ttl: ttl.min(other_ttl), secure: secure && other_secure }
+                Self::Found {
+                    records,
+                    ttl: ttl.min(other_ttl),
+                    secure: secure && other_secure,
+                }
             }
             (found @ Self::Found { .. }, _) | (_, found @ Self::Found { .. }) => found,
             (Self::Temporary(why), _) | (_, Self::Temporary(why)) => Self::Temporary(why),
@@ -140,8 +152,17 @@ impl MxAnswer {
             // RFC 7505 §3 wants a single record of preference 0; a root alone can mean nothing else.
             return Self::Null { ttl: *ttl };
         }
-        match answer.filter_map(|(preference, host)| Some(Mx { preference, host: host? })) {
-            Answer::Found { mut records, ttl, secure } => {
+        match answer.filter_map(|(preference, host)| {
+            Some(Mx {
+                preference,
+                host: host?,
+            })
+        }) {
+            Answer::Found {
+                mut records,
+                ttl,
+                secure,
+            } => {
                 records.sort_by_key(|mx| mx.preference);
                 Self::Found { records, ttl, secure }
             }
@@ -157,7 +178,11 @@ mod tests {
     use super::*;
 
     fn found(records: &[u8]) -> Answer<u8> {
-        Answer::Found { records: records.to_vec(), ttl: Duration::from_secs(60), secure: false }
+        Answer::Found {
+            records: records.to_vec(),
+            ttl: Duration::from_secs(60),
+            secure: false,
+        }
     }
 
     #[test]
@@ -167,16 +192,35 @@ mod tests {
         assert_eq!(Answer::NoDomain.and(failed.clone()), failed);
         assert_eq!(failed.and(found(&[1])), found(&[1]));
         assert_eq!(found(&[1]).and(found(&[2])), found(&[1, 2]));
-        assert_eq!(found(&[1]).filter_map(|_| None::<u8>), Answer::Temporary(Trouble::Malformed));
+        assert_eq!(
+            found(&[1]).filter_map(|_| None::<u8>),
+            Answer::Temporary(Trouble::Malformed)
+        );
     }
 
     #[test]
     fn a_root_alone_is_a_null_mx_and_beside_others_it_is_nothing() {
         let ttl = Duration::from_secs(60);
         let host = Domain::parse("mx.example.org").unwrap();
-        let read = |records| MxAnswer::read(Answer::Found { records, ttl, secure: false });
+        let read = |records| {
+            MxAnswer::read(Answer::Found {
+                records,
+                ttl,
+                secure: false,
+            })
+        };
         assert_eq!(read(vec![(0, None)]), MxAnswer::Null { ttl });
-        let records = vec![Mx { preference: 10, host: host.clone() }];
-        assert_eq!(read(vec![(0, None), (10, Some(host))]), MxAnswer::Found { records, ttl, secure: false });
+        let records = vec![Mx {
+            preference: 10,
+            host: host.clone(),
+        }];
+        assert_eq!(
+            read(vec![(0, None), (10, Some(host))]),
+            MxAnswer::Found {
+                records,
+                ttl,
+                secure: false
+            }
+        );
     }
 }

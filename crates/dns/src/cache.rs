@@ -81,7 +81,12 @@ struct Generations<K, V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }) }
+        Self {
+            generations: Mutex::new(Generations {
+                young: HashMap::new(),
+                old: HashMap::new(),
+            }),
+        }
     }
 }
 
@@ -172,7 +177,11 @@ mod tests {
                     return Answer::Temporary(Trouble::Timeout);
                 }
                 let records = vec!["192.0.2.1".parse().unwrap()];
-                Answer::Found { records, ttl: Duration::from_secs(100), secure: false }
+                Answer::Found {
+                    records,
+                    ttl: Duration::from_secs(100),
+                    secure: false,
+                }
             })
         }
         fn txt<'a>(&'a self, _: &'a Domain) -> BoxFuture<'a, Answer<Vec<u8>>> {
@@ -188,7 +197,10 @@ mod tests {
         let clock = Arc::new(SimClock::new(GENESIS));
         let asked = Arc::new(AtomicU32::new(0));
         let dns = Cached::new(Counting(asked.clone()), clock.clone());
-        let (host, broken) = (Domain::parse("a.example").unwrap(), Domain::parse("broken.example").unwrap());
+        let (host, broken) = (
+            Domain::parse("a.example").unwrap(),
+            Domain::parse("broken.example").unwrap(),
+        );
         for _ in 0..3 {
             assert_eq!(dns.addresses(&host).await.records().len(), 1);
         }
@@ -207,7 +219,10 @@ mod tests {
         let now = Duration::ZERO;
         for key in 0..(4 * GENERATION_NAMES as u32) {
             table.put(key, &Answer::NoRecords, now);
-            assert!(table.get(&0, now).is_some(), "asked for all the time, forgotten at {key}");
+            assert!(
+                table.get(&0, now).is_some(),
+                "asked for all the time, forgotten at {key}"
+            );
         }
         let generations = table.generations.lock();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION_NAMES);

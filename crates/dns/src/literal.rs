@@ -86,9 +86,11 @@ impl Literal {
             return Answer::Temporary(*trouble);
         }
         match table.get(name) {
-            Some(records) => {
-                Answer::Found { records: records.clone(), ttl: TTL, secure: self.secure.contains(name) }
-            }
+            Some(records) => Answer::Found {
+                records: records.clone(),
+                ttl: TTL,
+                secure: self.secure.contains(name),
+            },
             None if self.exists(name) => Answer::NoRecords,
             None => Answer::NoDomain,
         }
@@ -114,7 +116,11 @@ impl Resolver for Literal {
 
     fn ptr(&self, address: IpAddr) -> BoxFuture<'_, Answer<Domain>> {
         let answer = match self.ptr.get(&address) {
-            Some(records) => Answer::Found { records: records.clone(), ttl: TTL, secure: false },
+            Some(records) => Answer::Found {
+                records: records.clone(),
+                ttl: TTL,
+                secure: false,
+            },
             None => Answer::NoDomain,
         };
         Box::pin(std::future::ready(answer))
@@ -137,12 +143,17 @@ mod tests {
             .null_mx(name("silent.example"))
             .address(name("a.example.org"), "192.0.2.1".parse().unwrap())
             .trouble(name("broken.example"), Trouble::ServerFailure);
-        let MxAnswer::Found { records, .. } = dns.mx(&name("example.org")).await else { panic!("no MX") };
+        let MxAnswer::Found { records, .. } = dns.mx(&name("example.org")).await else {
+            panic!("no MX")
+        };
         assert_eq!(records.first().unwrap().host, name("a.example.org"));
         assert_eq!(dns.mx(&name("silent.example")).await, MxAnswer::Null { ttl: TTL });
         assert_eq!(dns.mx(&name("a.example.org")).await, MxAnswer::NoRecords);
         assert_eq!(dns.mx(&name("nowhere.example")).await, MxAnswer::NoDomain);
-        assert_eq!(dns.addresses(&name("broken.example")).await, Answer::Temporary(Trouble::ServerFailure));
+        assert_eq!(
+            dns.addresses(&name("broken.example")).await,
+            Answer::Temporary(Trouble::ServerFailure)
+        );
         assert_eq!(dns.ptr("192.0.2.9".parse().unwrap()).await, Answer::NoDomain);
     }
 }

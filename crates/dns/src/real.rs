@@ -38,7 +38,10 @@ pub struct DnsConfig {
 
 impl Default for DnsConfig {
     fn default() -> Self {
-        Self { servers: Vec::new(), timeout: Duration::from_secs(5) }
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -67,13 +70,20 @@ struct Server {
 impl RealResolver {
     /// A resolver. No packet is sent before the first question; to be made inside the runtime.
     pub fn new(config: &DnsConfig) -> Result<Self, DnsError> {
-        let named = if config.servers.is_empty() { system_servers()? } else { config.servers.clone() };
+        let named = if config.servers.is_empty() {
+            system_servers()?
+        } else {
+            config.servers.clone()
+        };
         let mut servers = Vec::with_capacity(named.len());
         for server in named {
             let tls = TlsConfig::new().map_err(|error| DnsError::Setup(error.to_string()))?;
             let context = Arc::new(PoolContext::new(options(config.timeout), tls));
             let pool = NameServerPool::from_config([endpoint(server)], context, TokioRuntimeProvider::default());
-            servers.push(Server { pool, trust_ad: server.trust_ad });
+            servers.push(Server {
+                pool,
+                trust_ad: server.trust_ad,
+            });
         }
         Ok(Self { servers })
     }
@@ -81,7 +91,9 @@ impl RealResolver {
     /// Asks one server after the other until one can tell.
     async fn lookup(&self, name: &str, kind: RecordType) -> Answer<Record> {
         // With the dot at its end the name is complete, whatever search list the system may have.
-        let Ok(name) = Name::from_ascii(name) else { return Answer::Temporary(Trouble::Malformed) };
+        let Ok(name) = Name::from_ascii(name) else {
+            return Answer::Temporary(Trouble::Malformed);
+        };
         let mut trouble = Trouble::Unreachable;
         for server in &self.servers {
             match server.ask(name.clone(), kind).await {
@@ -102,7 +114,11 @@ impl Server {
         // Asking with AD set makes a validating resolver say whether it could validate (RFC 6840 §5.7).
         request.metadata.authentic_data = self.trust_ad;
         match self.pool.send(request).next().await {
-            Some(Ok(response)) => read(response.metadata.authentic_data && self.trust_ad, &response.answers, kind),
+            Some(Ok(response)) => read(
+                response.metadata.authentic_data && self.trust_ad,
+                &response.answers,
+                kind,
+            ),
             Some(Err(error)) => absence_or_trouble(&error),
             None => Answer::Temporary(Trouble::Unreachable),
         }
@@ -111,12 +127,22 @@ impl Server {
 
 fn read(secure: bool, answers: &[Record], kind: RecordType) -> Answer<Record> {
     // Aliases on the way are followed by the name server; what counts is the kind that was asked for. Their TTLs count too.
-    let Some(ttl) = answers.iter().map(|record| record.ttl).min() else { return Answer::NoRecords };
-    let records: Vec<Record> = answers.iter().filter(|record| record.record_type() == kind).cloned().collect();
+    let Some(ttl) = answers.iter().map(|record| record.ttl).min() else {
+        return Answer::NoRecords;
+    };
+    let records: Vec<Record> = answers
+        .iter()
+        .filter(|record| record.record_type() == kind)
+        .cloned()
+        .collect();
     if records.is_empty() {
         return Answer::NoRecords;
     }
-    Answer::Found { records, ttl: Duration::from_secs(ttl.into()), secure }
+    Answer::Found {
+        records,
+        ttl: Duration::from_secs(ttl.into()),
+        secure,
+    }
 }
 
 /// Only a name server's own word makes an absence; everything else is trouble.
@@ -156,12 +182,15 @@ fn endpoint(server: NameServer) -> NameServerConfig {
 
 /// The servers of `/etc/resolv.conf`; its search list and options are not for us.
 fn system_servers() -> Result<Vec<NameServer>, DnsError> {
-    let (config, _) = hickory_resolver::system_conf::read_system_conf()
-        .map_err(|error| DnsError::System(error.to_string()))?;
+    let (config, _) =
+        hickory_resolver::system_conf::read_system_conf().map_err(|error| DnsError::System(error.to_string()))?;
     let servers: Vec<NameServer> = config
         .name_servers()
         .iter()
-        .map(|server| NameServer { address: SocketAddr::new(server.ip, 53), trust_ad: false })
+        .map(|server| NameServer {
+            address: SocketAddr::new(server.ip, 53),
+            trust_ad: false,
+        })
         .collect();
     if servers.is_empty() {
         return Err(DnsError::System("it names no server".to_owned()));
@@ -209,19 +238,23 @@ impl Resolver for RealResolver {
 
     fn txt<'a>(&'a self, name: &'a Domain) -> BoxFuture<'a, Answer<Vec<u8>>> {
         Box::pin(async move {
-            self.lookup(&fqdn(name), RecordType::TXT).await.filter_map(|record| match record.data {
-                RData::TXT(txt) => Some(txt.txt_data.iter().flat_map(|part| part.iter().copied()).collect()),
-                _ => None,
-            })
+            self.lookup(&fqdn(name), RecordType::TXT)
+                .await
+                .filter_map(|record| match record.data {
+                    RData::TXT(txt) => Some(txt.txt_data.iter().flat_map(|part| part.iter().copied()).collect()),
+                    _ => None,
+                })
         })
     }
 
     fn ptr(&self, address: IpAddr) -> BoxFuture<'_, Answer<Domain>> {
         Box::pin(async move {
-            self.lookup(&reverse_name(address), RecordType::PTR).await.filter_map(|record| match record.data {
-                RData::PTR(name) => domain(&name.0),
-                _ => None,
-            })
+            self.lookup(&reverse_name(address), RecordType::PTR)
+                .await
+                .filter_map(|record| match record.data {
+                    RData::PTR(name) => domain(&name.0),
+                    _ => None,
+                })
         })
     }
 }

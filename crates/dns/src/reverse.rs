@@ -30,6 +30,9 @@ mod tests {
     fn addresses_are_turned_around() {
         assert_eq!(reverse_name("192.0.2.1".parse().unwrap()), "1.2.0.192.in-addr.arpa.");
         let v6 = reverse_name("2001:db8::1".parse().unwrap());
-        assert!(v6.starts_with("1.0.0.0.") && v6.ends_with("8.b.d.0.1.0.0.2.ip6.arpa."), "{v6}");
+        assert!(
+            v6.starts_with("1.0.0.0.") && v6.ends_with("8.b.d.0.1.0.0.2.ip6.arpa."),
+            "{v6}"
+        );
     }
 }

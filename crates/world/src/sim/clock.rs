@@ -22,12 +22,16 @@ impl SimClock {
     /// A clock that shows `wall` (milliseconds since the epoch) now. To be made inside the runtime.
     #[must_use]
     pub fn new(wall: i64) -> Self {
-        Self { start: tokio::time::Instant::now(), wall_at_start: AtomicI64::new(wall) }
+        Self {
+            start: tokio::time::Instant::now(),
+            wall_at_start: AtomicI64::new(wall),
+        }
     }
 
     /// Sets the wall clock; the stopwatch and running timers do not notice.
     pub fn set_wall(&self, wall: i64) {
-        self.wall_at_start.store(wall.saturating_sub(millis(self.start.elapsed())), Ordering::SeqCst);
+        self.wall_at_start
+            .store(wall.saturating_sub(millis(self.start.elapsed())), Ordering::SeqCst);
     }
 
     /// Moves the wall clock on; the stopwatch and running timers do not notice.
@@ -38,7 +42,9 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn wall(&self) -> i64 {
-        self.wall_at_start.load(Ordering::SeqCst).saturating_add(millis(self.start.elapsed()))
+        self.wall_at_start
+            .load(Ordering::SeqCst)
+            .saturating_add(millis(self.start.elapsed()))
     }
 
     fn monotonic(&self) -> Duration {

@@ -66,9 +66,25 @@ enum Side {
 impl Link {
     /// The two ends of a new connection, the one that connected first.
     pub(super) fn pair(nature: Nature, from: SocketAddr, to: SocketAddr) -> (SimStream, SimStream) {
-        let link = Arc::new(Mutex::new(Self { near: Pipe::default(), far: Pipe::default(), nature }));
-        let near = SimStream { link: link.clone(), side: Side::Near, local: from, peer: to, arrival: None };
-        let far = SimStream { link, side: Side::Far, local: to, peer: from, arrival: None };
+        let link = Arc::new(Mutex::new(Self {
+            near: Pipe::default(),
+            far: Pipe::default(),
+            nature,
+        }));
+        let near = SimStream {
+            link: link.clone(),
+            side: Side::Near,
+            local: from,
+            peer: to,
+            arrival: None,
+        };
+        let far = SimStream {
+            link,
+            side: Side::Far,
+            local: to,
+            peer: from,
+            arrival: None,
+        };
         (near, far)
     }
 
@@ -95,7 +111,9 @@ impl Link {
 
     /// Counts octets against the link's doom; true once it has struck.
     fn spend(&mut self, octets: usize) -> bool {
-        let Some((left, doom)) = &mut self.nature.doom else { return false };
+        let Some((left, doom)) = &mut self.nature.doom else {
+            return false;
+        };
         *left = left.saturating_sub(octets);
         if *left > 0 {
             return false;
@@ -185,7 +203,9 @@ impl AsyncRead for SimStream {
                 }
                 (Some(at), _) => {
                     drop(link);
-                    let arrival = this.arrival.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+                    let arrival = this
+                        .arrival
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
                     arrival.as_mut().reset(at);
                     if arrival.as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
@@ -216,7 +236,8 @@ impl AsyncWrite for SimStream {
         pipe.octets += part.len();
         // What enters a stalled pipe fills the window and never arrives.
         if !pipe.stalled {
-            pipe.chunks.push_back((Instant::now() + latency, part.iter().copied().collect()));
+            pipe.chunks
+                .push_back((Instant::now() + latency, part.iter().copied().collect()));
             if let Some(reader) = pipe.reader.take() {
                 reader.wake();
             }

@@ -93,7 +93,10 @@ impl Inner {
     /// Who listens at `to`, by that address or by the unspecified one of its family.
     fn listener_of(&self, to: SocketAddr) -> Option<Arc<Queue>> {
         let anywhere = SocketAddr::new(unspecified(to.ip()), to.port());
-        self.listeners.get(&to).or_else(|| self.listeners.get(&anywhere)).cloned()
+        self.listeners
+            .get(&to)
+            .or_else(|| self.listeners.get(&anywhere))
+            .cloned()
     }
 
     fn nature_of(&self, to: SocketAddr) -> Nature {
@@ -102,16 +105,28 @@ impl Inner {
             Some(Fault::StallAfter(octets)) => Some((*octets, Doom::Stall)),
             _ => None,
         };
-        Nature { latency: self.latency, window: self.window.unwrap_or(WINDOW_OCTETS), doom }
+        Nature {
+            latency: self.latency,
+            window: self.window.unwrap_or(WINDOW_OCTETS),
+            doom,
+        }
     }
 }
 
 fn unspecified(ip: IpAddr) -> IpAddr {
-    if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
+    if ip.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    }
 }
 
 fn loopback(ip: IpAddr) -> IpAddr {
-    if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() }
+    if ip.is_ipv4() {
+        Ipv4Addr::LOCALHOST.into()
+    } else {
+        Ipv6Addr::LOCALHOST.into()
+    }
 }
 
 impl Net for SimNet {
@@ -127,7 +142,11 @@ impl Net for SimNet {
             }
             let queue = Arc::new(Queue::default());
             inner.listeners.insert(at, queue.clone());
-            Ok(Box::new(SimListener { net: self.clone(), at, queue }) as Box<dyn Listener>)
+            Ok(Box::new(SimListener {
+                net: self.clone(),
+                at,
+                queue,
+            }) as Box<dyn Listener>)
         })
     }
 
@@ -147,7 +166,11 @@ impl Net for SimNet {
             let queue = inner.listener_of(to).ok_or(io::ErrorKind::ConnectionRefused)?;
             let from = SocketAddr::new(from.unwrap_or(loopback(to.ip())), inner.free_port());
             let (near, far) = Link::pair(inner.nature_of(to), from, to);
-            queue.arrived.lock().unwrap_or_else(PoisonError::into_inner).push_back((Box::new(far), from));
+            queue
+                .arrived
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_back((Box::new(far), from));
             queue.notify.notify_one();
             Ok(Box::new(near) as Box<dyn Stream>)
         })
@@ -164,7 +187,12 @@ impl Listener for SimListener {
     fn accept(&self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
         Box::pin(async move {
             loop {
-                let next = self.queue.arrived.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let next = self
+                    .queue
+                    .arrived
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .pop_front();
                 match next {
                     Some(arrival) => return Ok(arrival),
                     None => self.queue.notify.notified().await,
@@ -182,7 +210,11 @@ impl Drop for SimListener {
     fn drop(&mut self) {
         self.net.inner().listeners.remove(&self.at);
         // Connections nobody will accept any more are closed, so their clients do not wait for ever.
-        self.queue.arrived.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.queue
+            .arrived
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
@@ -207,8 +239,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn octets_go_both_ways_and_the_ends_know_their_addresses() {
         let (mut client, mut server) = pair(&SimNet::new(), mx()).await;
-        assert_eq!((client.peer_addr().unwrap(), server.local_addr().unwrap()), (mx(), mx()));
-        assert_eq!(server.peer_addr().unwrap().ip(), "203.0.113.9".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            (client.peer_addr().unwrap(), server.local_addr().unwrap()),
+            (mx(), mx())
+        );
+        assert_eq!(
+            server.peer_addr().unwrap().ip(),
+            "203.0.113.9".parse::<IpAddr>().unwrap()
+        );
         client.write_all(b"EHLO").await.unwrap();
         client.shutdown().await.unwrap();
         server.write_all(b"250 still heard").await.unwrap();
@@ -233,8 +271,16 @@ mod tests {
         let net = SimNet::new();
         let listener = net.listen("0.0.0.0:0".parse().unwrap()).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(net.connect(SocketAddr::new("198.51.100.7".parse().unwrap(), port), None).await.is_ok());
-        assert!(net.connect(SocketAddr::new("::1".parse().unwrap(), port), None).await.is_err());
+        assert!(
+            net.connect(SocketAddr::new("198.51.100.7".parse().unwrap(), port), None)
+                .await
+                .is_ok()
+        );
+        assert!(
+            net.connect(SocketAddr::new("::1".parse().unwrap(), port), None)
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -269,8 +315,14 @@ mod tests {
         let (mut client, mut server) = pair(&net, mx()).await;
         client.write_all(b"abc").await.unwrap();
         let mut heard = Vec::new();
-        assert_eq!(server.read_to_end(&mut heard).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-        assert_eq!(client.write(b"d").await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(
+            server.read_to_end(&mut heard).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        assert_eq!(
+            client.write(b"d").await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
 
         net.set_fault(mx(), Some(Fault::StallAfter(3)));
         let (mut client, mut server) = pair(&net, mx()).await;
@@ -281,7 +333,11 @@ mod tests {
         assert_eq!(heard, b"abcabc");
 
         net.set_fault(mx(), Some(Fault::Hang));
-        assert!(tokio::time::timeout(Duration::from_secs(60), net.connect(mx(), None)).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(60), net.connect(mx(), None))
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -291,7 +347,10 @@ mod tests {
         server.write_all(b"554 no").await.unwrap();
         drop(server);
         let mut heard = Vec::new();
-        assert_eq!(client.read_to_end(&mut heard).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(
+            client.read_to_end(&mut heard).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionReset
+        );
         assert_eq!(heard, b"554 no");
     }
 }

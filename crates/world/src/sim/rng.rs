@@ -13,7 +13,9 @@ impl SeedRng {
     /// The generator of this seed; the same seed gives the same numbers on every machine.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Mutex::new(seed) }
+        Self {
+            state: Mutex::new(seed),
+        }
     }
 
     fn step(state: &mut u64) -> u64 {

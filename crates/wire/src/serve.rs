@@ -1,0 +1,312 @@
+//! Drives the server's side of a dialogue over a connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use smtp::server::{Answer, BodyVia, CloseReason, Event, Question, Server, Step, Transport};
+use tokio::io::AsyncWriteExt;
+use world::{BoxFuture, Clock, Stream};
+
+use crate::alarm::Alarm;
+use crate::channel::{Appetite, Channel};
+use crate::shutdown::{Phase, Shutdown};
+use crate::tls::{TlsFacts, TlsFailure, TlsServer};
+
+/// Octets of a body read at once at first; the block grows while reads fill it.
+const BODY_BLOCK_OCTETS: usize = 16 * 1024;
+/// Octets of a body read at once at most.
+const BODY_BLOCK_OCTETS_MAX: usize = 128 * 1024;
+/// Octets thrown away behind our last word, so that closing does not reset the connection before it was read.
+const LINGER_OCTETS_MAX: usize = 256 * 1024;
+
+/// Whoever answers the questions of a session.
+pub trait SessionHandler: Send {
+    /// Answers. The session stands still meanwhile.
+    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer>;
+    /// Takes octets of the message. Nothing more is read until it returns.
+    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()>;
+    /// Notes something.
+    fn event(&mut self, event: Event);
+    /// Notes what a TLS handshake proved: before the first question with implicit TLS, else behind STARTTLS.
+    fn tls(&mut self, tls: TlsFacts);
+    /// The session is over; the last call.
+    fn closed(&mut self, ended: &Ended);
+}
+
+/// Why a session is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The dialogue came to an end, or the connection broke ([`CloseReason::PeerClosed`]).
+    Dialogue(CloseReason),
+    /// The TLS handshake failed.
+    Tls(TlsFailure),
+    /// The client did not take our replies in time.
+    NotReading,
+    /// Sessions were told to end at once.
+    Stopped,
+}
+
+/// What a driver needs to know of the listener and its house; shared by all sessions.
+#[derive(Clone)]
+pub struct ServeConfig {
+    /// How connections begin. The same was told to the [`Server`].
+    pub transport: Transport,
+    /// Our certificates; needed for implicit TLS and where STARTTLS is offered.
+    pub tls: Option<Arc<TlsServer>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// When to end.
+    pub shutdown: Shutdown,
+    /// How long we wait where the dialogue has no timer of its own.
+    pub patience: Patience,
+}
+
+/// How long a driver waits for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For it to take the replies that wait for it.
+    pub write: Duration,
+    /// For it to finish a TLS handshake.
+    pub handshake: Duration,
+    /// For it to take our last word.
+    pub farewell: Duration,
+    /// For it to close behind our last word, while what it still sends is thrown away.
+    pub linger: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            write: Duration::from_secs(300),
+            handshake: Duration::from_secs(60),
+            farewell: Duration::from_secs(5),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Drives one session to its end. For listeners with implicit TLS the handshake is part of it.
+pub async fn drive_server<H: SessionHandler + ?Sized>(
+    stream: Box<dyn Stream>,
+    server: Server,
+    handler: &mut H,
+    config: &ServeConfig,
+) -> Ended {
+    let mut session = Session {
+        server,
+        handler,
+        config,
+        shutdown: config.shutdown.clone(),
+        phase: Phase::Running,
+        alarm: Alarm::new(config.clock.clone()),
+        input: BytesMut::new(),
+        appetite: Appetite::Commands,
+        hearing: Hearing::Open,
+    };
+    let ended = match session.run(stream).await {
+        Ok(reason) => Ended::Dialogue(reason),
+        Err(ended) => ended,
+    };
+    session.handler.closed(&ended);
+    ended
+}
+
+struct Session<'a, H: ?Sized> {
+    server: Server,
+    handler: &'a mut H,
+    config: &'a ServeConfig,
+    shutdown: Shutdown,
+    /// How far the end had come when we last told the dialogue.
+    phase: Phase,
+    alarm: Alarm,
+    /// What came and was not taken yet; holds no memory between commands.
+    input: BytesMut,
+    appetite: Appetite,
+    hearing: Hearing,
+}
+
+/// Whether the client can still be heard and can hear us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    Open,
+    /// It closed its side; it may still read.
+    HalfClosed,
+    /// The connection is broken.
+    Lost,
+}
+
+impl<H: SessionHandler + ?Sized> Session<'_, H> {
+    async fn run(&mut self, stream: Box<dyn Stream>) -> Result<CloseReason, Ended> {
+        let mut channel = match self.config.transport {
+            Transport::Clear => Channel::Clear(stream),
+            Transport::ImplicitTls => self.handshake(stream).await?,
+        };
+        loop {
+            match self.server.poll(&mut self.input, self.alarm.now()) {
+                Step::Wait if self.server.output().is_empty() => self.wait(&mut channel).await?,
+                Step::Wait => self.flush(&mut channel, self.config.patience.write).await?,
+                Step::Ask(question) => self.ask(question).await,
+                Step::Body(chunk) => self.handler.body(chunk).await,
+                Step::Event(event) => self.note(event),
+                Step::StartTls => channel = self.start_tls(channel).await?,
+                Step::Close(reason) => {
+                    self.farewell(channel, reason).await;
+                    return Ok(reason);
+                }
+            }
+        }
+    }
+
+    async fn ask(&mut self, question: Question) {
+        let bulk = matches!(
+            question,
+            Question::BodyBegin {
+                via: BodyVia::Data | BodyVia::Bdat
+            }
+        );
+        let answer = self.handler.ask(question).await;
+        self.appetite = match answer {
+            Answer::Proceed if bulk => Appetite::Body(BODY_BLOCK_OCTETS),
+            _ => Appetite::Commands,
+        };
+        self.server.answer(answer, self.alarm.now());
+    }
+
+    fn note(&mut self, event: Event) {
+        if event == Event::TransactionReset {
+            self.appetite = Appetite::Commands;
+        }
+        self.handler.event(event);
+    }
+
+    /// Waits for octets, for time, or for the end of the house.
+    async fn wait(&mut self, channel: &mut Channel) -> Result<(), Ended> {
+        let deadline = self.server.deadline().map(|(at, _)| at);
+        if self.hearing != Hearing::Open && deadline.is_none() {
+            // Nothing can wake this session any more.
+            return Err(Ended::Dialogue(CloseReason::PeerClosed));
+        }
+        if self.input.is_empty() && self.appetite == Appetite::Commands {
+            self.input = BytesMut::new();
+        }
+        tokio::select! {
+            biased;
+            phase = self.shutdown.beyond(self.phase) => {
+                self.phase = phase;
+                if phase == Phase::Stopped {
+                    return Err(Ended::Stopped);
+                }
+                self.server.shut_down(self.alarm.now());
+            }
+            read = channel.fill(&mut self.input, self.appetite), if self.hearing == Hearing::Open => {
+                match read {
+                    Ok(0) => self.lose(Hearing::HalfClosed),
+                    Ok(octets) => self.grow(octets),
+                    Err(_) => self.lose(Hearing::Lost),
+                }
+            }
+            () = self.alarm.at(deadline) => self.server.handle_timeout(self.alarm.now()),
+        }
+        Ok(())
+    }
+
+    /// A read that filled its block asks for larger ones.
+    fn grow(&mut self, octets: usize) {
+        if let Appetite::Body(block) = &mut self.appetite
+            && octets >= *block
+        {
+            *block = (*block * 2).min(BODY_BLOCK_OCTETS_MAX);
+        }
+    }
+
+    fn lose(&mut self, hearing: Hearing) {
+        self.hearing = hearing;
+        self.server.handle_eof();
+    }
+
+    /// Writes what waits, for a client that may be slow but not endlessly so.
+    async fn flush(&mut self, channel: &mut Channel, patience: Duration) -> Result<(), Ended> {
+        if self.hearing == Hearing::Lost {
+            self.server.output().clear();
+            return Ok(());
+        }
+        let until = self.alarm.now() + patience;
+        let written = tokio::select! {
+            biased;
+            written = channel.drain(self.server.output()) => written,
+            () = self.alarm.at(Some(until)) => return Err(Ended::NotReading),
+            _ = self.shutdown.beyond(Phase::Draining) => return Err(Ended::Stopped),
+        };
+        if written.is_err() {
+            self.server.output().clear();
+            self.lose(Hearing::Lost);
+        }
+        Ok(())
+    }
+
+    async fn start_tls(&mut self, mut channel: Channel) -> Result<Channel, Ended> {
+        self.flush(&mut channel, self.config.patience.write).await?;
+        // INVARIANT: nothing said in the clear is ever read as said under TLS. The dialogue refuses what is pipelined
+        // behind STARTTLS; should any be left all the same, it would be taken for part of the handshake.
+        let Channel::Clear(stream) = channel else {
+            return Err(Ended::Dialogue(CloseReason::Internal));
+        };
+        if !self.input.is_empty() {
+            return Err(Ended::Dialogue(CloseReason::Internal));
+        }
+        let channel = self.handshake(stream).await?;
+        self.server.tls_established(self.alarm.now());
+        Ok(channel)
+    }
+
+    async fn handshake(&mut self, stream: Box<dyn Stream>) -> Result<Channel, Ended> {
+        let Some(tls) = &self.config.tls else {
+            return Err(Ended::Tls(TlsFailure::NotConfigured));
+        };
+        let ours = self.alarm.now() + self.config.patience.handshake;
+        let until = self.server.deadline().map_or(ours, |(theirs, _)| theirs.min(ours));
+        let shaken = tokio::select! {
+            biased;
+            shaken = tls.accept(stream) => shaken,
+            () = self.alarm.at(Some(until)) => Err(TlsFailure::Timeout),
+            _ = self.shutdown.beyond(Phase::Draining) => return Err(Ended::Stopped),
+        };
+        let (channel, facts) = shaken.map_err(Ended::Tls)?;
+        self.handler.tls(facts);
+        Ok(channel)
+    }
+
+    /// Says the last word and closes so that it is heard.
+    async fn farewell(&mut self, mut channel: Channel, reason: CloseReason) {
+        let flushed = self.flush(&mut channel, self.config.patience.farewell).await;
+        if flushed.is_err() || self.hearing == Hearing::Lost {
+            return;
+        }
+        let until = self.alarm.now() + self.config.patience.linger;
+        let lingering = async {
+            channel.shutdown().await?;
+            // A client that said QUIT has nothing more to say; anybody else may be in the middle of a sentence.
+            let mut left = if matches!(reason, CloseReason::Quit) {
+                0
+            } else {
+                LINGER_OCTETS_MAX
+            };
+            while left > 0 && self.hearing == Hearing::Open {
+                self.input.clear();
+                match channel.fill(&mut self.input, Appetite::Commands).await? {
+                    0 => break,
+                    octets => left = left.saturating_sub(octets),
+                }
+            }
+            std::io::Result::Ok(())
+        };
+        tokio::select! {
+            biased;
+            // Whether it went well no longer matters to anybody.
+            _ = lingering => {}
+            () = self.alarm.at(Some(until)) => {}
+            _ = self.shutdown.beyond(Phase::Draining) => {}
+        }
+    }
+}
