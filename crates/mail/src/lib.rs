@@ -11,20 +11,27 @@
 mod address;
 mod address_list;
 mod domain;
+mod edit;
 mod envelope;
 mod field;
 mod header;
 mod id;
+mod seven_bit;
 mod shape;
 mod status;
 mod time;
 mod tolerance;
+mod trace;
+mod transfer;
 
 pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
 pub use domain::{Domain, DomainError, DomainPattern};
+pub use edit::{Edits, Piece, Pieces};
 pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
 pub use header::{HEADER_OCTETS_MAX, HeaderEnd, HeaderScan, Originator, ScannedHeaders, TransferEncoding};
 pub use id::{AttemptId, EventId, IdError, MessageId, SessionId};
+pub use seven_bit::to_seven_bit;
 pub use status::{EnhancedCode, Reply, Severity};
 pub use time::Timestamp;
 pub use tolerance::Tolerances;
+pub use trace::{Greeting, Received, ReceivedWith, message_id, missing_fields, passages};
