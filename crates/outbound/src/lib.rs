@@ -1,1 +1,7 @@
-//! Being built.
+//! The back gate.
+
+mod destination;
+pub mod outcome;
+mod pool;
+pub mod route;
+pub mod schedule;

@@ -1,0 +1,496 @@
+//! How much each destination gets at a time: careful at first, more while it goes well, half when it asks for less, and
+//! nothing for a while when it does not answer, however much mail waits for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::outcome::Pressure;
+
+/// The bounds of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Deliveries at a time, to begin with.
+    pub first: usize,
+    /// Deliveries at a time at most, unless the route says otherwise.
+    pub most: usize,
+    /// The first pause when the destination does not answer; doubled each time.
+    pub pause: Duration,
+    /// The longest such pause.
+    pub pause_max: Duration,
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self {
+            first: 5,
+            most: 20,
+            pause: Duration::from_secs(60),
+            pause_max: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// Where no message waits for a destination longer than this without being asked about again.
+const TURN_MIN: Duration = Duration::from_millis(500);
+/// Turns that are given out ahead.
+const TURN_MAX: Duration = Duration::from_secs(120);
+/// Destinations without anything to remember are forgotten when there are more than this.
+const REMEMBERED: usize = 10_000;
+
+/// Whether a delivery may begin.
+pub(crate) enum Admittance {
+    /// It may, as long as the slot lives.
+    Go(Slot),
+    /// Too many others; to be asked again at this instant.
+    Busy(Duration),
+    /// The destination does not answer; nothing is to be tried now.
+    Down(Arc<str>),
+}
+
+/// All destinations. Cloning shares them.
+#[derive(Clone, Default)]
+pub(crate) struct Destinations {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    bounds: Concurrency,
+    known: BTreeMap<Arc<str>, Destination>,
+}
+
+struct Destination {
+    /// Deliveries at a time now.
+    limit: usize,
+    /// Deliveries under way.
+    active: usize,
+    waiting: VecDeque<oneshot::Sender<Slot>>,
+    /// Tries that did not get through, since the last that did.
+    failures: u32,
+    down: Option<Down>,
+    /// When the next message that is sent away may come back.
+    turn: Duration,
+    /// How long a delivery takes, smoothed.
+    pace: Duration,
+}
+
+struct Down {
+    until: Duration,
+    pause: Duration,
+    why: Arc<str>,
+    /// Somebody has been let through to see whether it answers again.
+    probing: bool,
+}
+
+/// The right to speak to a destination. Dropping it lets the next one in.
+pub(crate) struct Slot {
+    destinations: Destinations,
+    key: Arc<str>,
+    most: usize,
+    begun: Duration,
+}
+
+/// What an attempt taught, with the instant it ended.
+pub(crate) struct Lesson<'a> {
+    pub(crate) pressure: Pressure,
+    pub(crate) why: &'a str,
+    pub(crate) now: Duration,
+}
+
+impl Destination {
+    fn new(bounds: Concurrency, most: usize) -> Self {
+        Self {
+            limit: bounds.first.clamp(1, most.max(1)),
+            active: 0,
+            waiting: VecDeque::new(),
+            failures: 0,
+            down: None,
+            turn: Duration::ZERO,
+            pace: Duration::ZERO,
+        }
+    }
+
+    fn halve(&mut self) {
+        self.limit = (self.limit / 2).max(1);
+    }
+
+    fn learn_success(&mut self, most: usize) {
+        self.failures = 0;
+        self.down = None;
+        self.limit = (self.limit + 1).min(most.max(1));
+    }
+
+    /// The destination is down when as many tries failed in a row as it is given at a time: one slow connection among
+    /// many good ones is no reason to stop.
+    fn learn_failure(&mut self, why: &str, bounds: Concurrency, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.halve();
+        if self.active > 1 && (self.failures as usize) < self.limit {
+            return;
+        }
+        let pause = match &self.down {
+            // Others that began before it was known to be down add nothing.
+            Some(down) if !down.probing => return,
+            Some(down) => (down.pause * 2).min(bounds.pause_max),
+            None => bounds.pause,
+        };
+        self.down = Some(Down {
+            until: now + pause,
+            pause,
+            why: why.into(),
+            probing: false,
+        });
+        self.limit = 1;
+        // Those who wait ask again, and hear that it is down.
+        self.waiting.clear();
+    }
+
+    /// A turn for somebody who is sent away, as far behind the last one as deliveries take.
+    fn next_turn(&mut self, now: Duration) -> Duration {
+        let step = self.pace / u32::try_from(self.limit).unwrap_or(1).max(1);
+        self.turn = (self.turn + step).clamp(now + TURN_MIN, now + TURN_MAX);
+        self.turn
+    }
+
+    fn is_forgettable(&self) -> bool {
+        self.active == 0 && self.waiting.is_empty() && self.down.is_none()
+    }
+}
+
+impl Destinations {
+    pub(crate) fn new(bounds: Concurrency) -> Self {
+        let destinations = Self::default();
+        destinations.set_bounds(bounds);
+        destinations
+    }
+
+    pub(crate) fn set_bounds(&self, bounds: Concurrency) {
+        self.inner.lock().bounds = bounds;
+    }
+
+    /// Asks for a slot, waiting for one in a short queue. `clock` tells the instant whenever it is needed.
+    pub(crate) async fn admit(
+        &self,
+        key: &Arc<str>,
+        most: Option<usize>,
+        clock: &(dyn Fn() -> Duration + Send + Sync),
+    ) -> Admittance {
+        loop {
+            let queued = match self.ask(key, most, clock()) {
+                Ok(admittance) => return admittance,
+                Err(queued) => queued,
+            };
+            // A sender that is gone means that the destination went down: ask again.
+            if let Ok(mut slot) = queued.await {
+                slot.begun = clock();
+                return Admittance::Go(slot);
+            }
+        }
+    }
+
+    fn ask(&self, key: &Arc<str>, most: Option<usize>, now: Duration) -> Result<Admittance, oneshot::Receiver<Slot>> {
+        let mut inner = self.inner.lock();
+        let bounds = inner.bounds;
+        let most = most.unwrap_or(bounds.most);
+        if inner.known.len() > REMEMBERED && !inner.known.contains_key(key) {
+            inner.known.retain(|_, destination| !destination.is_forgettable());
+        }
+        let destination = inner
+            .known
+            .entry(key.clone())
+            .or_insert_with(|| Destination::new(bounds, most));
+        destination.limit = destination.limit.min(most.max(1));
+        if let Some(down) = &mut destination.down {
+            if now < down.until {
+                return Ok(Admittance::Down(down.why.clone()));
+            }
+            if down.probing {
+                return Ok(Admittance::Busy(destination.next_turn(now)));
+            }
+            down.probing = true;
+        } else if destination.active >= destination.limit {
+            if destination.waiting.len() >= destination.limit {
+                return Ok(Admittance::Busy(destination.next_turn(now)));
+            }
+            let (sender, receiver) = oneshot::channel();
+            destination.waiting.push_back(sender);
+            return Err(receiver);
+        }
+        destination.active += 1;
+        drop(inner);
+        Ok(Admittance::Go(self.slot(key.clone(), most, now)))
+    }
+
+    fn slot(&self, key: Arc<str>, most: usize, begun: Duration) -> Slot {
+        Slot {
+            destinations: self.clone(),
+            key,
+            most,
+            begun,
+        }
+    }
+
+    /// Ends the pauses of all destinations, or of those a word stands in.
+    pub(crate) fn forget_pauses(&self) {
+        for destination in self.inner.lock().known.values_mut() {
+            destination.down = None;
+        }
+    }
+
+    /// Destinations that do not answer, and why.
+    pub(crate) fn down(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let inner = self.inner.lock();
+        let down = |(key, destination): (&Arc<str>, &Destination)| {
+            destination.down.as_ref().map(|down| (key.clone(), down.why.clone()))
+        };
+        inner.known.iter().filter_map(down).collect()
+    }
+
+    /// Deliveries at a time that the destination gets now.
+    #[cfg(test)]
+    fn limit(&self, key: &str) -> usize {
+        self.inner
+            .lock()
+            .known
+            .get(key)
+            .map_or(0, |destination| destination.limit)
+    }
+
+    /// One slot less; the next in the queue gets it, if there is room.
+    fn release(&self, key: &Arc<str>, most: usize, begun: Duration) {
+        let next = {
+            let mut inner = self.inner.lock();
+            let Some(destination) = inner.known.get_mut(key) else {
+                return;
+            };
+            destination.active = destination.active.saturating_sub(1);
+            if let Some(down) = &mut destination.down {
+                // Whoever was to see whether it answers is gone; if nothing was learned, another one may look.
+                if destination.active == 0 {
+                    down.probing = false;
+                }
+                return;
+            }
+            if destination.active >= destination.limit {
+                return;
+            }
+            let next = destination.waiting.pop_front();
+            destination.active += usize::from(next.is_some());
+            next
+        };
+        if let Some(next) = next {
+            // Where nobody waits there any more the slot comes back and is dropped, which lets in the one behind.
+            drop(next.send(self.slot(key.clone(), most, begun)));
+        }
+    }
+}
+
+impl Slot {
+    /// Remembers what an attempt taught about the destination. Says whether it has just gone down.
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) -> bool {
+        let mut inner = self.destinations.inner.lock();
+        let bounds = inner.bounds;
+        let Some(destination) = inner.known.get_mut(&self.key) else {
+            return false;
+        };
+        let was_up = destination.down.is_none();
+        match lesson.pressure {
+            Pressure::None => {
+                let took = lesson.now.saturating_sub(self.begun);
+                destination.pace = (destination.pace * 7 + took) / 8;
+                destination.learn_success(self.most);
+            }
+            Pressure::Throttle => {
+                destination.halve();
+                // It answered, so it is not down; but it does not grow either.
+                destination.down = None;
+            }
+            Pressure::Unreachable => destination.learn_failure(lesson.why, bounds, lesson.now),
+        }
+        self.begun = lesson.now;
+        was_up && destination.down.is_some()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.destinations.release(&self.key, self.most, self.begun);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    fn key() -> Arc<str> {
+        "mx:internet:mx.example".into()
+    }
+
+    fn go(destinations: &Destinations, now: Duration) -> Slot {
+        match destinations.ask(&key(), None, now) {
+            Ok(Admittance::Go(slot)) => slot,
+            _ => panic!("not let in"),
+        }
+    }
+
+    fn learn(slot: &mut Slot, pressure: Pressure, now: Duration) -> bool {
+        slot.learn(&Lesson {
+            pressure,
+            why: "refused",
+            now,
+        })
+    }
+
+    fn is_down(destinations: &Destinations, now: Duration) -> bool {
+        matches!(destinations.ask(&key(), None, now), Ok(Admittance::Down(_)))
+    }
+
+    #[test]
+    fn a_destination_begins_low_and_earns_more_up_to_the_most() {
+        let destinations = Destinations::new(Concurrency::default());
+        let mut slot = go(&destinations, secs(0));
+        assert_eq!(destinations.limit(&key()), 5);
+        for _ in 0..3 {
+            learn(&mut slot, Pressure::None, secs(1));
+        }
+        assert_eq!(destinations.limit(&key()), 8);
+        for _ in 0..100 {
+            learn(&mut slot, Pressure::None, secs(1));
+        }
+        assert_eq!(destinations.limit(&key()), 20);
+    }
+
+    #[test]
+    fn a_421_halves_what_it_gets_and_never_below_one() {
+        let destinations = Destinations::new(Concurrency {
+            first: 20,
+            ..Concurrency::default()
+        });
+        let mut slot = go(&destinations, secs(0));
+        for expected in [10, 5, 2, 1, 1] {
+            learn(&mut slot, Pressure::Throttle, secs(1));
+            assert_eq!(destinations.limit(&key()), expected);
+        }
+        assert!(!is_down(&destinations, secs(1)));
+    }
+
+    #[test]
+    fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
+        let destinations = Destinations::new(Concurrency {
+            first: 1,
+            ..Concurrency::default()
+        });
+        let slot = go(&destinations, secs(0));
+        let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+        let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, secs(0)) else {
+            panic!("let in")
+        };
+        assert_eq!(until, TURN_MIN);
+        assert!(queued.try_recv().is_err());
+        drop(slot);
+        assert!(queued.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_waiter_that_is_gone_is_passed_over() {
+        let destinations = Destinations::new(Concurrency {
+            first: 2,
+            ..Concurrency::default()
+        });
+        let (one, _two) = (go(&destinations, secs(0)), go(&destinations, secs(0)));
+        drop(destinations.ask(&key(), None, secs(0)).err().unwrap());
+        let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+        drop(one);
+        assert!(queued.try_recv().is_ok());
+    }
+
+    #[test]
+    fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
+        let destinations = Destinations::new(Concurrency {
+            first: 1,
+            most: 1,
+            ..Concurrency::default()
+        });
+        let mut slot = go(&destinations, secs(0));
+        for _ in 0..100 {
+            slot.begun = secs(0);
+            learn(&mut slot, Pressure::None, secs(2));
+        }
+        let _queued = destinations.ask(&key(), None, secs(2));
+        let turn = || match destinations.ask(&key(), None, secs(2)) {
+            Ok(Admittance::Busy(until)) => until,
+            _ => panic!("let in"),
+        };
+        let turns: Vec<Duration> = (0..200).map(|_| turn()).collect();
+        assert!(turns[1] - turns[0] > secs(1) && turns[1] - turns[0] <= secs(2));
+        assert_eq!(*turns.last().unwrap(), secs(2) + TURN_MAX);
+    }
+
+    #[test]
+    fn a_dead_destination_is_asked_once_in_a_growing_while() {
+        let destinations = Destinations::new(Concurrency::default());
+        let mut slot = go(&destinations, secs(0));
+        assert!(
+            learn(&mut slot, Pressure::Unreachable, secs(1)),
+            "the only one under way failed: down"
+        );
+        drop(slot);
+        let mut now = secs(1);
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let mut pause = 0;
+            while is_down(&destinations, now + secs(pause)) {
+                pause += 60;
+            }
+            // The question that was not answered with Down was the probe; nothing was learned from it.
+            now += secs(pause);
+            let mut probe = go(&destinations, now);
+            assert!(
+                matches!(destinations.ask(&key(), None, now), Ok(Admittance::Busy(_))),
+                "one looks, not two"
+            );
+            assert!(!learn(&mut probe, Pressure::Unreachable, now), "it was down before");
+            pauses.push(pause / 60);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+        let mut probe = go(&destinations, now + secs(1800));
+        learn(&mut probe, Pressure::None, now + secs(1800));
+        assert!(destinations.down().is_empty());
+    }
+
+    #[test]
+    fn one_failure_among_many_under_way_does_not_stop_the_others() {
+        let destinations = Destinations::new(Concurrency {
+            first: 8,
+            ..Concurrency::default()
+        });
+        let mut slots: Vec<Slot> = (0..8).map(|_| go(&destinations, secs(0))).collect();
+        assert!(!learn(&mut slots[0], Pressure::Unreachable, secs(1)));
+        assert!(!is_down(&destinations, secs(1)));
+        assert!(
+            learn(&mut slots[1], Pressure::Unreachable, secs(1)),
+            "4, then 2 at a time, and 2 failures in a row"
+        );
+    }
+
+    #[test]
+    fn those_who_wait_for_a_destination_that_goes_down_are_told() {
+        let destinations = Destinations::new(Concurrency {
+            first: 1,
+            ..Concurrency::default()
+        });
+        let mut slot = go(&destinations, secs(0));
+        let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+        learn(&mut slot, Pressure::Unreachable, secs(1));
+        assert!(matches!(queued.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+        assert!(is_down(&destinations, secs(2)));
+    }
+}

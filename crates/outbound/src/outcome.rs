@@ -1,0 +1,473 @@
+//! The one table from what a next hop did to what becomes of a recipient, which code tells it, and what that says about
+//! the destination.
+
+use std::net::SocketAddr;
+
+use dns::Trouble;
+use mail::{Domain, EnhancedCode, Host, Reply, Severity};
+use smtp::client::{ClientTimer, Failure, RecipientOutcome, Stage};
+
+/// What becomes of a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fate {
+    /// The next hop has it.
+    Delivered,
+    /// Not now.
+    Deferred,
+    /// Not ever.
+    Failed,
+}
+
+/// A fate and its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What becomes of the recipient.
+    pub fate: Fate,
+    /// The code a notice carries (RFC 3463).
+    pub code: EnhancedCode,
+    /// The reason, as a person reads it; what the next hop said where it said something.
+    pub text: Box<str>,
+    /// What the next hop said.
+    pub reply: Option<Reply>,
+}
+
+/// What an attempt says about the destination as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pressure {
+    /// It works.
+    None,
+    /// It wants less of us: 421, 4.7.x.
+    Throttle,
+    /// It could not be reached, or did not let us begin.
+    Unreachable,
+}
+
+/// A connection that did not come to a transaction, or broke off in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// What it means for the recipients, should no other host do better.
+    pub verdict: Verdict,
+    /// What it says about the destination.
+    pub pressure: Pressure,
+}
+
+impl Setback {
+    fn new(pressure: Pressure, verdict: Verdict) -> Self {
+        Self { verdict, pressure }
+    }
+}
+
+impl Verdict {
+    fn new(fate: Fate, code: (u8, u16, u16), text: impl Into<Box<str>>) -> Self {
+        Self {
+            fate,
+            code: EnhancedCode::new(code.0, code.1, code.2),
+            text: text.into(),
+            reply: None,
+        }
+    }
+
+    fn deferred(subject: u16, detail: u16, text: impl Into<Box<str>>) -> Self {
+        Self::new(Fate::Deferred, (4, subject, detail), text)
+    }
+
+    fn failed(subject: u16, detail: u16, text: impl Into<Box<str>>) -> Self {
+        Self::new(Fate::Failed, (5, subject, detail), text)
+    }
+
+    /// What the next hop said decides, with this code where it gave none.
+    fn said(fate: Fate, reply: &Reply, unsaid: (u8, u16, u16)) -> Self {
+        let class = match fate {
+            Fate::Delivered => 2,
+            Fate::Deferred => 4,
+            Fate::Failed => 5,
+        };
+        let own = reply.enhanced.filter(|code| code.class == class);
+        let code = own.unwrap_or(EnhancedCode::new(class, unsaid.1, unsaid.2));
+        Self {
+            fate,
+            code,
+            text: reply.to_string().into(),
+            reply: Some(reply.clone()),
+        }
+    }
+
+    /// The domain takes no mail (RFC 7505 §4.1; as 556 5.1.10 would say it).
+    #[must_use]
+    pub fn null_mx(domain: &Domain) -> Self {
+        Self::failed(
+            1,
+            10,
+            format!("the domain {domain} declares that it takes no mail (null MX)"),
+        )
+    }
+
+    /// The domain does not exist.
+    #[must_use]
+    pub fn no_such_domain(domain: &Domain) -> Self {
+        Self::failed(1, 2, format!("the domain {domain} does not exist"))
+    }
+
+    /// The domain exists and names no host that could take mail.
+    #[must_use]
+    pub fn no_address(domain: &Domain) -> Self {
+        Self::failed(
+            4,
+            4,
+            format!("no mail server is known for the domain {domain}: it has no address"),
+        )
+    }
+
+    /// DNS did not answer; that is never read as an absence.
+    #[must_use]
+    pub fn dns_trouble(domain: &Domain, trouble: Trouble) -> Self {
+        Self::deferred(4, 3, format!("looking up {domain} failed: {trouble}"))
+    }
+
+    /// The next hop is ourselves (RFC 5321 §6.3).
+    #[must_use]
+    pub fn loops_back(site: &Host) -> Self {
+        Self::failed(4, 6, format!("mail for {site} would come back to this system"))
+    }
+
+    /// `<postmaster>` without a domain, and no domain of ours to complete it.
+    #[must_use]
+    pub fn no_postmaster() -> Self {
+        Self::failed(1, 3, "the address has no domain and none is configured to complete it")
+    }
+
+    /// 8-bit content that must not be changed, for a peer that takes 7 bits (RFC 6152 §3).
+    #[must_use]
+    pub fn conversion_forbidden(host: &str) -> Self {
+        let text = format!("{host} takes 7-bit messages only, and this one cannot be converted without damage");
+        Self::failed(6, 3, text)
+    }
+
+    /// The stored message cannot be read; an operator sees it.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self::deferred(
+            3,
+            0,
+            "the stored message could not be read; the postmaster has been told",
+        )
+    }
+
+    /// An operator gives it back.
+    #[must_use]
+    pub fn given_back() -> Self {
+        Self::failed(
+            7,
+            0,
+            "the postmaster of this system gave the message back without delivering it",
+        )
+    }
+
+    /// Nothing was tried: the destination did not answer a short while ago.
+    #[must_use]
+    pub fn still_down(why: &str) -> Self {
+        Self::deferred(4, 1, format!("not tried, the destination has just failed: {why}"))
+    }
+
+    /// The life time is over; `last` is why the last try failed. Its code stands, as RFC 3464 §2.3.4 wants the reason.
+    #[must_use]
+    pub fn expired(last: &Self) -> Self {
+        let code = if last.code.subject == 0 {
+            EnhancedCode::new(4, 4, 7)
+        } else {
+            last.code
+        };
+        Self {
+            fate: Fate::Failed,
+            code,
+            text: last.text.clone(),
+            reply: last.reply.clone(),
+        }
+    }
+
+    /// Whether the next hop wants less of us.
+    #[must_use]
+    pub fn asks_for_less(&self) -> bool {
+        let code = self.reply.as_ref().map_or(0, |reply| reply.code);
+        self.fate == Fate::Deferred && (code == 421 || code != 0 && self.code.subject == 7)
+    }
+}
+
+/// What a recipient's outcome means. `failure` is why the dialogue broke off, where it did.
+#[must_use]
+pub fn of_recipient(outcome: &RecipientOutcome, failure: Option<&str>) -> Verdict {
+    match outcome {
+        RecipientOutcome::Delivered(reply) => Verdict::said(Fate::Delivered, reply, (2, 0, 0)),
+        RecipientOutcome::Refused(stage, reply) if is_transient(*stage, reply) => {
+            Verdict::said(Fate::Deferred, reply, (4, 0, 0))
+        }
+        RecipientOutcome::Refused(Stage::Local, reply) => Verdict {
+            // Nobody but us has spoken.
+            reply: None,
+            text: reply.text.clone().into(),
+            ..Verdict::said(Fate::Failed, reply, (5, 0, 0))
+        },
+        RecipientOutcome::Refused(_, reply) => Verdict::said(Fate::Failed, reply, (5, 0, 0)),
+        RecipientOutcome::Unanswered(stage) => {
+            let why = failure.unwrap_or("no answer");
+            Verdict::deferred(4, 2, format!("the connection broke off at {stage}: {why}"))
+        }
+    }
+}
+
+/// 4yz, and what is to be read as such.
+fn is_transient(stage: Stage, reply: &Reply) -> bool {
+    reply.severity() != Severity::Permanent || is_too_many(stage, reply)
+}
+
+/// Whether the reply says that the transaction has too many recipients: 452, or 552 as older servers say it
+/// (RFC 5321 §4.5.3.1.10). Nothing is wrong with the recipient then.
+#[must_use]
+pub fn is_too_many(stage: Stage, reply: &Reply) -> bool {
+    let too_many = |code: EnhancedCode| (code.subject, code.detail) == (5, 3);
+    stage == Stage::Rcpt && matches!(reply.code, 452 | 552) && reply.enhanced.is_none_or(too_many)
+}
+
+/// What a failed dialogue means for those it did not answer.
+#[must_use]
+pub fn of_failure(failure: &Failure) -> Setback {
+    use Pressure::{Throttle, Unreachable};
+    let text = failure.to_string();
+    match failure {
+        // RFC 7504 §4: the host says that it takes no mail at all; another one of the domain may.
+        Failure::Greeting(reply) if matches!(reply.code, 521 | 556) => {
+            Setback::new(Unreachable, Verdict::said(Fate::Failed, reply, (5, 3, 2)))
+        }
+        // A host that does not want to talk has something against us or is ill; either may pass.
+        Failure::Greeting(reply) | Failure::Hello(reply) => {
+            let pressure = if reply.code == 421 { Throttle } else { Unreachable };
+            Setback::new(pressure, Verdict::said(Fate::Deferred, reply, (4, 3, 2)))
+        }
+        Failure::Closing(reply) => Setback::new(Throttle, Verdict::said(Fate::Deferred, reply, (4, 3, 2))),
+        Failure::Reset(_) => Setback::new(Pressure::None, Verdict::deferred(5, 0, text)),
+        Failure::TlsNotOffered | Failure::TlsRefused(_) | Failure::AuthNotOffered | Failure::AuthNeedsTls => {
+            Setback::new(Unreachable, Verdict::deferred(7, 4, text))
+        }
+        // The login is ours to mend; the sender's mail waits for it.
+        Failure::Auth(_) => Setback::new(Unreachable, Verdict::deferred(7, 8, text)),
+        Failure::Timeout(ClientTimer::Greeting) => Setback::new(Unreachable, Verdict::deferred(4, 1, text)),
+        Failure::Timeout(_) | Failure::Lost => Setback::new(Unreachable, Verdict::deferred(4, 2, text)),
+        Failure::Protocol(_) => Setback::new(Unreachable, Verdict::deferred(5, 0, text)),
+    }
+}
+
+/// No connection to an address.
+#[must_use]
+pub fn of_connecting(at: SocketAddr, why: &str) -> Setback {
+    Setback::new(
+        Pressure::Unreachable,
+        Verdict::deferred(4, 1, format!("no connection to {at}: {why}")),
+    )
+}
+
+/// The TLS that the policy asks for did not come about.
+#[must_use]
+pub fn of_tls(host: &str, why: &str) -> Setback {
+    Setback::new(
+        Pressure::Unreachable,
+        Verdict::deferred(7, 5, format!("no secure channel to {host}: {why}")),
+    )
+}
+
+/// The addresses of a host could not be looked up, or there are none.
+#[must_use]
+pub fn of_address_lookup(host: &Domain, trouble: Option<Trouble>) -> Setback {
+    let verdict = match trouble {
+        Some(trouble) => Verdict::dns_trouble(host, trouble),
+        None => Verdict::no_address(host),
+    };
+    Setback::new(Pressure::Unreachable, verdict)
+}
+
+/// What several hosts come to when none took the message: what may pass outweighs what will not, and of two alike the
+/// later one, which is the last thing that happened.
+#[must_use]
+pub fn weigh(before: Option<Setback>, now: Setback) -> Setback {
+    match before {
+        Some(before) if before.verdict.fate == Fate::Deferred && now.verdict.fate == Fate::Failed => before,
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(code: u16, enhanced: Option<(u8, u16, u16)>) -> Reply {
+        Reply {
+            code,
+            enhanced: enhanced.map(|(a, b, c)| EnhancedCode::new(a, b, c)),
+            text: "said".into(),
+        }
+    }
+
+    fn refused(stage: Stage, code: u16, enhanced: Option<(u8, u16, u16)>) -> (Fate, String) {
+        let verdict = of_recipient(&RecipientOutcome::Refused(stage, reply(code, enhanced)), None);
+        (verdict.fate, verdict.code.to_string())
+    }
+
+    #[test]
+    fn the_first_digit_decides_at_every_stage() {
+        for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body, Stage::End] {
+            assert_eq!(
+                refused(stage, 450, Some((4, 2, 1))),
+                (Fate::Deferred, "4.2.1".into()),
+                "{stage}"
+            );
+            assert_eq!(refused(stage, 421, None), (Fate::Deferred, "4.0.0".into()), "{stage}");
+            assert_eq!(
+                refused(stage, 550, Some((5, 1, 1))),
+                (Fate::Failed, "5.1.1".into()),
+                "{stage}"
+            );
+            assert_eq!(refused(stage, 554, None), (Fate::Failed, "5.0.0".into()), "{stage}");
+        }
+        assert_eq!(
+            refused(Stage::Local, 554, Some((5, 6, 7))),
+            (Fate::Failed, "5.6.7".into())
+        );
+        let delivered = of_recipient(&RecipientOutcome::Delivered(reply(250, Some((2, 1, 5)))), None);
+        assert_eq!(
+            (delivered.fate, delivered.code.to_string()),
+            (Fate::Delivered, "2.1.5".into())
+        );
+    }
+
+    #[test]
+    fn too_many_recipients_is_no_failure_however_it_is_said() {
+        assert_eq!(refused(Stage::Rcpt, 552, None).0, Fate::Deferred);
+        assert_eq!(refused(Stage::Rcpt, 552, Some((5, 5, 3))).0, Fate::Deferred);
+        assert_eq!(
+            refused(Stage::Rcpt, 552, Some((5, 2, 2))).0,
+            Fate::Failed,
+            "a full mailbox"
+        );
+        assert_eq!(refused(Stage::End, 552, None).0, Fate::Failed, "a message too large");
+        assert!(is_too_many(Stage::Rcpt, &reply(452, Some((4, 5, 3)))));
+        assert!(!is_too_many(Stage::Rcpt, &reply(452, Some((4, 3, 1)))));
+    }
+
+    #[test]
+    fn silence_is_never_a_failure_nor_a_delivery() {
+        for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body, Stage::End] {
+            assert_eq!(
+                of_recipient(&RecipientOutcome::Unanswered(stage), None).fate,
+                Fate::Deferred
+            );
+        }
+    }
+
+    #[test]
+    fn failures_of_a_connection_defer_except_where_the_host_takes_no_mail() {
+        let table = [
+            (
+                Failure::Greeting(reply(521, None)),
+                Fate::Failed,
+                "5.3.2",
+                Pressure::Unreachable,
+            ),
+            (
+                Failure::Greeting(reply(554, Some((5, 7, 1)))),
+                Fate::Deferred,
+                "4.3.2",
+                Pressure::Unreachable,
+            ),
+            (
+                Failure::Greeting(reply(421, Some((4, 7, 0)))),
+                Fate::Deferred,
+                "4.7.0",
+                Pressure::Throttle,
+            ),
+            (
+                Failure::Hello(reply(550, None)),
+                Fate::Deferred,
+                "4.3.2",
+                Pressure::Unreachable,
+            ),
+            (
+                Failure::Closing(reply(421, None)),
+                Fate::Deferred,
+                "4.3.2",
+                Pressure::Throttle,
+            ),
+            (
+                Failure::Reset(reply(500, None)),
+                Fate::Deferred,
+                "4.5.0",
+                Pressure::None,
+            ),
+            (Failure::TlsNotOffered, Fate::Deferred, "4.7.4", Pressure::Unreachable),
+            (
+                Failure::TlsRefused(reply(454, None)),
+                Fate::Deferred,
+                "4.7.4",
+                Pressure::Unreachable,
+            ),
+            (
+                Failure::Auth(reply(535, None)),
+                Fate::Deferred,
+                "4.7.8",
+                Pressure::Unreachable,
+            ),
+            (Failure::AuthNotOffered, Fate::Deferred, "4.7.4", Pressure::Unreachable),
+            (Failure::AuthNeedsTls, Fate::Deferred, "4.7.4", Pressure::Unreachable),
+            (
+                Failure::Timeout(ClientTimer::Greeting),
+                Fate::Deferred,
+                "4.4.1",
+                Pressure::Unreachable,
+            ),
+            (
+                Failure::Timeout(ClientTimer::End),
+                Fate::Deferred,
+                "4.4.2",
+                Pressure::Unreachable,
+            ),
+            (Failure::Lost, Fate::Deferred, "4.4.2", Pressure::Unreachable),
+            (
+                Failure::Protocol("unasked-reply"),
+                Fate::Deferred,
+                "4.5.0",
+                Pressure::Unreachable,
+            ),
+        ];
+        for (failure, fate, code, pressure) in table {
+            let setback = of_failure(&failure);
+            assert_eq!((setback.verdict.fate, setback.pressure), (fate, pressure), "{failure}");
+            assert_eq!(setback.verdict.code.to_string(), code, "{failure}");
+        }
+    }
+
+    #[test]
+    fn only_words_of_the_peer_ask_for_less() {
+        let of = |code, enhanced| of_recipient(&RecipientOutcome::Refused(Stage::Rcpt, reply(code, enhanced)), None);
+        assert!(of(421, None).asks_for_less());
+        assert!(of(450, Some((4, 7, 1))).asks_for_less());
+        assert!(!of(450, Some((4, 2, 1))).asks_for_less());
+        assert!(!of(550, Some((5, 7, 1))).asks_for_less());
+        assert!(!of_tls("mx.example", "expired").verdict.asks_for_less());
+    }
+
+    #[test]
+    fn one_host_that_may_come_back_keeps_the_message() {
+        let gone = || of_failure(&Failure::Greeting(reply(521, None)));
+        let ill = || of_failure(&Failure::Lost);
+        assert_eq!(weigh(Some(ill()), gone()), ill());
+        assert_eq!(weigh(Some(gone()), ill()), ill());
+        assert_eq!(weigh(None, gone()), gone());
+    }
+
+    #[test]
+    fn what_expires_keeps_the_reason_of_the_last_try() {
+        let last = of_failure(&Failure::Lost).verdict;
+        assert_eq!(Verdict::expired(&last).code.to_string(), "4.4.2");
+        let vague = of_recipient(&RecipientOutcome::Refused(Stage::Rcpt, reply(450, None)), None);
+        let expired = Verdict::expired(&vague);
+        assert_eq!((expired.fate, expired.code.to_string()), (Fate::Failed, "4.4.7".into()));
+    }
+}
