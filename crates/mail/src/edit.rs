@@ -56,7 +56,7 @@ impl Edits {
         let touched = self.drops.get(first..behind).unwrap_or_default();
         let start = touched.first().map_or(range.start, |drop| drop.start.min(range.start));
         let end = touched.last().map_or(range.end, |drop| drop.end.max(range.end));
-        self.drops.splice(first..behind, [start..end]);
+        self.drops.splice(first..behind, std::iter::once(start..end));
     }
 
     /// Whether nothing is changed.

@@ -11,6 +11,7 @@
 mod address;
 mod address_list;
 mod domain;
+mod dsn;
 mod edit;
 mod envelope;
 mod field;
@@ -26,6 +27,7 @@ mod transfer;
 
 pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
 pub use domain::{Domain, DomainError, DomainPattern};
+pub use dsn::{Action, Charset, Notice, Original, Told};
 pub use edit::{Edits, Piece, Pieces};
 pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
 pub use header::{HEADER_OCTETS_MAX, HeaderEnd, HeaderScan, Originator, ScannedHeaders, TransferEncoding};
