@@ -1,1 +1,34 @@
-//! Being built.
+//! Testimony: what was decided, changed and delivered, written so that tampering shows.
+//!
+//! Responsible for: the closed list of [`Event`]s with their facts; an append-only record of them, one JSON object a
+//! line, each line sealed with a SHA-256 that covers the line before; [`verify`], which names the first broken link;
+//! [`Reader`], which finds what was said of a message, a session or an event id.
+//!
+//! Refuses to know: what an event should lead to. It judges nothing, forgets nothing and holds no secret: no event has
+//! a field for one.
+//!
+//! The letter was stored before it came here; the record lags the truth by at most a second and is completed from the
+//! spool after a crash ([`Ledger::complete`]). From here `trace` tells the letter's story.
+//!
+//! On disk: `2026-11-21.gate.0000.jsonl`, one file per day, writer and start of the writer. The first line of a file
+//! names the last good line before it, so the files of a writer are one chain.
+
+mod chain;
+mod event;
+mod facts;
+mod line;
+mod reader;
+mod record;
+mod text;
+mod verify;
+
+pub use event::{Dropped, Event, Opened, Previous};
+pub use facts::{
+    Accepted, AcceptedRecipient, Attempt, Change, ConfigLoaded, Deferred, Ground, Login, LoginOutcome, NoticeSent,
+    Origin, Refused, TestimonyError, Tls,
+};
+pub use line::{Hash, Line};
+pub use reader::{Key, Reader};
+pub use record::{Closer, Completed, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
+pub use text::Words;
+pub use verify::{Broken, Fault, Head, Report, Torn, verify};

@@ -1,0 +1,144 @@
+//! The closed list of events.
+
+use mail::{EventId, MessageId, SessionId};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Accepted, Attempt, Change, ConfigLoaded, Deferred, Login, LoginOutcome, NoticeSent, Refused};
+use crate::line::Hash;
+
+/// Something that happened and is testified to. The names in the record are stable; a fact may be added, none may
+/// change its meaning: that would be a new version of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum Event {
+    /// Something was refused.
+    #[serde(rename = "refuse")]
+    Refused(Box<Refused>),
+    /// A message was accepted.
+    #[serde(rename = "data.accept")]
+    Accepted(Box<Accepted>),
+    /// A login was tried.
+    #[serde(rename = "auth")]
+    Login(Box<Login>),
+    /// Delivered to a next hop.
+    #[serde(rename = "deliver.ok")]
+    Delivered(Box<Attempt>),
+    /// Not now; it will be tried again.
+    #[serde(rename = "queue.defer")]
+    Deferred(Box<Deferred>),
+    /// Failed for good.
+    #[serde(rename = "deliver.fail")]
+    Failed(Box<Attempt>),
+    /// Queued mail was held.
+    #[serde(rename = "queue.hold")]
+    Held(Box<Change>),
+    /// Held mail was freed.
+    #[serde(rename = "queue.release")]
+    Released(Box<Change>),
+    /// Queued mail was removed; nobody was told.
+    #[serde(rename = "queue.remove")]
+    Removed(Box<Change>),
+    /// A notice went into the queue.
+    #[serde(rename = "notice")]
+    NoticeSent(Box<NoticeSent>),
+    /// A configuration serves from now on.
+    #[serde(rename = "config.load")]
+    ConfigLoaded(Box<ConfigLoaded>),
+    /// A file of the ledger begins; only the ledger itself says so.
+    #[serde(rename = "ledger.open")]
+    Opened(Box<Opened>),
+    /// Refusals came faster than they could be written; only the ledger itself says so.
+    #[serde(rename = "ledger.dropped")]
+    Dropped(Dropped),
+}
+
+/// The first line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    pub(crate) writer: Box<str>,
+    pub(crate) after: Option<Previous>,
+}
+
+/// Where the chain stood when a file began: the last line of this writer that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// The file of that line.
+    pub file: Box<str>,
+    /// Octets of that file that count. What lies behind was never synced: it is no testimony.
+    pub octets: u64,
+    /// The seal of that line.
+    pub hash: Hash,
+}
+
+impl Opened {
+    /// Who writes the file.
+    #[must_use]
+    pub fn writer(&self) -> &str {
+        &self.writer
+    }
+
+    /// What it continues; `None` for the first file of a writer.
+    #[must_use]
+    pub fn after(&self) -> Option<&Previous> {
+        self.after.as_ref()
+    }
+}
+
+/// How many refusals were not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    pub(crate) refusals: u64,
+}
+
+impl Dropped {
+    /// Refusals and refused logins that are missing before this line.
+    #[must_use]
+    pub fn refusals(self) -> u64 {
+        self.refusals
+    }
+}
+
+impl Event {
+    /// Whether it may be left out, and counted, when strangers cause more of them than can be written.
+    pub(crate) fn may_be_dropped(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Login(login) => login.outcome != LoginOutcome::Proved,
+            _ => false,
+        }
+    }
+
+    /// The message it is about.
+    #[must_use]
+    pub fn message(&self) -> Option<MessageId> {
+        match self {
+            Self::Accepted(facts) => Some(facts.message),
+            Self::Delivered(facts) | Self::Failed(facts) => Some(facts.message),
+            Self::Deferred(facts) => Some(facts.attempt.message),
+            Self::Held(facts) | Self::Released(facts) | Self::Removed(facts) => Some(facts.message),
+            Self::NoticeSent(facts) => Some(facts.parent),
+            Self::Refused(_) | Self::Login(_) | Self::ConfigLoaded(_) | Self::Opened(_) | Self::Dropped(_) => None,
+        }
+    }
+
+    /// The session it happened in.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Refused(facts) => Some(facts.origin.session),
+            Self::Accepted(facts) => Some(facts.origin.session),
+            Self::Login(facts) => Some(facts.origin.session),
+            _ => None,
+        }
+    }
+
+    /// The event id a client was told.
+    #[must_use]
+    pub fn id(&self) -> Option<EventId> {
+        match self {
+            Self::Refused(facts) => Some(facts.event),
+            Self::Login(facts) => facts.event,
+            _ => None,
+        }
+    }
+}

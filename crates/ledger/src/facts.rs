@@ -1,0 +1,369 @@
+//! What an event says: the facts of each kind.
+//!
+//! Names in the record are those of the log, so that one search finds both. No field is made for a secret; a field
+//! that can hold a stranger's text is a [`Words`].
+
+use std::net::IpAddr;
+
+use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId, Timestamp};
+use policy::{Basis, Name, NoticeKind, Standing};
+use serde::{Deserialize, Serialize};
+
+use crate::Words;
+use crate::text::{shown, shown_if_any};
+
+/// Where something came from: the session and what is known of its client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The session.
+    #[serde(rename = "sess", with = "shown")]
+    pub session: SessionId,
+    /// The listener it came to.
+    pub listener: Name,
+    /// The client's address, and its port: behind address translation only both together name a machine.
+    #[serde(rename = "src_ip")]
+    pub client: IpAddr,
+    /// The client's port.
+    #[serde(rename = "src_port")]
+    pub port: u16,
+    /// What it called itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helo: Option<Words>,
+    /// How the channel was protected; absent in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The login it proved to be.
+    #[serde(rename = "user", default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Words>,
+    /// The grant it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Name>,
+}
+
+/// How a channel was protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// As in `TLSv1.3`.
+    #[serde(rename = "ver")]
+    pub version: Words,
+    /// The cipher suite.
+    pub cipher: Words,
+    /// Whether the peer's certificate was valid for the name we meant; absent where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The id the client was told.
+    #[serde(rename = "id", with = "shown")]
+    pub event: EventId,
+    /// Whose.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The envelope sender, as far as it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Words>,
+    /// The recipient it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcpt: Option<Words>,
+    /// The reply code.
+    pub code: u16,
+    /// The enhanced code.
+    #[serde(rename = "enh", default, skip_serializing_if = "Option::is_none", with = "enhanced")]
+    pub enhanced: Option<EnhancedCode>,
+    /// The stable reason code: one of [`policy::Reason`]'s or one of the protocol's, such as `bare-lf`.
+    #[serde(rename = "rule")]
+    pub reason: Words,
+    /// What the client was told.
+    pub text: Words,
+}
+
+/// An acceptance: 250 was said, the message is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The message.
+    #[serde(rename = "qid", with = "shown")]
+    pub message: MessageId,
+    /// Whose.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The envelope sender.
+    pub from: Words,
+    /// Octets that came.
+    pub size: u64,
+    /// The rulebook's generation that was asked.
+    pub generation: u64,
+    /// The rulebook's hash.
+    pub rulebook: u64,
+    /// To whom, and on what ground each.
+    pub recipients: Vec<AcceptedRecipient>,
+}
+
+/// One accepted recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedRecipient {
+    /// To whom.
+    pub rcpt: Words,
+    /// On what ground.
+    pub basis: Ground,
+    /// A digest of the facts that were judged.
+    pub digest: u64,
+    /// Why it waits in the queue instead of leaving, as a stable reason code; absent where it leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Words>,
+    /// Whether it waits for review rather than for a new decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
+}
+
+impl AcceptedRecipient {
+    /// What a permit says of a recipient.
+    #[must_use]
+    pub fn new(rcpt: Words, permit: &policy::Permit) -> Self {
+        let (held, quarantined) = match permit.standing() {
+            Standing::Ready => (None, false),
+            Standing::Held(reason) => (Some(Words::new(reason.code())), false),
+            Standing::Quarantined(reason) => (Some(Words::new(reason.code())), true),
+        };
+        Self {
+            rcpt,
+            basis: permit.basis().into(),
+            digest: permit.digest().0,
+            held,
+            quarantined,
+        }
+    }
+}
+
+/// A testimony that cannot be read: written by another version, or damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("the testimony in the spool is not one this version writes: {0}")]
+pub struct TestimonyError(#[from] serde_json::Error);
+
+impl Accepted {
+    /// The octets the spool keeps under the same sync as the message, for [`Ledger::complete`](crate::Ledger::complete).
+    ///
+    /// # Errors
+    /// None that a value of this type can lead to; the signature is the serialiser's.
+    pub fn to_testimony(&self) -> Result<Vec<u8>, TestimonyError> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Reads what [`to_testimony`](Self::to_testimony) wrote.
+    ///
+    /// # Errors
+    /// The octets are not such a testimony.
+    pub fn from_testimony(octets: &[u8]) -> Result<Self, TestimonyError> {
+        Ok(serde_json::from_slice(octets)?)
+    }
+}
+
+/// The ground of an acceptance; [`Basis`] in the form of the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ground {
+    /// A grant of this name.
+    Grant(Name),
+    /// An inbound route of this name.
+    Route(Name),
+    /// A forward of this name.
+    Forward(Name),
+    /// A notice about a message of ours.
+    Notice {
+        /// The message it tells about.
+        #[serde(with = "shown")]
+        parent: MessageId,
+        /// `failure`, `delay` or `success`.
+        kind: Words,
+    },
+}
+
+impl From<&Basis> for Ground {
+    fn from(basis: &Basis) -> Self {
+        match basis {
+            Basis::Grant(name) => Self::Grant(name.clone()),
+            Basis::Route(name) => Self::Route(name.clone()),
+            Basis::Forward(name) => Self::Forward(name.clone()),
+            Basis::Notice { parent, kind } => Self::Notice {
+                parent: *parent,
+                kind: Words::of(kind),
+            },
+        }
+    }
+}
+
+/// One attempt to deliver to one recipient, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The message.
+    #[serde(rename = "qid", with = "shown")]
+    pub message: MessageId,
+    /// The attempt; absent where none was made (given up, given back by an operator).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "shown_if_any")]
+    pub attempt: Option<AttemptId>,
+    /// For whom.
+    pub rcpt: Words,
+    /// The host that was spoken to; empty where none was reached.
+    #[serde(rename = "dst_mx")]
+    pub host: Words,
+    /// Its address.
+    #[serde(rename = "dst_ip", default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// How the channel was protected; absent in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The enhanced code of the outcome.
+    #[serde(rename = "enh", default, skip_serializing_if = "Option::is_none", with = "enhanced")]
+    pub enhanced: Option<EnhancedCode>,
+    /// What the host said, or why it could not be asked.
+    pub text: Words,
+    /// How long it took, in milliseconds.
+    #[serde(rename = "lat_ms")]
+    pub took_ms: u64,
+}
+
+/// An attempt that will be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// What was tried.
+    #[serde(flatten)]
+    pub attempt: Attempt,
+    /// When it is tried again: milliseconds since 1970.
+    #[serde(with = "millis")]
+    pub until: Timestamp,
+}
+
+/// An operator's (or a rule's) change to queued mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The message.
+    #[serde(rename = "qid", with = "shown")]
+    pub message: MessageId,
+    /// The recipient; absent where all of them are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcpt: Option<Words>,
+    /// Who.
+    pub by: Words,
+    /// Why: a reason code or an operator's words.
+    pub reason: Words,
+}
+
+/// A configuration that serves from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigLoaded {
+    /// Its generation.
+    pub generation: u64,
+    /// Its hash.
+    #[serde(rename = "rulebook")]
+    pub hash: u64,
+    /// Who changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Words>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Words>,
+}
+
+/// A login that was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Whose. For a refused login `login` names it only where such a login exists: people type passwords into the
+    /// wrong field.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The mechanism.
+    #[serde(rename = "mech")]
+    pub mechanism: Words,
+    /// The id the client was told, where it was refused.
+    #[serde(
+        rename = "id",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "shown_if_any"
+    )]
+    pub event: Option<EventId>,
+    /// How it went.
+    pub outcome: LoginOutcome,
+}
+
+/// How a login went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginOutcome {
+    /// It is who it says.
+    Proved,
+    /// No such login.
+    UnknownLogin,
+    /// The secret is wrong.
+    WrongSecret,
+    /// The response does not follow the mechanism.
+    Malformed,
+    /// Too many failures before.
+    LockedOut,
+    /// Whoever knows could not be asked.
+    Unavailable,
+}
+
+/// A notice about a message of ours that went into the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeSent {
+    /// The message it tells about.
+    #[serde(rename = "qid", with = "shown")]
+    pub parent: MessageId,
+    /// The notice itself.
+    #[serde(with = "shown")]
+    pub notice: MessageId,
+    /// What it tells: `failure`, `delay` or `success`.
+    pub kind: Words,
+    /// To whom it goes.
+    pub rcpt: Words,
+}
+
+impl NoticeSent {
+    /// A notice of this kind.
+    #[must_use]
+    pub fn new(parent: MessageId, notice: MessageId, kind: NoticeKind, rcpt: Words) -> Self {
+        Self {
+            parent,
+            notice,
+            kind: Words::of(&kind),
+            rcpt,
+        }
+    }
+}
+
+mod enhanced {
+    use mail::EnhancedCode;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(code: &Option<EnhancedCode>, to: S) -> Result<S::Ok, S::Error> {
+        match code {
+            Some(code) => to.collect_str(code),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<EnhancedCode>, D::Error> {
+        let text = String::deserialize(from)?;
+        match EnhancedCode::split_from(&text) {
+            Some((code, "")) => Ok(Some(code)),
+            _ => Err(D::Error::custom("not an enhanced status code")),
+        }
+    }
+}
+
+mod millis {
+    use mail::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(at.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(from).map(Timestamp)
+    }
+}

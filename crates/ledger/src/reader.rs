@@ -1,0 +1,217 @@
+//! Finding what was said of a message, a session or an event id.
+//!
+//! Files are read newest first, a line is parsed only where the id's letters occur in it. An index comes later.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mail::{EventId, MessageId, SessionId};
+use memchr::{memchr, memmem};
+use world::{Disk, DiskFile, OpenMode};
+
+use crate::chain;
+use crate::line::{self, LINE_OCTETS_MAX, Line};
+use crate::{Event, Hash, Opened};
+
+/// Octets read at once.
+const READ_OCTETS: usize = 128 << 10;
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Everything about a message.
+    Message(MessageId),
+    /// The refusal a client was told of.
+    Event(EventId),
+    /// Everything that happened in a session.
+    Session(SessionId),
+}
+
+impl Key {
+    fn text(self) -> String {
+        match self {
+            Self::Message(id) => id.to_string(),
+            Self::Event(id) => id.to_string(),
+            Self::Session(id) => id.to_string(),
+        }
+    }
+
+    fn fits(self, event: &Event) -> bool {
+        match self {
+            Self::Message(id) => {
+                let notice = matches!(event, Event::NoticeSent(facts) if facts.notice == id);
+                event.message() == Some(id) || notice
+            }
+            Self::Event(id) => event.id() == Some(id),
+            Self::Session(id) => event.session() == Some(id),
+        }
+    }
+
+    /// Whether nothing about this can stand before the event.
+    fn begins_with(self, event: &Event) -> bool {
+        match self {
+            Self::Message(id) => matches!(event, Event::Accepted(facts) if facts.message == id),
+            Self::Event(_) => true,
+            Self::Session(_) => false,
+        }
+    }
+}
+
+/// Reads a ledger's folder, also while it is being written.
+#[derive(Clone)]
+pub struct Reader {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+}
+
+impl Reader {
+    /// A reader of this folder.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>, dir: impl Into<PathBuf>) -> Self {
+        Self { disk, dir: dir.into() }
+    }
+
+    /// What was said, in the order it was written. Blocks; lines that cannot be read are passed over ([`verify`] names
+    /// them).
+    ///
+    /// # Errors
+    /// The folder or a file in it cannot be read.
+    ///
+    /// [`verify`]: crate::verify()
+    pub fn events_of(&self, key: Key) -> io::Result<Vec<Line>> {
+        let needle = key.text();
+        let finder = memmem::Finder::new(&needle);
+        let mut found: Vec<Line> = Vec::new();
+        self.newest_first(|file| {
+            let mut begun = false;
+            let mut lines = Lines::from(file, 0);
+            while let Some(piece) = lines.next()? {
+                if finder.find(&piece.octets).is_none() {
+                    continue;
+                }
+                let Ok(line) = line::read(&piece.octets) else { continue };
+                if key.fits(&line.event) {
+                    begun |= key.begins_with(&line.event);
+                    found.push(line);
+                }
+            }
+            Ok(if begun { Search::Enough } else { Search::On })
+        })?;
+        found.sort_by_key(|line| (line.at, line.seq));
+        // A write whose sync failed is made again in the next file: the same event then stands twice.
+        found.dedup_by(|a, b| a.at == b.at && a.event == b.event);
+        Ok(found)
+    }
+
+    /// Hands each file to `look`, the newest first, until it has seen enough: then the other files of that day follow,
+    /// which another writer may have filled, and no older ones.
+    pub(crate) fn newest_first(&self, mut look: impl FnMut(&dyn DiskFile) -> io::Result<Search>) -> io::Result<()> {
+        let mut names = chain::files(self.disk.as_ref(), &self.dir)?;
+        names.sort_by(|a, b| (&b.day, b.part, &b.writer).cmp(&(&a.day, a.part, &a.writer)));
+        let mut last_day: Option<Box<str>> = None;
+        for name in names {
+            if last_day.as_ref().is_some_and(|day| *day != name.day) {
+                break;
+            }
+            let file = self.disk.open(&self.dir.join(name.text()), OpenMode::Read)?;
+            if look(file.as_ref())? == Search::Enough {
+                last_day = Some(name.day);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether to look into older files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    On,
+    Enough,
+}
+
+/// A line's octets as they stand in a file.
+pub(crate) struct Piece {
+    /// Where it begins.
+    pub(crate) at: u64,
+    /// Without the line end.
+    pub(crate) octets: Vec<u8>,
+    /// Whether there is a line end behind it; the last piece of a file may have none.
+    pub(crate) ended: bool,
+}
+
+/// Cuts a file into lines, holding no more of it in memory than one line and one read.
+pub(crate) struct Lines<'a> {
+    file: &'a dyn DiskFile,
+    /// Where the octets in `buffer` begin.
+    at: u64,
+    buffer: Vec<u8>,
+    /// Octets of `buffer` that were handed out.
+    used: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn from(file: &'a dyn DiskFile, at: u64) -> Self {
+        Self {
+            file,
+            at,
+            buffer: Vec::new(),
+            used: 0,
+        }
+    }
+
+    /// The next line; a piece longer than any line of ours is cut.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Piece>> {
+        let mut searched = 0;
+        loop {
+            let rest = self.buffer.get(self.used..).unwrap_or_default();
+            if let Some(found) = memchr(b'\n', rest.get(searched..).unwrap_or_default()) {
+                return Ok(Some(self.cut(searched + found, true)));
+            }
+            searched = rest.len();
+            if searched > LINE_OCTETS_MAX || !self.read_on()? {
+                return Ok((searched > 0).then(|| self.cut(searched, false)));
+            }
+        }
+    }
+
+    /// Reads what follows; `false` at the end of the file.
+    fn read_on(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..self.used);
+        self.at += self.used as u64;
+        self.used = 0;
+        let kept = self.buffer.len();
+        self.buffer.resize(kept + READ_OCTETS, 0);
+        let read = match self.buffer.get_mut(kept..) {
+            Some(room) => self.file.read_at(self.at + kept as u64, room)?,
+            None => 0,
+        };
+        self.buffer.truncate(kept + read);
+        Ok(read > 0)
+    }
+
+    fn cut(&mut self, len: usize, ended: bool) -> Piece {
+        let octets = self.buffer.get(self.used..self.used + len).unwrap_or_default().to_vec();
+        let at = self.at + self.used as u64;
+        self.used += len + usize::from(ended);
+        Piece { at, octets, ended }
+    }
+}
+
+/// What the first line of a file says, where it is a good one.
+pub(crate) fn opening(disk: &dyn Disk, path: &Path) -> io::Result<Option<Opened>> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let Some(first) = Lines::from(file.as_ref(), 0).next()?.filter(|first| first.ended) else {
+        return Ok(None);
+    };
+    let Ok(Line {
+        prev,
+        event: Event::Opened(opened),
+        ..
+    }) = line::read(&first.octets)
+    else {
+        return Ok(None);
+    };
+    let claimed = opened.after.as_ref().map_or(Hash::NONE, |after| after.hash);
+    Ok((prev == claimed).then_some(*opened))
+}

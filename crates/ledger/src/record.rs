@@ -1,0 +1,466 @@
+//! The handle that records, and the one background task that writes.
+//!
+//! Nobody on a letter's way waits for this disk: [`Ledger::record`] puts the event into a bounded queue, the task
+//! gathers what comes within [`Config::late_max`] and writes it with one sync. Only when the queue is full does an
+//! acceptance wait; refusals are then counted instead, and the count is written.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use mail::{MessageId, Timestamp};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use world::{Clock, World};
+
+use crate::chain::{self, BATCH_OCTETS_MAX, Chain, Damage};
+use crate::line::Hash;
+use crate::reader::{Lines, Search};
+use crate::{Accepted, Event, Head, Reader, Torn, line};
+
+/// Events of one write at most; their octets stay below [`BATCH_OCTETS_MAX`] unless recipients are very many.
+const BATCH_EVENTS_MAX: usize = BATCH_OCTETS_MAX / 2048;
+/// How long the task waits before it tries a failing disk again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A message may have been recorded in a file that began this long after its acceptance, had the clock been set.
+const CLOCK_SLACK_MS: i64 = 3_600_000;
+
+/// How a ledger is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder; made when missing.
+    pub dir: PathBuf,
+    /// Who writes: letters, digits, hyphens. Two processes never write as the same one.
+    pub writer: Box<str>,
+    /// How late an event may reach the disk. Change it only for tests.
+    pub late_max: Duration,
+    /// Events that may wait to be written.
+    pub queue: usize,
+}
+
+impl Config {
+    /// The defaults, in this folder, as the writer `gate`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            writer: "gate".into(),
+            late_max: Duration::from_millis(500),
+            queue: 16_384,
+        }
+    }
+}
+
+/// Who waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A thread: real gateways.
+    Thread,
+    /// The task itself: simulated gateways, where the order of everything follows from the seed.
+    Task,
+}
+
+/// Why a ledger cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration names an impossible writer.
+    #[error("a ledger's writer is named by 1 to 40 letters, digits and hyphens, not `{0}`")]
+    Writer(Box<str>),
+    /// Another process writes there.
+    #[error("{0}: another process writes this ledger; stop it first, or name another writer")]
+    Busy(PathBuf),
+    /// The disk.
+    #[error("{0}: {1}")]
+    Disk(PathBuf, #[source] io::Error),
+}
+
+/// An open ledger.
+pub struct Opening {
+    /// Records; to be cloned for whoever testifies.
+    pub ledger: Ledger,
+    /// Finds.
+    pub reader: Reader,
+    /// What was found.
+    pub report: OpenReport,
+    /// Ends it.
+    pub closer: Closer,
+}
+
+/// What was found at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Where the chain stands now.
+    pub head: Head,
+    /// What a crash left behind the last good line.
+    pub torn: Option<Torn>,
+}
+
+/// How the ledger fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Events on disk since the start.
+    pub written: u64,
+    /// Refusals that were not written since the start.
+    pub dropped: u64,
+    /// Whether the disk refuses; acceptances wait once the queue is full.
+    pub failing: bool,
+}
+
+/// What [`Ledger::complete`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Completed {
+    /// Acceptances the ledger had.
+    pub known: u64,
+    /// Acceptances it had not, and has now.
+    pub added: u64,
+}
+
+/// Records what happens.
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: mpsc::Sender<Item>,
+    clock: Arc<dyn Clock>,
+    counts: Arc<Counts>,
+    reader: Reader,
+    writer: Writer,
+    /// One completion at a time: two of them could both miss the same message.
+    completing: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Counts {
+    written: AtomicU64,
+    dropped: AtomicU64,
+    failing: AtomicBool,
+}
+
+enum Item {
+    Event(Timestamp, Event),
+    Flush(oneshot::Sender<Head>),
+    Close(oneshot::Sender<Head>),
+}
+
+/// Ends a ledger: what was recorded before is written first.
+pub struct Closer {
+    queue: mpsc::Sender<Item>,
+}
+
+/// Opens a ledger in the current runtime: finds the end of the chain, begins a new file behind it, and starts the task.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, OpenError> {
+    if !chain::is_writer(&config.writer) {
+        return Err(OpenError::Writer(config.writer));
+    }
+    let now = Timestamp(world.clock.wall());
+    let (chain, damage) =
+        Chain::open(world.disk.clone(), &config.dir, &config.writer, now).map_err(|error| match error.kind() {
+            io::ErrorKind::ResourceBusy => OpenError::Busy(config.dir.clone()),
+            _ => OpenError::Disk(config.dir.clone(), error),
+        })?;
+    if let Some(Damage { file, at, octets }) = &damage {
+        tracing::warn!(
+            file,
+            at,
+            octets,
+            "the ledger ended in octets that were never synced; they are no testimony"
+        );
+    }
+    let report = OpenReport {
+        head: head_of(&chain, &config.writer),
+        torn: damage.map(|Damage { file, at, octets }| Torn { file, at, octets }),
+    };
+    let (queue, items) = mpsc::channel(config.queue.max(1));
+    let counts = Arc::new(Counts::default());
+    let scribe = Scribe {
+        name: config.writer.clone(),
+        late_max: config.late_max,
+        clock: world.clock.clone(),
+        writer,
+        counts: counts.clone(),
+        told_dropped: 0,
+    };
+    tokio::spawn(scribe.run(chain, items));
+    let reader = Reader::new(world.disk.clone(), &*config.dir);
+    let inner = Inner {
+        queue: queue.clone(),
+        clock: world.clock.clone(),
+        counts,
+        reader: reader.clone(),
+        writer,
+        completing: Mutex::new(()),
+    };
+    Ok(Opening {
+        ledger: Ledger { inner: Arc::new(inner) },
+        reader,
+        report,
+        closer: Closer { queue },
+    })
+}
+
+impl Ledger {
+    /// Records an event as of now. Returns at once unless the queue is full: refusals (and refused logins) are then
+    /// counted instead, everything else waits for room.
+    pub async fn record(&self, event: Event) {
+        let at = Timestamp(self.inner.clock.wall());
+        if event.may_be_dropped() {
+            self.note_at(at, event);
+        } else {
+            self.queue(Item::Event(at, event)).await;
+        }
+    }
+
+    /// Records an event without ever waiting, for places that cannot: where the queue is full it is counted as
+    /// dropped. Only for refusals and refused logins; [`record`](Self::record) everything else.
+    pub fn note(&self, event: Event) {
+        self.note_at(Timestamp(self.inner.clock.wall()), event);
+    }
+
+    /// Records an acceptance unless the ledger has it. See [`complete`](Self::complete).
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn record_once(&self, at: Timestamp, accepted: Accepted) -> io::Result<Completed> {
+        self.complete(vec![(at, accepted)]).await
+    }
+
+    /// Records those acceptances that the ledger does not have: after a crash the spool knows of some that had not
+    /// been written yet. Idempotent by message id; durable when it returns.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn complete(&self, testimony: Vec<(Timestamp, Accepted)>) -> io::Result<Completed> {
+        let _alone = self.inner.completing.lock().await;
+        self.flush().await;
+        let wanted: BTreeSet<MessageId> = testimony.iter().map(|(_, accepted)| accepted.message).collect();
+        let Some(oldest) = testimony.iter().map(|(at, _)| *at).min() else {
+            return Ok(Completed::default());
+        };
+        let reader = self.inner.reader.clone();
+        let mut known = match self.inner.writer {
+            Writer::Task => accepted_among(&reader, &wanted, oldest)?,
+            Writer::Thread => tokio::task::spawn_blocking(move || accepted_among(&reader, &wanted, oldest))
+                .await
+                .map_err(io::Error::other)??,
+        };
+        let mut completed = Completed {
+            known: known.len() as u64,
+            added: 0,
+        };
+        for (at, accepted) in testimony {
+            if known.insert(accepted.message) {
+                completed.added += 1;
+                self.queue(Item::Event(at, Event::Accepted(Box::new(accepted)))).await;
+            }
+        }
+        self.flush().await;
+        Ok(completed)
+    }
+
+    /// Returns when everything recorded before is on disk, and says where the chain then stands; `None` after the
+    /// ledger was closed.
+    pub async fn flush(&self) -> Option<Head> {
+        let (done, head) = oneshot::channel();
+        self.queue(Item::Flush(done)).await;
+        head.await.ok()
+    }
+
+    /// How the ledger fares.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let counts = &self.inner.counts;
+        Status {
+            written: counts.written.load(Ordering::Relaxed),
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            failing: counts.failing.load(Ordering::Relaxed),
+        }
+    }
+
+    fn note_at(&self, at: Timestamp, event: Event) {
+        if self.inner.queue.try_send(Item::Event(at, event)).is_err() {
+            self.inner.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn queue(&self, item: Item) {
+        if let Err(mpsc::error::SendError(Item::Event(_, event))) = self.inner.queue.send(item).await {
+            // Only after the gateway closed its ledger. An acceptance is completed from the spool at the next start.
+            tracing::error!(?event, "recorded after the ledger was closed");
+        }
+    }
+}
+
+impl Closer {
+    /// Writes what was recorded and ends the task; says where the chain stands. What is recorded later is lost, except
+    /// that the spool still knows of acceptances.
+    pub async fn close(self) -> Option<Head> {
+        let (done, head) = oneshot::channel();
+        self.queue.send(Item::Close(done)).await.ok()?;
+        head.await.ok()
+    }
+}
+
+/// Which of these messages the ledger has accepted; reads back to where the oldest of them can stand.
+fn accepted_among(reader: &Reader, wanted: &BTreeSet<MessageId>, oldest: Timestamp) -> io::Result<BTreeSet<MessageId>> {
+    let mut known = BTreeSet::new();
+    reader.newest_first(|file| {
+        let mut began = None;
+        let mut lines = Lines::from(file, 0);
+        while let Some(piece) = lines.next()? {
+            let Ok(line) = line::read(&piece.octets) else { continue };
+            began.get_or_insert(line.at);
+            if let Event::Accepted(facts) = line.event
+                && wanted.contains(&facts.message)
+            {
+                known.insert(facts.message);
+            }
+        }
+        let old = began.is_some_and(|began| began.0 < oldest.0.saturating_sub(CLOCK_SLACK_MS));
+        Ok(if old || known.len() == wanted.len() {
+            Search::Enough
+        } else {
+            Search::On
+        })
+    })?;
+    Ok(known)
+}
+
+fn head_of(chain: &Chain, writer: &str) -> Head {
+    let hash = chain.end().map_or(Hash::NONE, |end| end.hash);
+    Head {
+        writer: writer.into(),
+        seq: chain.next_seq().saturating_sub(1),
+        hash,
+    }
+}
+
+/// The background task: gathers, writes, answers.
+struct Scribe {
+    name: Box<str>,
+    late_max: Duration,
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    counts: Arc<Counts>,
+    told_dropped: u64,
+}
+
+/// What is gathered for one write.
+#[derive(Default)]
+struct Batch {
+    events: Vec<(Timestamp, Event)>,
+    flushed: Vec<oneshot::Sender<Head>>,
+    last: bool,
+}
+
+impl Scribe {
+    async fn run(mut self, mut chain: Chain, mut items: mpsc::Receiver<Item>) {
+        loop {
+            let mut batch = self.gather(&mut items).await;
+            self.tell_dropped(&mut batch.events);
+            let events = batch.events.len() as u64;
+            if !batch.events.is_empty() {
+                chain = match self.write_until_durable(chain, batch.events).await {
+                    Some(chain) => chain,
+                    // The runtime ends; the spool completes the ledger at the next start.
+                    None => return,
+                };
+                self.counts.written.fetch_add(events, Ordering::Relaxed);
+            }
+            for flushed in batch.flushed {
+                let _ = flushed.send(head_of(&chain, &self.name));
+            }
+            if batch.last {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a first item, then takes what comes until the batch is full, late, or wanted.
+    async fn gather(&self, items: &mut mpsc::Receiver<Item>) -> Batch {
+        let mut batch = Batch::default();
+        let mut taken = Vec::new();
+        let mut deadline = None;
+        while batch.events.len() < BATCH_EVENTS_MAX {
+            let room = BATCH_EVENTS_MAX - batch.events.len();
+            let late = async {
+                match deadline {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let count = tokio::select! {
+                biased;
+                count = items.recv_many(&mut taken, room) => count,
+                () = late => break,
+            };
+            batch.last |= count == 0;
+            for item in taken.drain(..) {
+                match item {
+                    Item::Event(at, event) => batch.events.push((at, event)),
+                    Item::Flush(done) => batch.flushed.push(done),
+                    Item::Close(done) => {
+                        batch.flushed.push(done);
+                        batch.last = true;
+                    }
+                }
+            }
+            if batch.last || !batch.flushed.is_empty() {
+                break;
+            }
+            deadline.get_or_insert(self.clock.monotonic() + self.late_max);
+        }
+        batch
+    }
+
+    /// Adds a line that says how many refusals are missing since the last such line.
+    fn tell_dropped(&mut self, events: &mut Vec<(Timestamp, Event)>) {
+        let dropped = self.counts.dropped.load(Ordering::Relaxed);
+        let missing = dropped - self.told_dropped;
+        if missing > 0 {
+            tracing::warn!(missing, "refusals came faster than the ledger could write them");
+            events.push((Timestamp(self.clock.wall()), chain::dropped(missing)));
+            self.told_dropped = dropped;
+        }
+    }
+
+    /// Appends the batch, again and again while the disk refuses.
+    async fn write_until_durable(&self, mut chain: Chain, events: Vec<(Timestamp, Event)>) -> Option<Chain> {
+        let events = Arc::new(events);
+        loop {
+            let now = Timestamp(self.clock.wall());
+            let result;
+            (chain, result) = match self.writer {
+                Writer::Task => {
+                    let result = chain.append(now, &events);
+                    (chain, result)
+                }
+                Writer::Thread => {
+                    let events = events.clone();
+                    tokio::task::spawn_blocking(move || {
+                        let result = chain.append(now, &events);
+                        (chain, result)
+                    })
+                    .await
+                    .ok()?
+                }
+            };
+            let failing = result.is_err();
+            let failed_before = self.counts.failing.swap(failing, Ordering::Relaxed);
+            match result {
+                Ok(()) => return Some(chain),
+                Err(error) if !failed_before => {
+                    tracing::error!(%error, "the ledger's disk refuses; events wait, and acceptances too once the queue is full");
+                }
+                Err(_) => {}
+            }
+            self.clock.sleep_until(self.clock.monotonic() + RETRY_AFTER).await;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A crash, or a disk that refuses, costs nothing that was said to be durable and is told.
+#![allow(clippy::unwrap_used)]
+
+mod house;
+
+use std::path::Path;
+
+use house::{DIR, House, accepted, delivered};
+use ledger::{Event, Head, Key, verify};
+use mail::{MessageId, Timestamp};
+use world::sim::GENESIS;
+use world::sim::disk::{Fate, Fault, Kind, SimDisk};
+
+/// Records some events, flushing now and then; says after how many operations of the disk each was durable.
+async fn a_run(house: &House) -> Vec<(usize, u64, Head)> {
+    let mut durable = Vec::new();
+    for round in 0..3 {
+        let opening = house.open();
+        for number in 1..=4 {
+            let number = round * 4 + number;
+            opening.ledger.record(Event::Accepted(Box::new(accepted(number)))).await;
+            opening.ledger.record(delivered(number)).await;
+            if number % 2 == 0 {
+                let head = opening.ledger.flush().await.unwrap();
+                durable.push((house.disk.operations(), number, head));
+            }
+        }
+        opening.closer.close().await.unwrap();
+    }
+    durable
+}
+
+async fn check(disk: SimDisk, durable: &[(usize, u64, Head)], operations: usize, seed: &str) {
+    let house = House::on(disk);
+    let opening = house.open();
+    let after = house.verify();
+    assert_eq!(after.first_broken(), None, "{seed}: {after:?}");
+    for (_, number, head) in durable.iter().filter(|(at, ..)| *at <= operations) {
+        let story = opening.reader.events_of(Key::Message(MessageId::new(*number))).unwrap();
+        assert_eq!(story.len(), 2, "{seed}: what was durable is there");
+        let report = verify(&house.disk, Path::new(DIR), std::slice::from_ref(head)).unwrap();
+        assert_eq!(report.first_broken(), None, "{seed}: the head that was given holds");
+    }
+    opening.ledger.record(delivered(99)).await;
+    opening.closer.close().await.unwrap();
+    assert_eq!(house.verify().first_broken(), None, "{seed}: and the chain goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_anywhere_leaves_all_that_was_durable_and_an_unbroken_chain() {
+    let house = House::new();
+    let durable = a_run(&house).await;
+    let total = house.disk.operations();
+    for operations in 0..=total {
+        let then = house.disk.rewind(operations);
+        for fate in [
+            Fate::Forget,
+            Fate::Keep,
+            Fate::Chance(1),
+            Fate::Chance(2),
+            Fate::Chance(3),
+        ] {
+            let seed = format!("crash after {operations} of {total}, {fate:?}");
+            check(then.crash(fate), &durable, operations, &seed).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_torn_last_line_is_told_and_never_counted() {
+    let house = house::a_day().await;
+    let mut octets = house.disk.contents(&house.path(house::FIRST)).unwrap();
+    let whole = octets.len() as u64;
+    octets.extend_from_slice(b"{\"v\":1,\"seq\":11,\"at\":17952");
+    house.rewrite(house::FIRST, &octets);
+    assert_eq!(house.verify().torn.len(), 1, "before anybody went on");
+
+    let opening = house.open();
+    let torn = opening.report.torn.unwrap();
+    assert_eq!((torn.at, torn.octets), (whole, 26));
+    opening.closer.close().await.unwrap();
+    let report = house.verify();
+    assert_eq!((report.first_broken(), report.torn.as_slice()), (None, &[torn][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_refuses_costs_no_event() {
+    for kind in [Kind::Write, Kind::Sync, Kind::SyncDir] {
+        for fault in [Fault::Io, Fault::NoSpace, Fault::Short(100)] {
+            let house = House::new();
+            let opening = house.open();
+            opening.ledger.record(delivered(1)).await;
+            opening.ledger.flush().await.unwrap();
+            house.disk.fail(kind, 0, fault);
+            house.disk.fail(Kind::Sync, 1, Fault::Io);
+            opening.ledger.record(delivered(2)).await;
+            opening.ledger.flush().await.unwrap();
+            opening.ledger.record(delivered(3)).await;
+            opening.closer.close().await.unwrap();
+            for number in 1..=3 {
+                let story = opening.reader.events_of(Key::Message(MessageId::new(number))).unwrap();
+                assert_eq!(story.len(), 1, "{kind:?} {fault:?}");
+            }
+            let report = house.verify();
+            assert_eq!(report.first_broken(), None, "{kind:?} {fault:?}: {report:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn acceptances_the_spool_remembers_are_added_once() {
+    let house = House::new();
+    let opening = house.open();
+    opening.ledger.record(Event::Accepted(Box::new(accepted(1)))).await;
+    opening.closer.close().await.unwrap();
+
+    let octets = accepted(2).to_testimony().unwrap();
+    let second = ledger::Accepted::from_testimony(&octets).unwrap();
+    assert_eq!(second, accepted(2));
+    for round in 0..3 {
+        let opening = house.open();
+        let at = Timestamp(GENESIS);
+        let completed = opening
+            .ledger
+            .complete(vec![(at, accepted(1)), (at, second.clone())])
+            .await
+            .unwrap();
+        assert_eq!(
+            (completed.known, completed.added),
+            if round == 0 { (1, 1) } else { (2, 0) }
+        );
+        let completed = opening.ledger.record_once(at, second.clone()).await.unwrap();
+        assert_eq!(completed.added, 0);
+        opening.closer.close().await.unwrap();
+    }
+}
