@@ -1,0 +1,52 @@
+//! `portcullis config`: help with writing a configuration.
+
+use std::process::ExitCode;
+
+use super::say;
+use crate::config::{example, file};
+use crate::identities;
+
+/// Arguments of `config`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Print a commented example.
+    Example,
+    /// Print the JSON Schema of the configuration, for completion in editors.
+    ///
+    /// Editors that know TOML (taplo and its plug-ins among them) read it when the file begins with
+    /// `#:schema ./portcullis.schema.json`.
+    Schema,
+    /// Print a fresh secret for a device or program, and the line with its hash to paste into its grant.
+    ///
+    /// The secret has 20 letters and digits without those that look alike (0 O 1 l I), which every copier can take. It
+    /// is shown once and kept nowhere; the configuration holds its Argon2id hash only.
+    Secret {
+        /// The login the grant is for.
+        #[arg(value_name = "LOGIN", default_value = "LOGIN")]
+        login: String,
+    },
+}
+
+/// Prints what was asked for.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let text = match args.what {
+        What::Example => example::EXAMPLE.to_owned(),
+        What::Schema => format!("{:#}\n", serde_json::to_value(schemars::schema_for!(file::File))?),
+        What::Secret { login } => {
+            let secret = identities::fresh_secret(&world::SystemRng);
+            let hash = identities::hash_secret(&secret, &world::SystemRng)?;
+            let by = format!("by = {{ password = {login:?}, hash = \"{}\" }}", hash.as_str());
+            format!(
+                "The secret, shown this once:\n\n    {}\n\nFor the grant:\n\n    {by}\n",
+                secret.as_str()
+            )
+        }
+    };
+    Ok(say(&text))
+}

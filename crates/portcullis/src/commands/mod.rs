@@ -1,0 +1,119 @@
+//! The commands of `portcullis`, one file each: a struct of arguments and `run`.
+//!
+//! `run` answers with an exit status: 0 done, 1 the answer is no (a configuration with errors, a refusal explained, a
+//! message lost), 2 it could not be tried. Errors are printed here and nowhere else.
+
+pub mod check;
+pub mod config;
+pub mod demo;
+pub mod explain;
+pub mod queue;
+pub mod send;
+pub mod serve;
+pub mod sink;
+pub mod trace;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Where the configuration is looked for unless it is named.
+pub const CONFIG_PATH: &str = "/etc/portcullis/portcullis.toml";
+
+/// The mail gate of an organisation.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    long_about = "The mail gate of an organisation: what comes in is questioned, judged, kept safe and sent on.\n\n\
+        Nobody relays without a grant: an owner, a purpose, a scope, limits and an end date. A message that was \
+        answered with 250 is on disk. Every refusal says why and what to do next.",
+    after_help = "First steps:\n  \
+        portcullis demo --once                      see a whole small organisation at work\n  \
+        portcullis config example > portcullis.toml write a configuration\n  \
+        portcullis check --config portcullis.toml   everything that is wrong with it, at once\n  \
+        portcullis serve --config portcullis.toml   open the gate"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the gate: listen, judge, keep, deliver.
+    Serve(serve::Args),
+    /// Say everything that is wrong with a configuration, at once.
+    Check(check::Args),
+    /// Run a complete small organisation on loopback, with nothing to install.
+    Demo(demo::Args),
+    /// Send one message to a server, as a client would.
+    Send(send::Args),
+    /// Take every message and write it to a folder: the outside world of demos and tests.
+    Sink(sink::Args),
+    /// Ask what would become of a message, and why.
+    Explain(explain::Args),
+    /// Look at the queue, and move, hold or remove what is in it.
+    Queue(queue::Args),
+    /// Tell the story of one message, session or refusal.
+    Trace(trace::Args),
+    /// Help with writing a configuration: an example, a schema for editors, fresh secrets.
+    Config(config::Args),
+}
+
+/// The configuration file to work with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ConfigFile {
+    /// The configuration file.
+    #[arg(long = "config", short = 'c', value_name = "FILE", default_value = CONFIG_PATH, env = "PORTCULLIS_CONFIG")]
+    pub path: PathBuf,
+}
+
+/// Reads the command line and runs what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Send(args) => send::run(args),
+        Command::Sink(args) => sink::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Queue(args) => queue::run(args),
+        Command::Trace(args) => trace::run(args),
+        Command::Config(args) => config::run(args),
+    };
+    result.unwrap_or_else(|why| {
+        say_aside(&format!("portcullis: {why:#}\n"));
+        ExitCode::from(2)
+    })
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no failure of ours.
+pub fn say(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// Writes to standard error.
+pub fn say_aside(text: &str) {
+    // Nowhere is left to tell that standard error is gone.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,146 @@
+//! `[grants.*]` and `[forwards.*]`: who may, and who answers for it.
+
+use ipnet::IpNet;
+use mail::Mailbox;
+use policy::{Class, SenderPattern};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{At, Count, Day, List, Maybe, Octets, Pin, Text, Words};
+
+/// What kind of sender a grant is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawClass {
+    /// Copiers, UPSes, building control.
+    Device,
+    /// An exception for something old.
+    Legacy,
+    /// A program.
+    Application,
+    /// A program that sends in bulk and may.
+    Bulk,
+    /// A department's mail server.
+    Department,
+    /// A person.
+    User,
+}
+
+impl From<RawClass> for Class {
+    fn from(raw: RawClass) -> Self {
+        match raw {
+            RawClass::Device => Self::Device,
+            RawClass::Legacy => Self::Legacy,
+            RawClass::Application => Self::Application,
+            RawClass::Bulk => Self::Bulk,
+            RawClass::Department => Self::Department,
+            RawClass::User => Self::User,
+        }
+    }
+}
+
+/// A fault of old devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tolerance {
+    /// Lines that end with LF alone.
+    BareLf,
+    /// Lines longer than 998 octets.
+    LongLines,
+    /// Messages without a From field.
+    MissingFrom,
+    /// Devices that stumble over the offer of STARTTLS.
+    NoStarttlsAdvertised,
+}
+
+/// A grant: who may relay, for whom, how much, until when, and who answers for it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grant {
+    /// Who answers for it.
+    pub owner: Maybe<String>,
+    /// Who is told of its troubles.
+    pub contact: Maybe<Text<Mailbox>>,
+    /// What it is for.
+    pub reason: Maybe<String>,
+    /// The first day. Default: it has begun.
+    pub starts: Maybe<Day>,
+    /// The last day, in UTC.
+    pub until: Maybe<Day>,
+    /// How a client shows that the grant is its own; exactly one of password, certificate, address.
+    pub by: Maybe<By>,
+    /// Where its clients must be, beside what `by` says. Default: anywhere.
+    pub networks: List<IpNet>,
+    /// The zone its clients must be in.
+    pub zone: Maybe<String>,
+    /// The listeners it holds on. Default: all that may relay.
+    pub listeners: Vec<At<String>>,
+    /// Envelope senders it may use.
+    pub from: List<SenderPattern>,
+    /// From headers it may use. Default: those of `from`.
+    pub header_from: List<SenderPattern>,
+    /// Whether senders outside of our own domains are meant. Default: false.
+    pub foreign_senders: Maybe<bool>,
+    /// To whom it may send: "internal", "any", or a list of domains beside our own.
+    pub to: Maybe<Words>,
+    /// What kind of sender it is for; sets the default limits and what happens above them.
+    pub class: Maybe<RawClass>,
+    /// What is tolerated of its clients.
+    pub tolerate: Vec<At<Tolerance>>,
+    /// Limits that differ from those of the class.
+    pub limits: GrantLimits,
+    /// Why it is not in force at the moment; without, it is.
+    pub suspended: Maybe<String>,
+}
+
+/// How a client shows that a grant is its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct By {
+    /// It logs in under this name.
+    pub password: Maybe<String>,
+    /// The Argon2id hash of its secret; `portcullis config secret` makes both.
+    pub hash: Maybe<String>,
+    /// It presents a certificate whose public key has this SHA-256.
+    pub certificate: Maybe<Text<Pin>>,
+    /// It comes from one of these addresses: an exception for what cannot authenticate.
+    pub address: Option<List<IpNet>>,
+}
+
+/// Limits of a grant that differ from those of its class.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantLimits {
+    /// Messages in any minute.
+    pub messages_per_minute: Count,
+    /// Messages in any hour.
+    pub messages_per_hour: Count,
+    /// Messages in any day.
+    pub messages_per_day: Count,
+    /// Recipients of one message.
+    pub recipients_per_message: Count,
+    /// Recipients in any day.
+    pub recipients_per_day: Count,
+    /// The largest message.
+    pub message_size: Maybe<Octets>,
+    /// Messages accepted above the limits and held.
+    pub held_messages: Count,
+    /// Octets accepted above the limits and held.
+    pub held_size: Maybe<Octets>,
+}
+
+/// An address of ours whose mail goes on elsewhere.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forward {
+    /// The address of ours.
+    pub from: Maybe<Text<Mailbox>>,
+    /// Where its mail goes.
+    pub to: Maybe<Text<Mailbox>>,
+    /// Who answers for it.
+    pub owner: Maybe<String>,
+    /// What for.
+    pub reason: Maybe<String>,
+    /// The last day, in UTC.
+    pub until: Maybe<Day>,
+}

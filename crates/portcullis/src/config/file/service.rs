@@ -1,0 +1,116 @@
+//! `[limits]`, `[delivery]`, `[spool]`, `[ledger]`, `[dns]` and `[log]`: how the service runs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Count, Lapse, List, Maybe, Octets};
+use crate::config::{LogFormat, LogLevel};
+
+/// What clients may use before they are judged.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Sessions at once in total. Default: 10000; more where memory allows (about 15 KB each).
+    pub sessions: Count,
+    /// Sessions at once from one address. Default: 10.
+    pub sessions_per_address: Count,
+    /// Sessions at once from one IPv6 /64. Default: 10.
+    pub sessions_per_v6_64: Count,
+    /// Messages in a minute from one address without a grant. Default: 60.
+    pub messages_per_minute: Count,
+    /// Recipients of one message, at least 100 (RFC 5321). Default: 100.
+    pub recipients: Count,
+    /// Errors in a session from which answers are delayed. Default: 10.
+    pub errors_soft: Count,
+    /// Errors in a session that end it. Default: 20.
+    pub errors_hard: Count,
+    /// Failed logins in ten minutes from one address until it is locked out. Default: 20.
+    pub auth_failures: Count,
+    /// Limits of some networks that differ; the narrowest network counts.
+    #[serde(rename = "for")]
+    pub networks: Vec<LimitsFor>,
+}
+
+/// What clients of some networks may use, where it differs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsFor {
+    /// The networks.
+    pub networks: List<IpNet>,
+    /// Sessions at once from one address.
+    pub sessions_per_address: Count,
+    /// Sessions at once from one IPv6 /64.
+    pub sessions_per_v6_64: Count,
+    /// Messages in a minute from one address without a grant.
+    pub messages_per_minute: Count,
+    /// Recipients of one message.
+    pub recipients: Count,
+    /// Errors in a session from which answers are delayed.
+    pub errors_soft: Count,
+    /// Errors in a session that end it.
+    pub errors_hard: Count,
+    /// Failed logins in ten minutes from one address until it is locked out.
+    pub auth_failures: Count,
+}
+
+/// How delivery is tried.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delivery {
+    /// Pauses between attempts; the last one repeats. Default: 5m, 15m, 30m, 1h, 2h, 4h.
+    pub schedule: Option<List<Lapse>>,
+    /// By how many percent each pause varies at random. Default: 10.
+    pub jitter_percent: Count,
+    /// How long a message is tried. Default: 5d.
+    pub life_time: Maybe<super::Text<Lapse>>,
+    /// How long a notice is tried. Default: 1d.
+    pub notice_life_time: Maybe<super::Text<Lapse>>,
+    /// When the sender is told that a message is late. Default: 4h, 24h.
+    pub warn_after: Option<List<Lapse>>,
+    /// Connections to one destination at once at most. Default: 20.
+    pub connections_per_destination: Count,
+    /// Connections to everywhere at once at most. Default: 500.
+    pub connections: Count,
+}
+
+/// Where the queue lives.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spool {
+    /// The folder. Default: /var/lib/portcullis/spool.
+    pub dir: Maybe<PathBuf>,
+    /// A segment is closed when it has grown to this. Default: 64 MiB; smaller on tiny disks.
+    pub segment_size: Maybe<Octets>,
+    /// Below this much free space nothing new is accepted. Default: 256 MiB.
+    pub keep_free: Maybe<Octets>,
+}
+
+/// Where the ledger lives.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// The folder. Default: `ledger` beside the spool.
+    pub dir: Maybe<PathBuf>,
+}
+
+/// Whom we ask about names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Resolvers, as in 127.0.0.1:53. Default: as the system says.
+    pub servers: List<SocketAddr>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// json for machines, text for people. Default: json.
+    pub format: Maybe<LogFormat>,
+    /// error, warn, info, debug or trace. Default: info.
+    pub level: Maybe<LogLevel>,
+}

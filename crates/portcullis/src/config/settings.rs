@@ -1,0 +1,375 @@
+//! The resolved layer: what each room is given. A value here has been checked; nobody inside asks again.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use mail::{Domain, DomainPattern, Host};
+use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
+
+/// Everything a configuration file says, checked and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who changed the file last and why; goes into the ledger when it is loaded.
+    pub change: Option<Change>,
+    /// A digest of the text (FNV-1a, 64 bits), for the testimony of each permit.
+    pub hash: u64,
+    /// The name this host gives itself, in greetings, HELO, Received and message ids.
+    pub hostname: Domain,
+    /// Who exists, for judgement. [`Config::snapshot`] indexes it.
+    pub rulebook: Rulebook,
+    /// Logins of the password grants, in lower case, and the hashes of their secrets.
+    pub logins: BTreeMap<Name, SecretHash>,
+    /// The listeners that speak SMTP, in the order of `rulebook.listeners`.
+    pub listeners: Vec<ListenerSettings>,
+    /// Where health and metrics are served over plain HTTP.
+    pub health: Vec<SocketAddr>,
+    /// Where mail goes. The last one has no domains and takes everything else.
+    pub routes: Vec<OutboundRoute>,
+    /// How delivery is tried.
+    pub delivery: DeliverySettings,
+    /// What clients may use before they are judged.
+    pub limits: LimitSettings,
+    /// Where the queue lives.
+    pub spool: SpoolSettings,
+    /// Where the ledger lives.
+    pub ledger: LedgerSettings,
+    /// Whom we ask about names.
+    pub dns: DnsSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+impl Config {
+    /// The snapshot judgement reads. Checked once while resolving, so an error here is one of ours.
+    pub fn snapshot(&self, generation: Generation) -> Result<Snapshot, Vec<Conflict>> {
+        Snapshot::build(self.rulebook.clone(), generation, self.hash)
+    }
+
+    /// The route of a domain: the most exact pattern, else the one for everything else.
+    #[must_use]
+    pub fn route_to(&self, domain: &Domain) -> Option<&OutboundRoute> {
+        let closeness = |pattern: &DomainPattern| match pattern {
+            DomainPattern::Exactly(name) => (name == domain).then_some(usize::MAX),
+            DomainPattern::Below(parent) => domain.is_below(parent).then_some(parent.as_str().len()),
+        };
+        self.routes
+            .iter()
+            .filter_map(|route| Some((route.domains.iter().filter_map(closeness).max()?, route)))
+            .max_by_key(|(close, _)| *close)
+            .map(|(_, route)| route)
+            .or_else(|| self.routes.iter().find(|route| route.domains.is_empty()))
+    }
+}
+
+/// Who changed the file, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The hash of a secret in PHC notation, `$argon2id$...`. Its text is not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretHash(String);
+
+impl SecretHash {
+    /// Takes a hash that has been checked to be Argon2id in PHC notation.
+    #[must_use]
+    pub fn new(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC notation.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}
+
+/// A certificate chain and its private key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, our own certificate first.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One listener that speaks SMTP. Its zone and stance stand in the rulebook, at the same index.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// Its name, the same as in the rulebook.
+    pub name: Name,
+    /// What it is for.
+    pub role: Role,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// The name it greets with.
+    pub hostname: Domain,
+    /// Peers that speak the PROXY protocol, and must.
+    pub proxies: Vec<IpNet>,
+    /// Whether STARTTLS is offered; always false where there is no certificate or TLS is implicit.
+    pub starttls: bool,
+    /// Octets of one message at most.
+    pub size_max: u64,
+    /// How long the banner waits for early talkers.
+    pub greet_delay: Duration,
+    /// Its certificates: its own where it names any, else those of `[tls]`.
+    pub certificates: Vec<CertificateFiles>,
+}
+
+/// Where mail for some domains goes.
+#[derive(Clone, Debug)]
+pub struct OutboundRoute {
+    /// Its name.
+    pub name: Name,
+    /// Whose mail; empty: everything that no other route takes.
+    pub domains: Vec<DomainPattern>,
+    /// Where to.
+    pub to: NextHop,
+    /// What is asked of TLS.
+    pub tls: TlsPolicy,
+    /// TLS from the first octet on, as on port 465.
+    pub implicit_tls: bool,
+    /// The certificate we show.
+    pub client_certificate: Option<CertificateFiles>,
+    /// How we log in.
+    pub login: Option<RouteLogin>,
+    /// Authorities trusted on this route, in place of the system's, PEM.
+    pub ca: Option<PathBuf>,
+    /// Connections to one destination at once at most; `None`: as `delivery` says.
+    pub connections: Option<u32>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHop {
+    /// The MX hosts of the recipient's domain.
+    Mx,
+    /// These hosts, the first that answers.
+    Hosts(Vec<HostPort>),
+}
+
+/// A host by name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// The host.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.host {
+            Host::Domain(name) => write!(f, "{name}:{}", self.port),
+            Host::Literal(address) => write!(f, "{}", SocketAddr::new(*address, self.port)),
+        }
+    }
+}
+
+/// What a route asks of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsPolicy {
+    /// Where offered, without looking at the certificate; else in the clear.
+    #[default]
+    Opportunistic,
+    /// Never in the clear; the certificate is not looked at.
+    Require,
+    /// Never in the clear, and the certificate is valid for the name in the route.
+    Verify,
+}
+
+impl TlsPolicy {
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opportunistic => "opportunistic",
+            Self::Require => "require",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// How we log in to a next hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteLogin {
+    /// The user.
+    pub user: String,
+    /// The file whose first line is the secret.
+    pub secret_file: PathBuf,
+}
+
+/// How delivery is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// Pauses between attempts; the last one repeats.
+    pub schedule: Vec<Duration>,
+    /// By how many percent each pause is lengthened or shortened at random.
+    pub jitter_percent: u32,
+    /// How long a message is tried.
+    pub life_time: Duration,
+    /// How long a notice is tried.
+    pub notice_life_time: Duration,
+    /// When the sender is told that a message is late; empty: never.
+    pub warn_after: Vec<Duration>,
+    /// Connections to one destination at once at most.
+    pub connections_per_destination: u32,
+    /// Connections to everywhere at once at most.
+    pub connections: u32,
+}
+
+/// What clients may use before they are judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Sessions at once in total.
+    pub sessions: u32,
+    /// What any client may use.
+    pub client: ClientLimits,
+    /// What clients of some networks may use, the narrowest first.
+    pub overrides: Vec<(IpNet, ClientLimits)>,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            sessions: 10_000,
+            client: ClientLimits::default(),
+            overrides: Vec::new(),
+        }
+    }
+}
+
+impl LimitSettings {
+    /// The limits of the narrowest network around `client`, else those of everybody.
+    #[must_use]
+    pub fn of(&self, client: IpAddr) -> &ClientLimits {
+        let client = client.to_canonical();
+        self.overrides
+            .iter()
+            .find(|(network, _)| network.contains(&client))
+            .map_or(&self.client, |(_, limits)| limits)
+    }
+}
+
+/// What one client may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Sessions at once from one address.
+    pub sessions_per_address: u32,
+    /// Sessions at once from one IPv6 /64.
+    pub sessions_per_v6_64: u32,
+    /// Messages in a minute from one address (IPv6: one /64) without a grant.
+    pub messages_per_minute: u32,
+    /// Recipients of one message.
+    pub recipients: u32,
+    /// Errors in a session from which answers are delayed.
+    pub errors_soft: u32,
+    /// Errors in a session that end it.
+    pub errors_hard: u32,
+    /// Failed logins in ten minutes from one address until it is locked out.
+    pub auth_failures: u32,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            sessions_per_address: 10,
+            sessions_per_v6_64: 10,
+            messages_per_minute: 60,
+            recipients: 100,
+            errors_soft: 10,
+            errors_hard: 20,
+            auth_failures: 20,
+        }
+    }
+}
+
+/// Where the queue lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// The folder.
+    pub dir: PathBuf,
+    /// A segment is closed when it has grown to this many octets.
+    pub segment_octets: u64,
+    /// Below this much free space nothing new is accepted.
+    pub keep_free_octets: u64,
+}
+
+/// Where the ledger lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// The folder.
+    pub dir: PathBuf,
+}
+
+/// Whom we ask about names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DnsSettings {
+    /// Whomever the system asks.
+    #[default]
+    System,
+    /// These servers.
+    Servers(Vec<SocketAddr>),
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// In which form.
+    pub format: LogFormat,
+    /// From which level on.
+    pub level: LogLevel,
+}
+
+/// In which form is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// From which level on is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Failures of ours.
+    Error,
+    /// And what may become one.
+    Warn,
+    /// And what happens to mail.
+    Info,
+    /// And each dialogue's turns.
+    Debug,
+    /// And everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// As the configuration and `tracing` write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}

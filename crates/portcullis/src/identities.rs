@@ -1,0 +1,204 @@
+//! Identities that stand in the configuration file: logins with the Argon2id hashes of their secrets.
+//!
+//! Responsible for: proving a login by PLAIN or LOGIN, at the same cost whether the login exists or not; slowing down
+//! and locking out who guesses (per login and address, so that no stranger locks a device out). Refuses to know what a
+//! login may do: that is judgement's.
+
+mod exchange;
+mod lockout;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Mechanism, Name, Principal};
+use tokio::sync::Semaphore;
+use world::{Clock, Rng};
+use zeroize::Zeroizing;
+
+use crate::config::{LimitSettings, SecretHash};
+use lockout::Lockout;
+
+pub use secret::{HashError, check_hash, fresh_secret, hash_secret};
+
+/// Hashes computed at once: each takes a core for some 45 ms and 19 MiB; more would be a way to stop the gate.
+const HASHES_AT_ONCE: usize = 2;
+/// Logins that may wait for their turn; about two seconds of waiting.
+const WAITING_MAX: usize = 96;
+/// How long a proved secret is remembered, so that a program that logs in for each message costs one hash a minute.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// Proved secrets remembered at once.
+const REMEMBERED_MAX: usize = 4096;
+
+/// Logins and secrets' hashes from the configuration, swapped whole when it is read again.
+pub struct StaticLogins {
+    inner: Arc<Inner>,
+}
+
+/// One configuration's logins; the number makes what was remembered under another worthless.
+struct Logins {
+    number: u64,
+    hashes: BTreeMap<Name, SecretHash>,
+    limits: LimitSettings,
+}
+
+type Digest = [u8; 32];
+
+struct Inner {
+    logins: ArcSwap<Logins>,
+    clock: Arc<dyn Clock>,
+    key: [u8; 32],
+    hashing: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    remembered: Mutex<BTreeMap<Digest, Duration>>,
+    lockout: Mutex<Lockout>,
+}
+
+impl StaticLogins {
+    /// The logins of a configuration. `rng` keys what is remembered.
+    #[must_use]
+    pub fn new(
+        logins: BTreeMap<Name, SecretHash>,
+        limits: LimitSettings,
+        clock: Arc<dyn Clock>,
+        rng: &dyn Rng,
+    ) -> Self {
+        let mut key = [0; 32];
+        rng.fill(&mut key);
+        let logins = Logins {
+            number: 0,
+            hashes: logins,
+            limits,
+        };
+        let inner = Inner {
+            logins: ArcSwap::from_pointee(logins),
+            clock,
+            key,
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            waiting: AtomicUsize::new(0),
+            remembered: Mutex::default(),
+            lockout: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes the logins of another configuration; exchanges that begin from now on are judged by them.
+    pub fn replace(&self, hashes: BTreeMap<Name, SecretHash>, limits: LimitSettings) {
+        self.inner.logins.rcu(|old| Logins {
+            number: old.number.wrapping_add(1),
+            hashes: hashes.clone(),
+            limits: limits.clone(),
+        });
+        lock(&self.inner.remembered).clear();
+    }
+}
+
+impl Authenticator for StaticLogins {
+    fn begin(&self, mechanism: Mechanism, context: AuthContext) -> Box<dyn AuthExchange> {
+        exchange::begin(Arc::clone(&self.inner), mechanism, context.client)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is guarded here is counters and expiry times: whatever a panic left is still usable.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    /// Whether `secret` is that of `login`, slowly where it is not.
+    async fn prove(&self, login: &str, secret: Zeroizing<Vec<u8>>, client: IpAddr) -> Result<Principal, AuthRefusal> {
+        let login = login.to_ascii_lowercase();
+        if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
+            return Err(AuthRefusal::LockedOut);
+        }
+        let logins = self.logins.load_full();
+        let known = logins.hashes.get_key_value(login.as_str());
+        let digest = self.digest(logins.number, &login, &secret);
+        if let Some((name, _)) = known.filter(|_| self.is_remembered(&digest)) {
+            return Ok(Principal(name.clone()));
+        }
+        let right = self.verify(secret, known.map(|(_, hash)| hash.clone())).await?;
+        match known {
+            Some((name, _)) if right => {
+                self.remember(digest);
+                lock(&self.lockout).succeeded(&login, client);
+                Ok(Principal(name.clone()))
+            }
+            _ => {
+                let allowed = logins.limits.of(client).auth_failures;
+                self.fail(&login, client, allowed).await;
+                Err(known.map_or(AuthRefusal::UnknownLogin, |_| AuthRefusal::WrongSecret))
+            }
+        }
+    }
+
+    /// Hashes away from the runtime's threads, a few at once. An unknown login costs the same as a known one.
+    async fn verify(&self, secret: Zeroizing<Vec<u8>>, hash: Option<SecretHash>) -> Result<bool, AuthRefusal> {
+        let _place = Waiting::enter(&self.waiting).ok_or(AuthRefusal::Unavailable)?;
+        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let turn = turn.map_err(|_| AuthRefusal::Unavailable)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let right = secret::verify(&secret, hash.as_ref().map_or(secret::NOBODY, SecretHash::as_str));
+            right && hash.is_some()
+        });
+        work.await.map_err(|_| AuthRefusal::Unavailable)
+    }
+
+    async fn fail(&self, login: &str, client: IpAddr, allowed: u32) {
+        let now = self.clock.monotonic();
+        let delay = lock(&self.lockout).failed(login, client, now, allowed);
+        self.clock.sleep_until(now + delay).await;
+    }
+
+    fn digest(&self, number: u64, login: &str, secret: &[u8]) -> Digest {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&self.key);
+        context.update(&number.to_le_bytes());
+        context.update(&(login.len() as u64).to_le_bytes());
+        context.update(login.as_bytes());
+        context.update(secret);
+        context.finish().as_ref().try_into().unwrap_or_default()
+    }
+
+    fn is_remembered(&self, digest: &Digest) -> bool {
+        let now = self.clock.monotonic();
+        lock(&self.remembered).get(digest).is_some_and(|until| now < *until)
+    }
+
+    fn remember(&self, digest: Digest) {
+        let now = self.clock.monotonic();
+        let mut remembered = lock(&self.remembered);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, until| now < *until);
+        }
+        if remembered.len() < REMEMBERED_MAX {
+            remembered.insert(digest, now + REMEMBERED);
+        }
+    }
+}
+
+/// A place among those who wait for a hash.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(counter: &'a AtomicUsize) -> Option<Self> {
+        let before = counter.fetch_add(1, Ordering::Relaxed);
+        let place = Self(counter);
+        (before < WAITING_MAX).then_some(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

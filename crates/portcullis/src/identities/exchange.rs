@@ -1,0 +1,107 @@
+//! The two dialogues: PLAIN in one response, LOGIN in two.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture, Mechanism};
+use zeroize::Zeroizing;
+
+use super::Inner;
+
+/// Octets of a login or a secret at most; RFC 4616 §2 has servers take at least 255 characters of each.
+const FIELD_OCTETS_MAX: usize = 1024;
+
+pub(super) fn begin(inner: Arc<Inner>, mechanism: Mechanism, client: IpAddr) -> Box<dyn AuthExchange> {
+    let state = match mechanism {
+        Mechanism::Plain => State::Plain,
+        Mechanism::Login => State::Username,
+    };
+    Box::new(Exchange { inner, client, state })
+}
+
+struct Exchange {
+    inner: Arc<Inner>,
+    client: IpAddr,
+    state: State,
+}
+
+/// What the next response is.
+enum State {
+    /// The one message of PLAIN.
+    Plain,
+    /// LOGIN's user name.
+    Username,
+    /// LOGIN's secret, for this user name.
+    Password(String),
+    /// Nothing: the exchange is over.
+    Over,
+}
+
+impl AuthExchange for Exchange {
+    fn step(&mut self, response: Option<Vec<u8>>) -> BoxFuture<'_, AuthStep> {
+        let response = response.map(Zeroizing::new);
+        Box::pin(async move {
+            let Some(response) = response else {
+                return AuthStep::Challenge(self.prompt().to_vec());
+            };
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Plain => self.plain(&response).await,
+                State::Username => self.username(&response),
+                State::Password(login) => self.prove(&login, response).await,
+                State::Over => AuthStep::Refused(AuthRefusal::Malformed),
+            }
+        })
+    }
+}
+
+impl Exchange {
+    /// Devices look for exactly these words.
+    fn prompt(&self) -> &'static [u8] {
+        match self.state {
+            State::Username => b"Username:",
+            State::Password(_) => b"Password:",
+            State::Plain | State::Over => b"",
+        }
+    }
+
+    /// `message = [authzid] UTF8NUL authcid UTF8NUL passwd` (RFC 4616 §2). Nobody acts for somebody else here.
+    async fn plain(&mut self, response: &[u8]) -> AuthStep {
+        let mut fields = response.split(|octet| *octet == 0);
+        let (Some(authzid), Some(authcid), Some(passwd), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return AuthStep::Refused(AuthRefusal::Malformed);
+        };
+        let same = authzid.is_empty() || authzid == authcid;
+        match readable(authcid).filter(|_| same) {
+            Some(login) => self.prove(&login, Zeroizing::new(passwd.to_vec())).await,
+            None => AuthStep::Refused(AuthRefusal::Malformed),
+        }
+    }
+
+    fn username(&mut self, response: &[u8]) -> AuthStep {
+        match readable(response) {
+            Some(login) => {
+                self.state = State::Password(login);
+                AuthStep::Challenge(self.prompt().to_vec())
+            }
+            None => AuthStep::Refused(AuthRefusal::Malformed),
+        }
+    }
+
+    async fn prove(&self, login: &str, secret: Zeroizing<Vec<u8>>) -> AuthStep {
+        if secret.is_empty() || secret.len() > FIELD_OCTETS_MAX {
+            return AuthStep::Refused(AuthRefusal::Malformed);
+        }
+        match self.inner.prove(login, secret, self.client).await {
+            Ok(principal) => AuthStep::Proved(principal),
+            Err(why) => AuthStep::Refused(why),
+        }
+    }
+}
+
+fn readable(field: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(field).ok()?;
+    let fits = !text.is_empty() && text.len() <= FIELD_OCTETS_MAX && !text.contains(char::is_control);
+    fits.then(|| text.to_owned())
+}

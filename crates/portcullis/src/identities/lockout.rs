@@ -1,0 +1,209 @@
+//! Who guesses waits; who goes on guessing is locked out.
+//!
+//! A login is locked for the address that failed, never for everybody: a stranger cannot lock a device out. An address
+//! is locked for all logins, and so is a network whose addresses take turns.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// Failures are counted over this time.
+const WINDOW: Duration = Duration::from_secs(600);
+/// Failures of one login from one address until it is locked.
+const LOGIN_FAILURES: u32 = 10;
+/// How long a login is locked for an address at first; doubles each time.
+const LOGIN_LOCKED: Duration = Duration::from_secs(15 * 60);
+/// How long it is locked at most.
+const LOGIN_LOCKED_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long an address or a network is locked.
+const SOURCE_LOCKED: Duration = Duration::from_secs(3600);
+/// How many times the failures of one address a network around it may have.
+const NETWORK_FACTOR: u32 = 5;
+/// The answer to the first failure is held back for this long, to each further one for as much more.
+const DELAY: Duration = Duration::from_secs(2);
+/// The longest an answer is held back.
+const DELAY_MAX: Duration = Duration::from_secs(15);
+/// Sources remembered; the one quiet for longest makes room.
+const KEYS_MAX: usize = 20_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Login(String, IpNet),
+    Source(IpNet),
+    Network(IpNet),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Record {
+    failures: u32,
+    since: Duration,
+    last: Duration,
+    locked_until: Duration,
+    times_locked: u32,
+}
+
+/// Failures by login and source. Bounded.
+#[derive(Debug, Default)]
+pub(super) struct Lockout {
+    records: BTreeMap<Key, Record>,
+}
+
+impl Lockout {
+    pub(super) fn is_locked(&self, login: &str, client: IpAddr, now: Duration) -> bool {
+        keys(login, client)
+            .iter()
+            .any(|key| self.records.get(key).is_some_and(|record| now < record.locked_until))
+    }
+
+    /// Notes a failure; says how long the answer is to be held back. `allowed` is what one address may have.
+    pub(super) fn failed(&mut self, login: &str, client: IpAddr, now: Duration, allowed: u32) -> Duration {
+        let mut of_source = 0;
+        for key in keys(login, client) {
+            let (bound, first, most) = match &key {
+                Key::Login(..) => (LOGIN_FAILURES.max(allowed / 2), LOGIN_LOCKED, LOGIN_LOCKED_MAX),
+                Key::Source(_) => (allowed, SOURCE_LOCKED, SOURCE_LOCKED),
+                Key::Network(_) => (allowed.saturating_mul(NETWORK_FACTOR), SOURCE_LOCKED, SOURCE_LOCKED),
+            };
+            let is_source = matches!(key, Key::Source(_));
+            let record = self.record(key, now);
+            record.fail(now, bound, first, most);
+            if is_source {
+                of_source = record.failures;
+            }
+        }
+        DELAY.saturating_mul(of_source.max(1)).min(DELAY_MAX)
+    }
+
+    /// A right secret ends the count of this login at this address; the address itself stays under watch.
+    pub(super) fn succeeded(&mut self, login: &str, client: IpAddr) {
+        self.records
+            .remove(&Key::Login(login.to_owned(), around(client, 32, 64)));
+    }
+
+    fn record(&mut self, key: Key, now: Duration) -> &mut Record {
+        if self.records.len() >= KEYS_MAX && !self.records.contains_key(&key) {
+            self.make_room(now);
+        }
+        self.records.entry(key).or_default()
+    }
+
+    fn make_room(&mut self, now: Duration) {
+        self.records
+            .retain(|_, record| now < record.locked_until || now < record.last + WINDOW);
+        if self.records.len() >= KEYS_MAX {
+            let quietest = self
+                .records
+                .iter()
+                .min_by_key(|(_, record)| (record.locked_until, record.last));
+            if let Some(key) = quietest.map(|(key, _)| key.clone()) {
+                self.records.remove(&key);
+            }
+        }
+    }
+}
+
+impl Record {
+    fn fail(&mut self, now: Duration, bound: u32, first: Duration, most: Duration) {
+        if now >= self.since + WINDOW {
+            self.failures = 0;
+            self.since = now;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.last = now;
+        if self.failures >= bound {
+            let times = 1u32.checked_shl(self.times_locked.min(16)).unwrap_or(u32::MAX);
+            self.locked_until = now + first.saturating_mul(times).min(most);
+            self.times_locked = self.times_locked.saturating_add(1);
+            self.failures = 0;
+            self.since = now;
+        }
+    }
+}
+
+fn keys(login: &str, client: IpAddr) -> [Key; 3] {
+    [
+        Key::Login(login.to_owned(), around(client, 32, 64)),
+        Key::Source(around(client, 32, 64)),
+        Key::Network(around(client, 24, 48)),
+    ]
+}
+
+fn around(client: IpAddr, v4: u8, v6: u8) -> IpNet {
+    match client.to_canonical() {
+        IpAddr::V4(ip) => Ipv4Net::new(ip, v4).map_or(IpNet::from(IpAddr::V4(ip)), |net| IpNet::V4(net.trunc())),
+        IpAddr::V6(ip) => Ipv6Net::new(ip, v6).map_or(IpNet::from(IpAddr::V6(ip)), |net| IpNet::V6(net.trunc())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 20, 3, 14));
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 20, 4, 15));
+
+    fn at(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn ten_failures_lock_the_login_for_that_address_and_nobody_else() {
+        let mut lockout = Lockout::default();
+        for second in 0..10 {
+            assert!(!lockout.is_locked("erp", HERE, at(second)));
+            lockout.failed("erp", HERE, at(second), 20);
+        }
+        assert!(lockout.is_locked("erp", HERE, at(10)));
+        assert!(!lockout.is_locked("erp", THERE, at(10)));
+        assert!(!lockout.is_locked("copier", HERE, at(10)));
+        assert!(!lockout.is_locked("erp", HERE, at(10) + LOGIN_LOCKED));
+    }
+
+    #[test]
+    fn the_second_lock_is_twice_as_long() {
+        let mut lockout = Lockout::default();
+        for _ in 0..20 {
+            lockout.failed("erp", HERE, at(0), 1000);
+        }
+        let mut records = lockout.records.values();
+        assert!(
+            records.all(|record| record.times_locked == 0),
+            "a raised bound raises that of logins too"
+        );
+        let mut lockout = Lockout::default();
+        for _ in 0..20 {
+            lockout.failed("erp", HERE, at(0), 20);
+        }
+        assert!(lockout.is_locked("erp", HERE, at(29 * 60)));
+    }
+
+    #[test]
+    fn twenty_failures_over_many_logins_lock_the_address() {
+        let mut lockout = Lockout::default();
+        for number in 0..20 {
+            lockout.failed(&format!("login{number}"), HERE, at(0), 20);
+        }
+        assert!(lockout.is_locked("copier", HERE, at(1)));
+        assert!(!lockout.is_locked("copier", THERE, at(1)));
+    }
+
+    #[test]
+    fn failures_far_apart_never_add_up() {
+        let mut lockout = Lockout::default();
+        for number in 0..100 {
+            lockout.failed("erp", HERE, at(number * 601), 20);
+            assert!(!lockout.is_locked("erp", HERE, at(number * 601 + 1)));
+        }
+    }
+
+    #[test]
+    fn answers_are_held_back_longer_each_time() {
+        let mut lockout = Lockout::default();
+        let delays: Vec<u64> = (0..9)
+            .map(|_| lockout.failed("erp", HERE, at(0), 20).as_secs())
+            .collect();
+        assert_eq!(delays, [2, 4, 6, 8, 10, 12, 14, 15, 15]);
+    }
+}

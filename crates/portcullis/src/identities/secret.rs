@@ -1,0 +1,142 @@
+//! Secrets: made, hashed, checked.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use world::Rng;
+use zeroize::Zeroizing;
+
+use crate::config::SecretHash;
+
+/// Letters and digits without those that look alike: 0 O, 1 l I.
+const ALPHABET: &[u8; 57] = b"23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
+/// Characters of a secret: some 116 bits, and the most some copiers take.
+const SECRET_LENGTH: usize = 20;
+/// Memory of one hash in KiB, passes and lanes.
+const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+/// The most memory, in KiB, and passes that a hash in the configuration may ask for.
+const COST_MAX: (u32, u32) = (256 * 1024, 16);
+
+/// What an unknown login's secret is compared with, so that it takes as long as a known one's. Matches nothing.
+pub(super) const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Why a secret could not be hashed, or a hash not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// Not the notation.
+    #[error("this is not a hash in the notation $argon2id$v=19$m=...,t=...,p=...$salt$hash")]
+    Notation,
+    /// Another algorithm.
+    #[error("only Argon2id hashes are taken")]
+    Algorithm,
+    /// Parameters that would stop the gate.
+    #[error("this hash asks for more than 256 MiB or 16 passes, for each login")]
+    TooExpensive,
+    /// The library refused; a fault of ours.
+    #[error("the secret could not be hashed")]
+    Hashing,
+}
+
+/// A fresh secret for a device or program.
+#[must_use]
+pub fn fresh_secret(rng: &dyn Rng) -> Zeroizing<String> {
+    let mut secret = Zeroizing::new(String::with_capacity(SECRET_LENGTH));
+    while secret.len() < SECRET_LENGTH {
+        let mut octet = [0];
+        rng.fill(&mut octet);
+        // Octets above the last multiple of the alphabet's length would make its first letters likelier.
+        let [octet] = octet;
+        let whole = 256 / ALPHABET.len() * ALPHABET.len();
+        if usize::from(octet) < whole
+            && let Some(letter) = ALPHABET.get(usize::from(octet) % ALPHABET.len())
+        {
+            secret.push(char::from(*letter));
+        }
+    }
+    secret
+}
+
+/// The Argon2id hash of a secret, with a fresh salt.
+pub fn hash_secret(secret: &str, rng: &dyn Rng) -> Result<SecretHash, HashError> {
+    let mut salt = [0; 16];
+    rng.fill(&mut salt);
+    let (memory, passes, lanes) = COST;
+    let params = Params::new(memory, passes, lanes, None).map_err(|_| HashError::Hashing)?;
+    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_with_salt(secret.as_bytes(), &salt)
+        .map_err(|_| HashError::Hashing)?;
+    Ok(SecretHash::new(hash.to_string()))
+}
+
+/// Takes a hash from the configuration.
+pub fn check_hash(text: &str) -> Result<SecretHash, HashError> {
+    let hash = PasswordHash::new(text).map_err(|_| HashError::Notation)?;
+    if hash.algorithm != argon2::ARGON2ID_IDENT {
+        return Err(HashError::Algorithm);
+    }
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return Err(HashError::Notation);
+    }
+    let params = Params::try_from(&hash).map_err(|_| HashError::Notation)?;
+    let (memory, passes) = COST_MAX;
+    if params.m_cost() > memory || params.t_cost() > passes {
+        return Err(HashError::TooExpensive);
+    }
+    Ok(SecretHash::new(text.to_owned()))
+}
+
+/// Whether the secret has this hash. Takes some 45 ms; never to be called on the runtime's threads.
+pub(super) fn verify(secret: &[u8], hash: &str) -> bool {
+    match PasswordHash::new(hash) {
+        Ok(hash) => Argon2::default().verify_password(secret, &hash).is_ok(),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use world::SystemRng;
+
+    #[test]
+    fn a_fresh_secret_can_be_read_aloud_and_proved() {
+        let secret = fresh_secret(&SystemRng);
+        assert_eq!(secret.len(), SECRET_LENGTH);
+        assert!(
+            secret
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() && !"0O1lI".contains(c))
+        );
+        assert_ne!(secret, fresh_secret(&SystemRng));
+        let hash = hash_secret(&secret, &SystemRng).unwrap();
+        assert_eq!(check_hash(hash.as_str()), Ok(hash.clone()));
+        assert!(verify(secret.as_bytes(), hash.as_str()));
+        assert!(!verify(b"another", hash.as_str()));
+        assert_eq!(format!("{hash:?}"), "SecretHash(..)");
+    }
+
+    #[test]
+    fn the_hash_of_nobody_is_one_and_costs_the_same() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        let params = Params::try_from(&nobody).unwrap();
+        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), COST);
+        assert!(nobody.hash.is_some());
+        assert!(!verify(b"", NOBODY));
+    }
+
+    #[test]
+    fn hashes_that_are_none_or_cost_too_much_are_refused() {
+        for wrong in [
+            "",
+            "secret",
+            "$argon2id$",
+            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(check_hash(wrong), Err(HashError::Notation), "{wrong}");
+        }
+        let weaker = NOBODY.replace("argon2id", "argon2i");
+        assert_eq!(check_hash(&weaker), Err(HashError::Algorithm));
+        let dear = NOBODY.replace("m=19456", "m=2000000");
+        assert_eq!(check_hash(&dear), Err(HashError::TooExpensive));
+    }
+}

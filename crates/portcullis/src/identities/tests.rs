@@ -1,0 +1,117 @@
+//! Stories of clients that log in.
+
+use super::*;
+use policy::AuthStep;
+use world::SystemClock;
+use world::SystemRng;
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 20, 3, 14));
+
+fn limits() -> LimitSettings {
+    LimitSettings::default()
+}
+
+fn logins() -> StaticLogins {
+    let hash = hash_secret("right", &SystemRng).unwrap();
+    let table = BTreeMap::from([(Name::from("erp"), hash)]);
+    StaticLogins::new(table, limits(), Arc::new(SystemClock::new()), &SystemRng)
+}
+
+fn begin(logins: &StaticLogins, mechanism: Mechanism) -> Box<dyn AuthExchange> {
+    let context = AuthContext {
+        client: HERE,
+        listener: "submission".into(),
+        channel_binding: None,
+    };
+    logins.begin(mechanism, context)
+}
+
+async fn plain(logins: &StaticLogins, message: &[u8]) -> Result<Principal, AuthRefusal> {
+    match begin(logins, Mechanism::Plain).step(Some(message.to_vec())).await {
+        AuthStep::Proved(principal) => Ok(principal),
+        AuthStep::Refused(why) => Err(why),
+        AuthStep::Challenge(_) => panic!("PLAIN has one message"),
+    }
+}
+
+#[tokio::test]
+async fn plain_proves_a_login_in_one_message_whatever_its_capitals() {
+    let logins = logins();
+    let erp = Principal("erp".into());
+    assert_eq!(plain(&logins, b"\0erp\0right").await, Ok(erp.clone()));
+    assert_eq!(plain(&logins, b"erp\0erp\0right").await, Ok(erp.clone()));
+    assert_eq!(plain(&logins, b"\0ERP\0right").await, Ok(erp));
+}
+
+#[tokio::test]
+async fn plain_without_initial_response_is_asked_for_with_an_empty_challenge() {
+    let logins = logins();
+    let mut exchange = begin(&logins, Mechanism::Plain);
+    assert!(matches!(exchange.step(None).await, AuthStep::Challenge(text) if text.is_empty()));
+    assert!(matches!(
+        exchange.step(Some(b"\0erp\0right".to_vec())).await,
+        AuthStep::Proved(_)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_acts_for_somebody_else_and_broken_messages_cost_no_hash() {
+    let logins = logins();
+    for broken in [
+        &b"boss\0erp\0right"[..],
+        b"",
+        b"erp",
+        b"\0erp",
+        b"\0\0right",
+        b"\0erp\0",
+        b"\0erp\0right\0",
+        b"\0e\x01p\0right",
+        b"\0\xff\0right",
+    ] {
+        assert_eq!(plain(&logins, broken).await, Err(AuthRefusal::Malformed), "{broken:?}");
+    }
+}
+
+#[tokio::test]
+async fn login_asks_with_the_words_that_devices_look_for() {
+    let logins = logins();
+    let mut exchange = begin(&logins, Mechanism::Login);
+    assert!(matches!(exchange.step(None).await, AuthStep::Challenge(text) if text == b"Username:"));
+    assert!(matches!(exchange.step(Some(b"erp".to_vec())).await, AuthStep::Challenge(text) if text == b"Password:"));
+    assert!(matches!(
+        exchange.step(Some(b"right".to_vec())).await,
+        AuthStep::Proved(_)
+    ));
+    let mut inline = begin(&logins, Mechanism::Login);
+    assert!(matches!(inline.step(Some(b"erp".to_vec())).await, AuthStep::Challenge(text) if text == b"Password:"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_secrets_and_unknown_logins_are_held_back_alike_and_then_locked_out() {
+    let logins = logins();
+    let clock = Arc::clone(&logins.inner.clock);
+    let before = clock.monotonic();
+    assert_eq!(plain(&logins, b"\0erp\0wrong").await, Err(AuthRefusal::WrongSecret));
+    assert!(clock.monotonic() - before >= Duration::from_secs(2));
+    assert_eq!(plain(&logins, b"\0nobody\0wrong").await, Err(AuthRefusal::UnknownLogin));
+    for _ in 0..9 {
+        let _ = plain(&logins, b"\0erp\0wrong").await;
+    }
+    assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::LockedOut));
+}
+
+#[tokio::test]
+async fn a_proved_secret_is_remembered_until_the_logins_change() {
+    let logins = logins();
+    plain(&logins, b"\0erp\0right").await.unwrap();
+    assert_eq!(lock(&logins.inner.remembered).len(), 1);
+    let digest = logins.inner.digest(0, "erp", b"right");
+    assert!(logins.inner.is_remembered(&digest));
+    logins.replace(BTreeMap::new(), limits());
+    assert!(!logins.inner.is_remembered(&digest));
+    assert!(plain_is_unknown(&logins).await);
+}
+
+async fn plain_is_unknown(logins: &StaticLogins) -> bool {
+    plain(logins, b"\0erp\0right").await == Err(AuthRefusal::UnknownLogin)
+}

@@ -1,0 +1,10 @@
+//! The binary's own room: configuration, identities, wiring and commands.
+//!
+//! Responsible for: reading what an operator wrote and saying everything that is wrong with it at once; giving each
+//! room its finished settings; the identities that stand in the file; and the commands of `portcullis`.
+//!
+//! Refuses to know: how mail is spoken, judged, stored or delivered. It puts the rooms together and nobody imports it.
+
+pub mod commands;
+pub mod config;
+pub mod identities;
