@@ -34,49 +34,49 @@ impl Literal {
 
     /// Adds an MX record.
     #[must_use]
-    pub fn mx(mut self, domain: Domain, preference: u16, host: Domain) -> Self {
+    pub fn with_mx(mut self, domain: Domain, preference: u16, host: Domain) -> Self {
         self.mx.entry(domain).or_default().push((preference, Some(host)));
         self
     }
 
     /// The domain takes no mail (RFC 7505).
     #[must_use]
-    pub fn null_mx(mut self, domain: Domain) -> Self {
+    pub fn with_null_mx(mut self, domain: Domain) -> Self {
         self.mx.entry(domain).or_default().push((0, None));
         self
     }
 
     /// Adds an address.
     #[must_use]
-    pub fn address(mut self, host: Domain, address: IpAddr) -> Self {
+    pub fn with_address(mut self, host: Domain, address: IpAddr) -> Self {
         self.addresses.entry(host).or_default().push(address);
         self
     }
 
     /// Adds a TXT record.
     #[must_use]
-    pub fn txt(mut self, name: Domain, text: &str) -> Self {
+    pub fn with_txt(mut self, name: Domain, text: &str) -> Self {
         self.txt.entry(name).or_default().push(text.as_bytes().to_vec());
         self
     }
 
     /// Adds a name of an address.
     #[must_use]
-    pub fn ptr(mut self, address: IpAddr, name: Domain) -> Self {
+    pub fn with_ptr(mut self, address: IpAddr, name: Domain) -> Self {
         self.ptr.entry(address).or_default().push(name);
         self
     }
 
     /// Every question about this name fails.
     #[must_use]
-    pub fn trouble(mut self, name: Domain, trouble: Trouble) -> Self {
+    pub fn with_trouble(mut self, name: Domain, trouble: Trouble) -> Self {
         self.troubles.insert(name, trouble);
         self
     }
 
     /// Answers about this name are vouched for.
     #[must_use]
-    pub fn secure(mut self, name: Domain) -> Self {
+    pub fn with_secure(mut self, name: Domain) -> Self {
         self.secure.insert(name);
         self
     }
@@ -138,11 +138,11 @@ mod tests {
     #[tokio::test]
     async fn a_table_answers_and_what_it_does_not_mention_does_not_exist() {
         let dns = Literal::new()
-            .mx(name("example.org"), 20, name("b.example.org"))
-            .mx(name("example.org"), 10, name("a.example.org"))
-            .null_mx(name("silent.example"))
-            .address(name("a.example.org"), "192.0.2.1".parse().unwrap())
-            .trouble(name("broken.example"), Trouble::ServerFailure);
+            .with_mx(name("example.org"), 20, name("b.example.org"))
+            .with_mx(name("example.org"), 10, name("a.example.org"))
+            .with_null_mx(name("silent.example"))
+            .with_address(name("a.example.org"), "192.0.2.1".parse().unwrap())
+            .with_trouble(name("broken.example"), Trouble::ServerFailure);
         let MxAnswer::Found { records, .. } = dns.mx(&name("example.org")).await else {
             panic!("no MX")
         };
