@@ -383,10 +383,7 @@ impl Admission {
             subject: subject.as_deref(),
             generation: verdicts.snapshot.generation(),
             rulebook: verdicts.snapshot.hash(),
-            recipients: recipients
-                .iter()
-                .map(|(path, permit)| (path, permit.basis(), permit.standing()))
-                .collect(),
+            recipients: recipients.iter().map(|(path, permit)| (path, permit)).collect(),
             mended: &mended,
             synced_in: Duration::ZERO,
         };

@@ -54,7 +54,7 @@ impl Composition<'_> {
         if self.may_complete() {
             prepend.push_str(&missing_fields(self.scanned, self.now, self.id, self.hostname));
             if self.scanned.from == Originator::Missing {
-                prepend.push_str(&self.from_field(sender));
+                prepend.push_str(&self.author_field(sender));
             }
         }
         Letter {
@@ -115,7 +115,7 @@ impl Composition<'_> {
     }
 
     /// A message without an author is said to come from its envelope sender, which the grant was checked for.
-    fn from_field(&self, sender: &ReversePath) -> String {
+    fn author_field(&self, sender: &ReversePath) -> String {
         match sender.mailbox().map(Mailbox::to_string) {
             Some(mailbox) => format!("From: <{mailbox}>\r\n"),
             None => format!("From: <postmaster@{}>\r\n", self.hostname),

@@ -83,7 +83,7 @@ impl Admission {
             subject: None,
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),
-            recipients: vec![(&to, permit.basis(), permit.standing())],
+            recipients: vec![(&to, &permit)],
             mended: "",
             synced_in: Duration::ZERO,
         };
@@ -122,7 +122,7 @@ impl Admission {
         accepted.octets = stored.octets;
         accepted.synced_in = stored.synced_in;
         self.0.witness.accepted(&accepted);
-        self.0.witness.noticed(notice.parent, notice.kind, stored.id);
+        self.0.witness.noticed(notice.parent, notice.kind, stored.id, &to);
         self.0.posted.remember(&notice);
         Ok(Some(stored.id))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{EventId, ForwardPath, MessageId, Reply, ReversePath, SessionId, Timestamp};
-use policy::{Basis, Generation, Name, NoticeKind, Role, Standing};
+use policy::{AuthRefusal, Generation, Name, NoticeKind, Permit, Role};
 
 /// Who is at the door: what is known of one session.
 #[derive(Clone, Debug)]
@@ -84,12 +84,27 @@ pub struct Accepted<'a> {
     pub generation: Generation,
     /// The digest of that rulebook.
     pub rulebook: u64,
-    /// Each recipient with its basis and how it enters the queue.
-    pub recipients: Vec<(&'a ForwardPath, &'a Basis, &'a Standing)>,
+    /// Each recipient with its permit.
+    pub recipients: Vec<(&'a ForwardPath, &'a Permit)>,
     /// What was set right on the way, in words; empty where nothing was.
     pub mended: &'a str,
     /// How long the disk took. Zero in the testimony, which is written before.
     pub synced_in: Duration,
+}
+
+/// A login was tried.
+#[derive(Clone, Debug)]
+pub struct LoginTold<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub visitor: &'a Visitor,
+    /// The login that was proved; `None` where none was, for people type passwords into the wrong field.
+    pub login: Option<&'a str>,
+    /// The mechanism.
+    pub mechanism: &'static str,
+    /// Where it failed: why, and what the client was told under which id.
+    pub failed: Option<(AuthRefusal, EventId, &'a Reply)>,
 }
 
 /// Hears of everything that admission decides. Calls must not block: they are made on the way of the mail.
@@ -104,10 +119,10 @@ pub trait Witness: Send + Sync + 'static {
     fn connected(&self, visitor: &Visitor);
     /// A session ended, in words.
     fn closed(&self, visitor: &Visitor, why: &str);
-    /// A client proved who it is, or failed to (`why` is for the log alone).
-    fn login(&self, visitor: &Visitor, login: &str, mechanism: &str, failed: Option<&str>);
+    /// A client proved who it is, or failed to.
+    fn login(&self, told: &LoginTold<'_>);
     /// Something worth noting about a session: a ClientHello in the clear, an early talker, an old TLS version.
     fn noted(&self, visitor: &Visitor, what: &str);
     /// A notice about `parent` was posted.
-    fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId);
+    fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId, to: &ForwardPath);
 }

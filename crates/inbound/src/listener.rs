@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use policy::{Authenticator, Name, Role, canonical, contains};
 use smtp::server::{Server, ServerConfig, Transport};
 use tokio::task::JoinSet;
-use wire::{Patience, Proxied, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
-use world::{Clock, Listener, Net, Stream, World};
+use wire::{Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
+use world::{Listener, Net, Stream, World};
 
 use crate::doors::{ClientLimits, Doors, DoorsConfig};
 use crate::session::{Hall, Session};
@@ -192,16 +192,9 @@ impl Gate {
         if !contains(&config.proxies, peer.ip()) {
             return Some((stream, peer));
         }
-        let clock: &dyn Clock = &*self.world.clock;
-        match accept_proxied(stream, clock, PROXY_PATIENCE).await {
-            Ok(Proxied {
-                stream,
-                client: Some(client),
-                ..
-            }) => Some((stream, client)),
-            Ok(Proxied {
-                stream, client: None, ..
-            }) => Some((stream, peer)),
+        match accept_proxied(stream, self.world.clock.clone(), PROXY_PATIENCE).await {
+            Ok(Proxied { stream, header: ProxyHeader::Proxied { source, .. } }) => Some((stream, source)),
+            Ok(Proxied { stream, header: ProxyHeader::Local }) => Some((stream, peer)),
             Err(error) => {
                 tracing::warn!(event = "listener.proxy_refused", proxy = %peer, %error, "no PROXY header from a proxy");
                 None

@@ -37,7 +37,7 @@ pub(crate) async fn step(exchange: &mut dyn AuthExchange, response: Option<Vec<u
 /// The same words for every cause but those the client can do something about, so that nobody learns which logins exist.
 pub(crate) fn refusal(why: AuthRefusal, help: Option<&str>, event: EventId) -> Reply {
     let (code, enhanced, sentence, reason) = match why {
-        AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret => (
+        AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret | AuthRefusal::WithoutGrant => (
             535,
             EnhancedCode::new(5, 7, 8),
             "Login or password is wrong, or this login may not send",
@@ -65,27 +65,6 @@ pub(crate) fn refusal(why: AuthRefusal, help: Option<&str>, event: EventId) -> R
     Reply::new(code, enhanced, closing(sentence, reason, help, event))
 }
 
-/// A short word for the log.
-pub(crate) const fn word(why: AuthRefusal) -> &'static str {
-    match why {
-        AuthRefusal::UnknownLogin => "unknown login",
-        AuthRefusal::WrongSecret => "wrong secret",
-        AuthRefusal::Malformed => "malformed response",
-        AuthRefusal::LockedOut => "locked out",
-        AuthRefusal::Unavailable => "unavailable",
-    }
-}
-
-/// The reason code the log keeps beside the reply.
-pub(crate) const fn code(why: AuthRefusal) -> &'static str {
-    match why {
-        AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret => "auth-refused",
-        AuthRefusal::Malformed => "auth-malformed",
-        AuthRefusal::LockedOut => "auth-locked",
-        AuthRefusal::Unavailable => "auth-unavailable",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +72,7 @@ mod tests {
     #[test]
     fn an_unknown_login_and_a_wrong_secret_hear_the_same() {
         let event = EventId::new(1);
+        assert_eq!(refusal(AuthRefusal::WithoutGrant, None, event), refusal(AuthRefusal::WrongSecret, None, event));
         assert_eq!(
             refusal(AuthRefusal::UnknownLogin, None, event),
             refusal(AuthRefusal::WrongSecret, None, event)

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use admission::{Admission, Admitted, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
+use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
 use bytes::Bytes;
-use mail::{EnhancedCode, ForwardPath, MailParams, RcptParams, Reply, ReversePath, Tolerances};
-use policy::{AuthContext, AuthExchange, Authenticator, Role};
+use mail::{EnhancedCode, EventId, ForwardPath, MailParams, RcptParams, Reply, ReversePath, Tolerances};
+use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role};
 use smtp::server::{Answer, CloseReason, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
 use wire::{Ended, SessionHandler, TlsFacts};
@@ -142,11 +142,7 @@ impl Session {
             Progress::Proved(principal) => self.proved(&principal.0),
             Progress::Refused(why) => {
                 let mechanism = self.end_exchange();
-                self.hall
-                    .admission
-                    .witness()
-                    .login(&self.visitor, "", mechanism, Some(login::word(why)));
-                Answer::Reply(self.auth_refused(why))
+                Answer::Reply(self.auth_refused(None, mechanism, why))
             }
         }
     }
@@ -159,17 +155,10 @@ impl Session {
     fn proved(&mut self, principal: &Arc<str>) -> Answer {
         let mechanism = self.end_exchange();
         let snapshot = self.hall.admission.snapshot();
-        let witness = self.hall.admission.witness();
         let Some(grant) = snapshot.login_grant(principal) else {
-            witness.login(
-                &self.visitor,
-                principal,
-                mechanism,
-                Some("no grant is bound to this login"),
-            );
-            return Answer::Reply(self.auth_refused(policy::AuthRefusal::WrongSecret));
+            return Answer::Reply(self.auth_refused(Some(principal), mechanism, AuthRefusal::WithoutGrant));
         };
-        witness.login(&self.visitor, principal, mechanism, None);
+        self.tell_login(Some(principal), mechanism, None);
         self.visitor.login = Some(principal.clone());
         Answer::Authenticated {
             reply: Reply::new(235, enhanced(2, 7, 0), "Welcome"),
@@ -177,12 +166,23 @@ impl Session {
         }
     }
 
-    fn auth_refused(&self, why: policy::AuthRefusal) -> Reply {
+    fn auth_refused(&self, login: Option<&str>, mechanism: &'static str, why: AuthRefusal) -> Reply {
         let snapshot = self.hall.admission.snapshot();
         let event = self.hall.admission.ids().event();
         let reply = login::refusal(why, snapshot.rulebook().organisation.help.as_deref(), event);
-        self.tell(event, login::code(why), &reply, None, None, None);
+        self.tell_login(login, mechanism, Some((why, event, &reply)));
         reply
+    }
+
+    fn tell_login(
+        &self,
+        login: Option<&str>,
+        mechanism: &'static str,
+        failed: Option<(AuthRefusal, EventId, &Reply)>,
+    ) {
+        let admission = &self.hall.admission;
+        let told = LoginTold { at: admission.now(), visitor: &self.visitor, login, mechanism, failed };
+        admission.witness().login(&told);
     }
 
     fn auth_cancelled(&mut self) -> Answer {
@@ -370,7 +370,7 @@ impl Session {
 
     fn tell(
         &self,
-        event: mail::EventId,
+        event: EventId,
         reason: &'static str,
         reply: &Reply,
         grant: Option<policy::Name>,
@@ -413,11 +413,8 @@ impl SessionHandler for Session {
     }
 
     fn tls(&mut self, tls: TlsFacts) {
-        self.visitor.tls = Some(TlsSeen {
-            version: tls.version.into(),
-            cipher: tls.cipher.into(),
-        });
-        self.visitor.pin = tls.peer_spki_sha256;
+        self.visitor.tls = Some(TlsSeen { version: tls.version.name().into(), cipher: tls.cipher.into() });
+        self.visitor.pin = tls.peer.map(|peer| peer.spki_sha256);
         self.channel_binding = tls.channel_binding.map(Into::into);
         // What was said in the clear is forgotten (RFC 3207 §4.2).
         self.visitor.hello = Box::default();

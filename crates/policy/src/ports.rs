@@ -66,6 +66,8 @@ pub enum AuthRefusal {
     WrongSecret,
     /// The response does not follow the mechanism.
     Malformed,
+    /// The secret is right, but no grant is bound to the login.
+    WithoutGrant,
     /// Too many failures; wait.
     LockedOut,
     /// Whoever knows cannot be asked now.
