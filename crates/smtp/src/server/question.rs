@@ -231,9 +231,11 @@ impl fmt::Debug for Question {
         match self {
             Self::Connect => f.write_str("Connect"),
             Self::Hello { verb, name } => f.debug_struct("Hello").field("verb", verb).field("name", name).finish(),
-            Self::Auth { mechanism, initial } => {
-                f.debug_struct("Auth").field("mechanism", mechanism).field("initial", &initial.is_some()).finish()
-            }
+            Self::Auth { mechanism, initial } => f
+                .debug_struct("Auth")
+                .field("mechanism", mechanism)
+                .field("initial", &initial.is_some())
+                .finish(),
             Self::AuthResponse(_) => f.write_str("AuthResponse"),
             Self::AuthCancelled => f.write_str("AuthCancelled"),
             Self::Sender { path, params } => f.debug_tuple("Sender").field(path).field(params).finish(),
