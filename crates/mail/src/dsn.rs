@@ -147,7 +147,7 @@ impl Notice<'_> {
         } else {
             "delivery-status"
         };
-        // RFC 6533 §6: the report type names the kind of the second part.
+        // The report type names the kind of the second part (RFC 6522 §3).
         let _ = write!(
             head,
             "Content-Type: multipart/report; report-type={kind};\r\n\tboundary=\"{boundary}\"\r\n"

@@ -128,7 +128,7 @@ impl Wire {
             Question::Auth { .. } => Answer::AuthChallenge(b"Username:".to_vec()),
             Question::AuthResponse(said) => {
                 self.logins.push(said);
-                if self.logins.len() % 2 == 0 {
+                if self.logins.len().is_multiple_of(2) {
                     welcome
                 } else {
                     Answer::AuthChallenge(b"Password:".to_vec())
