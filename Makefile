@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make run` shows it at work, `make test` proves it.
+
+.PHONY: run check test long rfc-index help
+
+# Seconds the tests of each room may take on two cores. `make test` measures and prints; what exceeds its budget goes
+# to `make long`, smaller but never zero here. `build` is a clean build of everything, `docs` the examples in comments.
+BUDGETS = build=480 docs=120 \
+	mail=20 smtp=60 policy=60 world=10 wire=60 dns=40 spool=120 ledger=20 \
+	admission=30 inbound=60 outbound=60 portcullis=180
+
+help:
+	@echo "make run     build a release and run the demonstration: a small organisation on loopback, nothing to install"
+	@echo "make check   format, lints, arrows between the rooms, licences: quick, before every commit"
+	@echo "make test    every test, with real clients and servers: what CI runs"
+	@echo "make long    the tests that need patience"
+
+run:
+	cargo build --release -p portcullis
+	target/release/portcullis demo
+
+check:
+	cargo fmt --all --check
+	tools/arrows.py --test
+	tools/arrows.py
+	tools/words.py
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test:
+	tools/install-test-deps.sh
+	tools/rooms.py $(BUDGETS)
+
+# The same tests with many more cases each.
+long:
+	tools/install-test-deps.sh
+	PROPTEST_CASES=20000 PORTCULLIS_LONG=1 tools/rooms.py $(BUDGETS)
+
+rfc-index:
+	tools/rfc-index.py
