@@ -235,6 +235,10 @@ impl HeaderScan {
             .and_then(|rest| memchr::memchr(b'\n', rest))
         {
             let next = self.line_at + length + 1;
+            // Before the line is looked at, so that the answer does not hang on how the octets came in.
+            if next > self.octets_max {
+                break;
+            }
             let line = self.block.get(self.line_at..next).unwrap_or_default();
             if matches!(line, b"\r\n" | b"\n") {
                 return self.end_at(End {
@@ -249,9 +253,6 @@ impl HeaderScan {
                     body_at: self.line_at,
                     how: HeaderEnd::OtherText,
                 });
-            }
-            if next > self.octets_max {
-                break;
             }
             self.line_at = next;
         }

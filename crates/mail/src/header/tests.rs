@@ -102,6 +102,18 @@ fn a_header_without_end_is_too_large_and_keeps_no_memory() {
 }
 
 #[test]
+fn a_line_across_the_limit_is_too_large_whatever_it_is() {
+    for line in [" fold\r\n", "text\r\n", "X: y\r\n"] {
+        for cut in 0..line.len() {
+            let mut scan = HeaderScan::new(2);
+            scan.feed(&line.as_bytes()[..cut]);
+            scan.feed(&line.as_bytes()[cut..]);
+            assert_eq!(scan.finish().ended_by, HeaderEnd::TooLarge, "{line:?} cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn texts_are_cut_and_printable() {
     let found = scan(format!("Subject: \x1b[2J{}\r\n\r\n", "é".repeat(1000)).as_bytes());
     let subject = found.subject.unwrap();
