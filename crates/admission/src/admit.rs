@@ -392,7 +392,7 @@ impl Admission {
             Ok(stored) => {
                 accepted.octets = stored.octets;
                 accepted.synced_in = stored.synced_in;
-                self.0.witness.accepted(&accepted);
+                self.0.witness.accepted(&accepted).await;
                 Admitted::Stored { id: stored.id }
             }
             Err(error) => Admitted::NotStored(error),

@@ -121,7 +121,7 @@ impl Admission {
         let stored = self.0.intake.commit(draft, letter).await?;
         accepted.octets = stored.octets;
         accepted.synced_in = stored.synced_in;
-        self.0.witness.accepted(&accepted);
+        self.0.witness.accepted(&accepted).await;
         self.0.witness.noticed(notice.parent, notice.kind, stored.id, &to);
         self.0.posted.remember(&notice);
         Ok(Some(stored.id))

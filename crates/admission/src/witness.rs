@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{EventId, ForwardPath, MessageId, Reply, ReversePath, SessionId, Timestamp};
-use policy::{AuthRefusal, Generation, Name, NoticeKind, Permit, Role};
+use policy::{AuthRefusal, BoxFuture, Generation, Name, NoticeKind, Permit, Role};
 
 /// Who is at the door: what is known of one session.
 #[derive(Clone, Debug)]
@@ -111,8 +111,8 @@ pub struct LoginTold<'a> {
 pub trait Witness: Send + Sync + 'static {
     /// The testimony that is stored with the message under the same sync, so that the ledger can be completed from it.
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes;
-    /// A message was accepted and is durable.
-    fn accepted(&self, accepted: &Accepted<'_>);
+    /// A message was accepted and is durable. Waits only where testimony has piled up.
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()>;
     /// Something was refused.
     fn refused(&self, refused: &Refused<'_>);
     /// A session began, greeted or not.

@@ -298,6 +298,8 @@ pub enum LoginOutcome {
     UnknownLogin,
     /// The secret is wrong.
     WrongSecret,
+    /// The secret is right, but no grant is bound to the login.
+    WithoutGrant,
     /// The response does not follow the mechanism.
     Malformed,
     /// Too many failures before.

@@ -8,3 +8,7 @@
 pub mod commands;
 pub mod config;
 pub mod identities;
+pub mod journal;
+pub mod metrics;
+pub mod sink;
+pub mod witness;

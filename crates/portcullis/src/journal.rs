@@ -1,0 +1,147 @@
+//! The log of events: one line each, as JSON for machines or as a sentence for people.
+//!
+//! Lines go through a channel to a thread that writes many at once: mail never waits for a terminal or a pipe. When the
+//! reader of our log cannot keep up, lines are counted instead of kept, and the count is written. The ledger has all.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use mail::Timestamp;
+
+use crate::config::LogFormat;
+
+/// Lines that may wait.
+const WAITING_MAX: usize = 16_384;
+/// Octets written at once at most.
+const BATCH_OCTETS: usize = 64 * 1024;
+
+/// Writes events. Cloning shares it.
+#[derive(Clone)]
+pub struct Journal {
+    format: LogFormat,
+    host: Arc<str>,
+    lines: SyncSender<Vec<u8>>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Journal {
+    /// A journal to `out`, written by a thread of its own that ends with the last clone.
+    pub fn new(format: LogFormat, host: &str, out: impl Write + Send + 'static) -> std::io::Result<Self> {
+        let (lines, waiting) = sync_channel(WAITING_MAX);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counted = lost.clone();
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || write_all(&waiting, &counted, out))?;
+        Ok(Self { format, host: host.into(), lines, lost })
+    }
+
+    /// Writes one event of the ledger's closed list.
+    pub fn event(&self, at: Timestamp, event: &ledger::Event) {
+        self.line(at, serde_json::to_value(event).unwrap_or_default());
+    }
+
+    /// Writes something that is no testimony: connections, handshakes, what a session was noticed for.
+    pub fn note(&self, at: Timestamp, event: &str, fields: serde_json::Value) {
+        let mut value = serde_json::json!({ "event": event });
+        if let (Some(into), serde_json::Value::Object(fields)) = (value.as_object_mut(), fields) {
+            into.extend(fields);
+        }
+        self.line(at, value);
+    }
+
+    fn line(&self, at: Timestamp, value: serde_json::Value) {
+        let mut line = match self.format {
+            LogFormat::Json => self.as_json(at, value),
+            LogFormat::Text => as_text(at, &value),
+        };
+        line.push('\n');
+        if let Err(TrySendError::Full(_)) = self.lines.try_send(line.into_bytes()) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn as_json(&self, at: Timestamp, value: serde_json::Value) -> String {
+        let mut line = serde_json::Map::new();
+        line.insert("ts".to_owned(), at.to_rfc3339().into());
+        line.insert("host".to_owned(), (*self.host).into());
+        if let serde_json::Value::Object(fields) = value {
+            line.extend(fields);
+        }
+        serde_json::Value::Object(line).to_string()
+    }
+}
+
+/// Time, event, and the fields that are there, in one line.
+fn as_text(at: Timestamp, value: &serde_json::Value) -> String {
+    let mut line = format!("{} ", at.to_rfc3339());
+    let Some(fields) = value.as_object() else { return line };
+    line.push_str(fields.get("event").and_then(serde_json::Value::as_str).unwrap_or("event"));
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "event") {
+        line.push(' ');
+        line.push_str(name);
+        line.push('=');
+        line.push_str(&value.to_string());
+    }
+    line
+}
+
+fn write_all(waiting: &Receiver<Vec<u8>>, lost: &AtomicU64, mut out: impl Write) {
+    while let Ok(first) = waiting.recv() {
+        let mut batch = first;
+        while batch.len() < BATCH_OCTETS {
+            match waiting.try_recv() {
+                Ok(line) => batch.extend_from_slice(&line),
+                Err(_) => break,
+            }
+        }
+        let missing = lost.swap(0, Ordering::Relaxed);
+        if missing > 0 {
+            batch.extend_from_slice(format!("{{\"event\":\"log.lost\",\"lines\":{missing}}}\n").as_bytes());
+        }
+        // A log nobody reads any more is no reason to stop mail; the ledger goes on.
+        let _ = out.write_all(&batch).and_then(|()| out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>, Arc<(Mutex<bool>, std::sync::Condvar)>);
+
+    impl Write for Paper {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Drop for Paper {
+        fn drop(&mut self) {
+            *self.1.0.lock().unwrap() = true;
+            self.1.1.notify_all();
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_json_object_with_time_and_host() {
+        let paper = Paper::default();
+        let (text, done) = (paper.0.clone(), paper.1.clone());
+        let journal = Journal::new(LogFormat::Json, "gate.example.edu", paper).unwrap();
+        journal.note(Timestamp::from_secs(0), "smtp.connect", serde_json::json!({ "src_ip": "192.0.2.1" }));
+        drop(journal);
+        let ended = done.1.wait_while(done.0.lock().unwrap(), |ended| !*ended).unwrap();
+        drop(ended);
+        let text = String::from_utf8(text.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(line["ts"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(line["host"], "gate.example.edu");
+        assert_eq!(line["src_ip"], "192.0.2.1");
+    }
+}

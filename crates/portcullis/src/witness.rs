@@ -1,0 +1,179 @@
+//! Everything that is decided, told to the ledger, the log and the metrics.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use admission::{Accepted, LoginTold, Refused, Visitor, Witness};
+use bytes::Bytes;
+use ledger::{Event, Ledger, LoginOutcome, Origin, Words};
+use mail::{ForwardPath, MessageId, Timestamp};
+use policy::{AuthRefusal, Basis, BoxFuture, Name, NoticeKind};
+use world::Clock;
+
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+
+/// Tells the ledger, the log and the metrics. Cloning shares it.
+#[derive(Clone)]
+pub struct Recorder {
+    /// Where testimony goes.
+    pub ledger: Ledger,
+    /// Where lines go.
+    pub journal: Journal,
+    /// Where counts go.
+    pub metrics: Arc<Metrics>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Recorder {
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock.wall())
+    }
+
+    /// Testimony that must not be lost: waits where it has piled up.
+    pub async fn testify(&self, event: Event) {
+        self.journal.event(self.now(), &event);
+        self.ledger.record(event).await;
+    }
+
+    /// Testimony about strangers: counted rather than kept where it has piled up.
+    fn remark(&self, event: Event) {
+        self.journal.event(self.now(), &event);
+        self.ledger.note(event);
+    }
+}
+
+impl Witness for Recorder {
+    fn testimony(&self, accepted: &Accepted<'_>) -> Bytes {
+        // Serialising these facts cannot fail; were it to, the message is still stored and delivered.
+        facts(accepted).to_testimony().map(Bytes::from).unwrap_or_default()
+    }
+
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()> {
+        self.metrics.accepted(accepted);
+        Box::pin(self.testify(Event::Accepted(Box::new(facts(accepted)))))
+    }
+
+    fn refused(&self, refused: &Refused<'_>) {
+        self.metrics.refused(refused);
+        self.remark(Event::Refused(Box::new(ledger::Refused {
+            event: refused.event,
+            origin: origin(refused.visitor, refused.grant.clone()),
+            from: refused.sender.map(Words::of),
+            rcpt: refused.recipient.map(Words::of),
+            code: refused.reply.code,
+            enhanced: refused.reply.enhanced,
+            reason: Words::new(refused.reason),
+            text: Words::new(&refused.reply.text),
+        })));
+    }
+
+    fn connected(&self, visitor: &Visitor) {
+        self.metrics.connected(visitor);
+        self.journal.note(self.now(), "smtp.connect", session(visitor));
+    }
+
+    fn closed(&self, visitor: &Visitor, why: &str) {
+        self.metrics.closed(visitor);
+        let mut fields = session(visitor);
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("text".to_owned(), why.into());
+        }
+        self.journal.note(self.now(), "smtp.close", fields);
+    }
+
+    fn login(&self, told: &LoginTold<'_>) {
+        let outcome = told.failed.as_ref().map_or(LoginOutcome::Proved, |(why, ..)| outcome(*why));
+        self.metrics.login(told.mechanism, outcome);
+        let mut origin = origin(told.visitor, None);
+        origin.login = told.login.map(Words::new);
+        let event = Event::Login(Box::new(ledger::Login {
+            origin,
+            mechanism: Words::new(told.mechanism),
+            event: told.failed.as_ref().map(|(_, event, _)| *event),
+            outcome,
+        }));
+        self.remark(event);
+    }
+
+    fn noted(&self, visitor: &Visitor, what: &str) {
+        let mut fields = session(visitor);
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("text".to_owned(), what.into());
+        }
+        self.journal.note(self.now(), "smtp.noticed", fields);
+    }
+
+    fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId, to: &ForwardPath) {
+        self.metrics.noticed(kind);
+        self.remark(Event::NoticeSent(Box::new(ledger::NoticeSent::new(parent, notice, kind, Words::of(to)))));
+    }
+}
+
+fn outcome(why: AuthRefusal) -> LoginOutcome {
+    match why {
+        AuthRefusal::UnknownLogin => LoginOutcome::UnknownLogin,
+        AuthRefusal::WrongSecret => LoginOutcome::WrongSecret,
+        AuthRefusal::WithoutGrant => LoginOutcome::WithoutGrant,
+        AuthRefusal::Malformed => LoginOutcome::Malformed,
+        AuthRefusal::LockedOut => LoginOutcome::LockedOut,
+        AuthRefusal::Unavailable => LoginOutcome::Unavailable,
+    }
+}
+
+fn facts(accepted: &Accepted<'_>) -> ledger::Accepted {
+    let grant = accepted.recipients.iter().find_map(|(_, permit)| match permit.basis() {
+        Basis::Grant(name) => Some(name.clone()),
+        _ => None,
+    });
+    let recipients = accepted.recipients.iter();
+    ledger::Accepted {
+        message: accepted.id,
+        origin: accepted.visitor.map_or_else(ourselves, |visitor| origin(visitor, grant)),
+        from: Words::of(accepted.sender),
+        size: accepted.octets,
+        generation: accepted.generation.0,
+        rulebook: accepted.rulebook,
+        recipients: recipients
+            .map(|(path, permit)| ledger::AcceptedRecipient::new(Words::of(path), permit))
+            .collect(),
+    }
+}
+
+fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
+    Origin {
+        session: visitor.session,
+        listener: visitor.listener.clone(),
+        client: visitor.client,
+        port: visitor.port,
+        helo: (!visitor.hello.is_empty()).then(|| Words::new(&visitor.hello)),
+        tls: visitor.tls.as_ref().map(|tls| ledger::Tls {
+            version: Words::new(&tls.version),
+            cipher: Words::new(&tls.cipher),
+            verified: None,
+        }),
+        login: visitor.login.as_deref().map(Words::new),
+        grant,
+    }
+}
+
+/// Where our own notices come from: no session, no client.
+fn ourselves() -> Origin {
+    Origin {
+        session: mail::SessionId::new(0),
+        listener: Name::from("notices"),
+        client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        port: 0,
+        helo: None,
+        tls: None,
+        login: None,
+        grant: None,
+    }
+}
+
+fn session(visitor: &Visitor) -> serde_json::Value {
+    serde_json::to_value(origin(visitor, None)).unwrap_or_default()
+}
