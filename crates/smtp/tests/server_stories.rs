@@ -127,12 +127,27 @@ fn a_client_that_does_not_read_is_given_no_more_to_read() {
 }
 
 #[test]
+fn no_octets_are_wanted_while_a_refusal_is_held_back() {
+    let mut setting = Setting::new(Dialect::Strict);
+    setting.config.timeouts.error_delay = Duration::from_secs(1);
+    setting.config.limits.errors_soft = 0;
+    let mut rig = Rig::greeted(setting);
+    assert!(rig.server.wants_octets());
+    rig.send(b"JUNK\r\n");
+    assert!(!rig.server.wants_octets());
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.server.wants_octets());
+    assert_eq!(rig.codes(), [500]);
+}
+
+#[test]
 fn a_client_that_never_reads_is_timed_out() {
     let mut setting = Setting::new(Dialect::Strict);
     setting.config.limits.output_octets = 100;
     let mut rig = Rig::greeted(setting);
     rig.deaf = true;
     rig.send(&b"NOOP\r\n".repeat(50));
+    assert!(!rig.server.wants_octets());
     rig.pass(Duration::from_secs(300));
     assert_eq!(rig.closed, Some(CloseReason::Timeout(Timer::Command)));
 }

@@ -8,7 +8,8 @@
 //! ```text
 //! loop {
 //!     match server.poll(&mut input, now) {
-//!         Wait            => flush output; if something was flushed, poll again; else sleep until octets, eof or deadline
+//!         Wait            => flush output; if something was flushed, poll again; else sleep until the deadline, or
+//!                            until octets or eof, reading only if server.wants_octets()
 //!         Ask(question)   => server.answer(handler.answer(question), now)
 //!         Body(octets)    => handler.body(octets)
 //!         Event(event)    => handler.note(event)
@@ -237,6 +238,15 @@ impl Server {
                 Timer::Handshake,
             )),
         }
+    }
+
+    /// Whether more octets are of use now. A driver that reads while this is false lets a client fill its memory: nothing is
+    /// taken while a question is out, a refusal is held back, or the client does not read its replies.
+    #[must_use]
+    pub fn wants_octets(&self) -> bool {
+        let open = !matches!(self.phase, Phase::Connecting | Phase::Closing(_));
+        let held = self.clock.held_until.is_some() || self.refusal.is_some();
+        open && self.pending.is_none() && !held && self.output.len() < self.config.limits.output_octets
     }
 
     /// The deadline has come. Poll afterwards. Called too early, it does nothing.
