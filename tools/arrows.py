@@ -94,6 +94,15 @@ def tree_against_the_lists(crates):
             yield f"{name}: several versions ({', '.join(sorted(versions[name]))}); one must do"
 
 
+def lint_files_against_the_root(root, rooms):
+    """Clippy reads the nearest clippy.toml alone, so that of a room repeats the lines of the workspace."""
+    lines = [line for line in root.splitlines() if line.strip()]
+    for name, text in sorted(rooms.items()):
+        for line in lines:
+            if line not in text.splitlines():
+                yield f"{name}/clippy.toml: repeat the line `{line}` of the workspace's"
+
+
 def licence_is_allowed(expression):
     """Whether an SPDX expression can be fulfilled with allowed licences alone."""
     tokens = re.findall(r"\(|\)|\bAND\b|\bOR\b|[^()\s]+", expression.replace("/", " OR "))
@@ -145,7 +154,12 @@ def crates_of_the_tree():
 
 def main():
     packages = json.loads(cargo("metadata", "--format-version", "1", "--no-deps"))["packages"]
-    wrong = [*arrows_against_the_table(packages), *tree_against_the_lists(crates_of_the_tree())]
+    lints = {path.parent.name: path.read_text() for path in ROOT.glob("crates/*/clippy.toml")}
+    wrong = [
+        *arrows_against_the_table(packages),
+        *tree_against_the_lists(crates_of_the_tree()),
+        *lint_files_against_the_root((ROOT / "clippy.toml").read_text(), lints),
+    ]
     for sentence in wrong:
         print(f"arrows: {sentence}", file=sys.stderr)
     if wrong:
@@ -198,6 +212,11 @@ class TheCheckItself(unittest.TestCase):
         self.assertEqual(len(list(tree_against_the_lists({("ring", "v0.17.14"): "ISC"}))), 1)
         twice = {("rustls", "v0.23.1"): "MIT", ("rustls", "v0.24.0"): "MIT"}
         self.assertEqual(len(list(tree_against_the_lists(twice))), 1)
+
+    def test_the_lints_of_a_room_repeat_those_of_the_workspace(self):
+        root = "a = true\nb = true\n"
+        self.assertEqual(list(lint_files_against_the_root(root, {"mail": root + "c = []\n"})), [])
+        self.assertEqual(len(list(lint_files_against_the_root(root, {"mail": "a = true\n"}))), 1)
 
 
 if __name__ == "__main__":
