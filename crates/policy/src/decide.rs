@@ -158,6 +158,16 @@ pub fn decide_with<R: Reader, T: Trail>(snapshot: &Snapshot, reader: &mut R, tra
 /// The end of a judgement that does not accept.
 struct Stop(Verdict, Reason);
 
+/// Whether the recipient is postmaster or abuse of ours.
+enum RoleAddress {
+    /// It is, and is taken.
+    Taken,
+    /// It is another.
+    No,
+    /// It is not named yet.
+    NotYet,
+}
+
 /// One recipient under judgement.
 struct Case<'c, R, T> {
     snapshot: &'c Snapshot,
@@ -186,8 +196,11 @@ impl<'c, R: Reader, T: Trail> Case<'c, R, T> {
 
     /// Our own recipients and nothing else.
     fn front_gate(&mut self) -> Result<Reason, Stop> {
-        if let Some(reason) = self.role_address()? {
-            return Ok(reason);
+        match self.role_address()? {
+            RoleAddress::No => {}
+            RoleAddress::Taken => return Ok(Reason::RoleAddress),
+            // postmaster hears everybody, so nobody is turned away before the recipient is named.
+            RoleAddress::NotYet => return Ok(Reason::RouteTakes),
         }
         self.look(Check::RecipientForm, |_, reader| checks::recipient_form(reader))?;
         self.look(Check::SenderNotOurs, |snapshot, reader| {
@@ -215,20 +228,22 @@ impl<'c, R: Reader, T: Trail> Case<'c, R, T> {
     }
 
     /// postmaster and abuse of our own domains are reachable for everybody (RFC 5321 §4.5.1, RFC 2142).
-    fn role_address(&mut self) -> Result<Option<Reason>, Stop> {
+    fn role_address(&mut self) -> Result<RoleAddress, Stop> {
         let form = self.reader.recipient_form();
-        if self.known(Check::RoleAddress, form)? != Some(RecipientForm::Role) {
-            return Ok(None);
+        match self.known(Check::RoleAddress, form)? {
+            Some(RecipientForm::Role) => {}
+            Some(_) => return Ok(RoleAddress::No),
+            None => return Ok(RoleAddress::NotYet),
         }
         let own = self.reader.recipient_domain_in(&self.snapshot.own);
         if self.known(Check::OwnDomain, own)? != Some(true) {
-            return Ok(None);
+            return Ok(RoleAddress::No);
         }
         let route = self.reader.recipient_route(&self.snapshot.routes);
         let route = self.known(Check::Route, route)?.flatten();
         self.ground = Some(Ground::Route(route));
         self.look(Check::Hops, |_, reader| checks::hops(reader))?;
-        Ok(Some(Reason::RoleAddress))
+        Ok(RoleAddress::Taken)
     }
 
     /// A recipient that one of our routes takes and that exists.
@@ -277,11 +292,15 @@ impl<'c, R: Reader, T: Trail> Case<'c, R, T> {
             Some(LoginAnswer::Grant(index)) => return self.grant(index),
             // Whoever logs in is judged by that login alone; an exception of the address does not mend it.
             Some(LoginAnswer::WithoutGrant) => return self.refuse(Reason::LoginWithoutGrant),
-            Some(LoginAnswer::None) | None => {}
+            Some(LoginAnswer::None) => {}
+            // Whoever may yet log in is not judged by the address, neither for nor against.
+            None => return Ok(Reason::GrantAllows),
         }
         let pin = self.reader.pin(&self.snapshot.pins);
-        if let Some(Some(index)) = self.known(Check::Certificate, pin)? {
-            return self.grant(index);
+        match self.known(Check::Certificate, pin)? {
+            Some(Some(index)) => return self.grant(index),
+            Some(None) => {}
+            None => return Ok(Reason::GrantAllows),
         }
         let address = self.reader.address(&self.snapshot.addresses);
         match self.known(Check::AddressException, address)? {

@@ -119,7 +119,7 @@ impl Reader for Live<'_, '_> {
 
     fn header_from_in(&mut self, patterns: &[SenderPattern]) -> Fact<FromAnswer> {
         self.facts.from.map(|from| match from {
-            FromHeader::Missing => FromAnswer::Missing,
+            FromHeader::Missing | FromHeader::Mailboxes([]) => FromAnswer::Missing,
             FromHeader::Malformed => FromAnswer::Malformed,
             FromHeader::Mailboxes(mailboxes) => {
                 let granted = mailboxes

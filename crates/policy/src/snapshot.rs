@@ -55,7 +55,7 @@ impl AddressTable {
     }
 
     fn insert(&mut self, network: IpNet, grant: u32) -> Option<u32> {
-        match network {
+        match unmapped(network) {
             IpNet::V4(net) => self.v4.insert(net.trunc(), grant),
             IpNet::V6(net) => self.v6.insert(net.trunc(), grant),
         }
@@ -217,15 +217,15 @@ impl Snapshot {
     fn index_grants(&mut self, rulebook: &Rulebook, conflicts: &mut Vec<Conflict>) {
         for (index, grant) in (0u32..).zip(&rulebook.grants) {
             self.check_zone(grant.zone.as_ref(), grant.place, conflicts);
-            let former = match &grant.by {
-                By::Login(login) => self.logins.0.insert(login.to_ascii_lowercase().into(), index),
-                By::Certificate(pin) => self.pins.0.insert(*pin, index),
+            let formers = match &grant.by {
+                By::Login(login) => vec![self.logins.0.insert(login.to_ascii_lowercase().into(), index)],
+                By::Certificate(pin) => vec![self.pins.0.insert(*pin, index)],
                 By::Address(networks) => networks
                     .iter()
-                    .filter_map(|network| self.addresses.insert(*network, index))
-                    .last(),
+                    .map(|network| self.addresses.insert(*network, index))
+                    .collect(),
             };
-            if let Some(former) = former.filter(|former| *former != index) {
+            if let Some(former) = formers.into_iter().flatten().find(|former| *former != index) {
                 let other = rulebook.grants.get(former as usize);
                 let name = other.map_or("another grant", |grant| &grant.name);
                 conflicts.push(Conflict {
@@ -323,9 +323,22 @@ impl Snapshot {
     }
 }
 
-/// Whether `address` lies in one of `networks`; v4-mapped addresses count as v4.
+/// Whether `address` lies in one of `networks`; v4-mapped addresses and networks count as v4.
 #[must_use]
 pub fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address))
+    networks.iter().any(|network| unmapped(*network).contains(&address))
+}
+
+/// A v4-mapped v6 network (RFC 4291 §2.5.5.2) as the v4 network it is; clients are judged by their v4 addresses, so a
+/// mapped network would otherwise hold nobody, and an address that is never a client would be one.
+fn unmapped(network: IpNet) -> IpNet {
+    let v4 = match network {
+        IpNet::V6(net) => net.network().to_ipv4_mapped().zip(net.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    match v4.map(|(address, bits)| Ipv4Net::new(address, bits)) {
+        Some(Ok(net)) => IpNet::V4(net),
+        _ => network,
+    }
 }
