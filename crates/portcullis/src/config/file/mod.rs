@@ -20,6 +20,7 @@ use serde::Deserialize;
 pub use grants::{By, Forward, Grant, GrantLimits, RawClass, Tolerance};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
 pub use organisation::{Change, Organisation, Zone};
+pub(crate) use read::nearest;
 pub use read::{Read, read};
 pub use routes::{Login, RawTls, Route};
 pub use service::{Delivery, Dns, Ledger, Limits, LimitsFor, Log, Spool};

@@ -1,11 +1,145 @@
-//! What the file means.
+//! The resolved layer: what the file means, and everything that is wrong with it.
+//!
+//! One file per section. Each takes what was written and gives what its room needs; whatever is missing,
+//! contradictory or unwise is noted on the [`Desk`] and the reading goes on, so that one check says it all.
+
+mod certificates;
+mod desk;
+mod exceptions;
+mod grants;
+mod listeners;
+mod organisation;
+mod routes;
+mod service;
+
 use std::path::Path;
 
-use super::file::Read;
-use super::{Config, Machine, Problem, Source};
+use policy::{Conflict, Generation, Rulebook, Snapshot};
 
-/// Placeholder.
+use super::file::{File, Maybe, Read};
+use super::{Change, Config, Machine, Problem, Source};
+use desk::{Desk, in_order};
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// Gives a meaning to what was read. The configuration is worth something only where no problem is an error.
 #[must_use]
-pub fn resolve(_source: &Source, read: Read, _folder: &Path, _machine: &Machine) -> (Vec<Problem>, Option<Config>) {
-    (read.problems, None)
+pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) -> (Vec<Problem>, Option<Config>) {
+    let mut desk = Desk::new(source, machine, folder, &read);
+    let file = &read.file;
+    version(file, &mut desk);
+    not_built_yet(file, &mut desk);
+    let change = change(&file.change, &mut desk);
+    let (organisation, hostname) = organisation::resolve(&file.organisation, &mut desk);
+    let zones = organisation::zones(&file.zones, &mut desk);
+    let mut rulebook = Rulebook {
+        organisation,
+        zones,
+        ..Rulebook::default()
+    };
+    let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
+    let routes = routes::resolve(&file.routes, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
+    grants::forwards(&file.forwards, &mut rulebook, &mut desk);
+    let logins = grants::resolve(file, &mut rulebook, &mut desk);
+    let limits = service::limits(&file.limits, &mut desk);
+    let delivery = service::delivery(&file.delivery, &mut desk);
+    let (spool, ledger) = service::storage(&file.spool, &file.ledger, &mut desk);
+    let dns = service::dns(&file.dns);
+    let log = service::log(&file.log);
+    conflicts(file, &rulebook, source, &mut desk);
+    let config = hostname.map(|hostname| Config {
+        change,
+        hash: source.hash(),
+        hostname,
+        rulebook,
+        logins,
+        listeners: gates.listeners,
+        health: gates.health,
+        routes,
+        delivery,
+        limits,
+        spool,
+        ledger,
+        dns,
+        log,
+    });
+    (desk.finish(), config)
+}
+
+fn version(file: &File, desk: &mut Desk<'_>) {
+    match &file.version {
+        Some(version) if **version != VERSION => desk.say(
+            Problem::error(version.span(), format!("version {} is not known here", **version))
+                .why("another version may mean other things by the same words")
+                .advise("write `version = 1`, and see whether everything still means what you want"),
+        ),
+        None if !desk.is_spoiled(&["version"]) => desk.say(
+            Problem::error(None, "the file does not say in which version it is written")
+                .advise("begin it with `version = 1`"),
+        ),
+        _ => {}
+    }
+}
+
+/// Words of the design that have no engine yet. Taking them silently would promise what nobody keeps.
+fn not_built_yet(file: &File, desk: &mut Desk<'_>) {
+    for (name, written) in [("never", &file.never), ("always", &file.always)] {
+        if let Some(written) = written {
+            desk.say(
+                Problem::error(written.span(), format!("[[{name}]] is not available yet"))
+                    .why("assertions are worth something only when they are proven, and that comes later")
+                    .advise("take it out for now, or keep it as a comment"),
+            );
+        }
+    }
+}
+
+fn change(written: &Maybe<super::file::Change>, desk: &mut Desk<'_>) -> Option<Change> {
+    let written = written.as_ref()?;
+    let at = written.span();
+    let why = "the ledger keeps who changed what, and why";
+    let author = desk.words(
+        &["change", "author"],
+        &written.author,
+        &at,
+        "the change has no author",
+        why,
+    );
+    let reason = desk.words(
+        &["change", "reason"],
+        &written.reason,
+        &at,
+        "the change has no reason",
+        why,
+    );
+    Some(Change {
+        author: author?.to_owned(),
+        reason: reason?.to_owned(),
+    })
+}
+
+/// What only shows when everything is put together. Routes have been compared already, with better places.
+fn conflicts(file: &File, rulebook: &Rulebook, source: &Source, desk: &mut Desk<'_>) {
+    let found = match Snapshot::build(rulebook.clone(), Generation(0), 0) {
+        Ok(_) => return,
+        Err(found) => found,
+    };
+    for Conflict { what, place, other } in found {
+        if rulebook.routes.iter().any(|route| route.place == place) {
+            continue;
+        }
+        let span_of = |place| {
+            in_order(&file.grants).into_iter().find_map(|(name, grant)| {
+                let by = grant.by.as_ref().map_or(name.span(), super::file::At::span);
+                (source.place(name.span().start) == place).then_some(by)
+            })
+        };
+        let mut problem =
+            Problem::error(span_of(place), what).why("a client has at most one grant, never several added up");
+        if let Some(at) = other.and_then(span_of) {
+            problem = problem.also(at, "the other one");
+        }
+        desk.say(problem);
+    }
 }

@@ -1,0 +1,249 @@
+//! How the service runs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::desk::{Desk, values};
+use crate::config::file::{self, At, Count, List, Maybe, Octets, Text};
+use crate::config::{
+    ClientLimits, DeliverySettings, DnsSettings, LedgerSettings, LimitSettings, LogFormat, LogLevel, LogSettings,
+    Problem, SpoolSettings,
+};
+
+/// RFC 5321 §4.5.3.1.8 has every server take this many recipients of one message.
+const RECIPIENTS_MIN: u32 = 100;
+/// Where the queue lives, unless said otherwise.
+const SPOOL_DIR: &str = "/var/lib/portcullis/spool";
+/// Octets of a segment: smaller wastes files, larger wastes disk.
+const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = (1 << 20)..=(4 << 30);
+/// A pause varies by this much at most.
+const JITTER_PERCENT_MAX: u32 = 50;
+/// Pauses between attempts, unless said otherwise.
+const SCHEDULE_MINUTES: [u64; 6] = [5, 15, 30, 60, 120, 240];
+/// Seconds of an hour.
+const HOUR: u64 = 3600;
+
+/// What clients may use before they are judged.
+pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettings {
+    let defaults = LimitSettings::default();
+    let mut client = defaults.client;
+    take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
+    take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
+    take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
+    take(&written.recipients, &mut client.recipients, desk);
+    take(&written.errors_soft, &mut client.errors_soft, desk);
+    take(&written.errors_hard, &mut client.errors_hard, desk);
+    take(&written.auth_failures, &mut client.auth_failures, desk);
+    recipients(&written.recipients, desk);
+    errors(&written.errors_soft, &written.errors_hard, &client, desk);
+    let mut sessions = defaults.sessions;
+    take(&written.sessions, &mut sessions, desk);
+    let mut overrides = Vec::new();
+    for one in &written.networks {
+        let limits = limits_for(one, client, desk);
+        overrides.extend(one.networks.iter().map(|network| (***network, limits)));
+    }
+    overrides.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
+    LimitSettings {
+        sessions,
+        client,
+        overrides,
+    }
+}
+
+fn limits_for(written: &file::LimitsFor, mut client: ClientLimits, desk: &mut Desk<'_>) -> ClientLimits {
+    take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
+    take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
+    take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
+    take(&written.recipients, &mut client.recipients, desk);
+    take(&written.errors_soft, &mut client.errors_soft, desk);
+    take(&written.errors_hard, &mut client.errors_hard, desk);
+    take(&written.auth_failures, &mut client.auth_failures, desk);
+    recipients(&written.recipients, desk);
+    errors(&written.errors_soft, &written.errors_hard, &client, desk);
+    if written.networks.is_empty() && !desk.is_spoiled(&["limits", "for"]) {
+        desk.say(
+            Problem::error(None, "a [[limits.for]] names no networks").advise("add `networks = [...]`, or remove it"),
+        );
+    }
+    client
+}
+
+fn take(written: &Count, limit: &mut u32, desk: &mut Desk<'_>) {
+    let Some(count) = written else { return };
+    if **count == 0 {
+        desk.say(Problem::error(count.span(), "a limit of 0 lets nothing through").advise("write a number from 1 on"));
+    }
+    *limit = **count;
+}
+
+fn recipients(written: &Count, desk: &mut Desk<'_>) {
+    if let Some(count) = written.as_ref().filter(|count| (1..RECIPIENTS_MIN).contains(&***count)) {
+        desk.say(
+            Problem::warning(count.span(), "a server takes at least 100 recipients of one message")
+                .why("RFC 5321 §4.5.3.1.8 lets senders rely on it"),
+        );
+    }
+}
+
+fn errors(soft: &Count, hard: &Count, limits: &ClientLimits, desk: &mut Desk<'_>) {
+    if limits.errors_soft <= limits.errors_hard {
+        return;
+    }
+    if let Some(at) = soft.as_ref().or(hard.as_ref()).map(At::span) {
+        let (soft, hard) = (limits.errors_soft, limits.errors_hard);
+        desk.say(
+            Problem::error(
+                at,
+                format!("answers are delayed from {soft} errors on, but {hard} end the session"),
+            )
+            .advise("let `errors_soft` be the smaller one"),
+        );
+    }
+}
+
+/// How delivery is tried.
+pub(super) fn delivery(written: &file::Delivery, desk: &mut Desk<'_>) -> DeliverySettings {
+    let minutes = |minutes: &u64| Duration::from_secs(minutes * 60);
+    let schedule = lapses(&written.schedule).unwrap_or_else(|| SCHEDULE_MINUTES.iter().map(minutes).collect());
+    let life_time = lapse(&written.life_time, 5 * 24 * HOUR);
+    let notice_life_time = lapse(&written.notice_life_time, 24 * HOUR);
+    let warn_after =
+        lapses(&written.warn_after).unwrap_or_else(|| [4, 24].map(|hours| Duration::from_secs(hours * HOUR)).into());
+    pauses(written, desk);
+    late_warnings(written, life_time, desk);
+    let mut settings = DeliverySettings {
+        schedule,
+        jitter_percent: written.jitter_percent.as_ref().map_or(10, |percent| **percent),
+        life_time,
+        notice_life_time,
+        warn_after,
+        connections_per_destination: 20,
+        connections: 500,
+    };
+    if let Some(at) = written
+        .jitter_percent
+        .as_ref()
+        .filter(|percent| ***percent > JITTER_PERCENT_MAX)
+    {
+        desk.say(Problem::error(
+            at.span(),
+            format!("pauses vary by {JITTER_PERCENT_MAX} percent at most"),
+        ));
+    }
+    take(
+        &written.connections_per_destination,
+        &mut settings.connections_per_destination,
+        desk,
+    );
+    take(&written.connections, &mut settings.connections, desk);
+    settings
+}
+
+fn lapses(written: &Option<List<file::Lapse>>) -> Option<Vec<Duration>> {
+    written.as_ref().map(|list| list.iter().map(|lapse| lapse.0).collect())
+}
+
+fn lapse(written: &Maybe<Text<file::Lapse>>, default_secs: u64) -> Duration {
+    written
+        .as_ref()
+        .map_or(Duration::from_secs(default_secs), |lapse| lapse.0)
+}
+
+fn pauses(written: &file::Delivery, desk: &mut Desk<'_>) {
+    let Some(schedule) = &written.schedule else { return };
+    if schedule.is_empty() && !desk.is_spoiled(&["delivery", "schedule"]) {
+        desk.say(
+            Problem::error(None, "delivery.schedule is empty")
+                .why("mail that is not taken at once would never be tried again")
+                .advise("take it out to get 5m, 15m, 30m, 1h, 2h, 4h"),
+        );
+    }
+    for pause in schedule.iter().filter(|pause| pause.0.is_zero()) {
+        desk.say(Problem::error(
+            pause.span(),
+            "a pause of no time would hammer a server that is in trouble",
+        ));
+    }
+}
+
+fn late_warnings(written: &file::Delivery, life_time: Duration, desk: &mut Desk<'_>) {
+    for warning in written
+        .warn_after
+        .iter()
+        .flatten()
+        .filter(|warning| warning.0 >= life_time)
+    {
+        desk.say(
+            Problem::warning(
+                warning.span(),
+                "this warning never comes: the message has failed by then",
+            )
+            .advise("let it come before `life_time`"),
+        );
+    }
+    if let Some(at) = written
+        .life_time
+        .as_ref()
+        .filter(|life| life.0 < Duration::from_secs(24 * HOUR))
+    {
+        desk.say(
+            Problem::warning(at.span(), "a message is given up in less than a day")
+                .why("RFC 5321 §4.5.4.1 asks for four to five days, so that a broken server can be mended"),
+        );
+    }
+}
+
+/// Where queue and ledger live.
+pub(super) fn storage(
+    spool: &file::Spool,
+    ledger: &file::Ledger,
+    desk: &mut Desk<'_>,
+) -> (SpoolSettings, LedgerSettings) {
+    let dir = folder(&spool.dir, desk).unwrap_or_else(|| PathBuf::from(SPOOL_DIR));
+    let beside = dir.parent().unwrap_or(Path::new("/")).join("ledger");
+    let ledger_dir = folder(&ledger.dir, desk).unwrap_or(beside);
+    if let Some(at) = ledger.dir.as_ref().filter(|_| ledger_dir == dir) {
+        desk.say(Problem::error(at.span(), "the ledger cannot live in the spool's folder").advise("give it its own"));
+    }
+    if let Some(size) = spool
+        .segment_size
+        .as_ref()
+        .filter(|size| !SEGMENT_RANGE.contains(&size.0))
+    {
+        desk.say(Problem::error(size.span(), "a segment has between 1 MiB and 4 GiB"));
+    }
+    let octets = |written: &Maybe<Octets>, default| written.as_ref().map_or(default, |size| size.0);
+    let spool = SpoolSettings {
+        dir,
+        segment_octets: octets(&spool.segment_size, 64 << 20),
+        keep_free_octets: octets(&spool.keep_free, 256 << 20),
+    };
+    (spool, LedgerSettings { dir: ledger_dir })
+}
+
+fn folder(written: &Maybe<PathBuf>, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    let written = written.as_ref()?;
+    let path = desk.path(written);
+    if path.exists() && !path.is_dir() {
+        desk.say(Problem::error(written.span(), "this is no folder"));
+    }
+    Some(path)
+}
+
+/// Whom we ask about names.
+pub(super) fn dns(written: &file::Dns) -> DnsSettings {
+    if written.servers.is_empty() {
+        DnsSettings::System
+    } else {
+        DnsSettings::Servers(values(&written.servers))
+    }
+}
+
+/// What is logged, and how.
+pub(super) fn log(written: &file::Log) -> LogSettings {
+    LogSettings {
+        format: written.format.as_ref().map_or(LogFormat::Json, |format| **format),
+        level: written.level.as_ref().map_or(LogLevel::Info, |level| **level),
+    }
+}
