@@ -43,6 +43,9 @@ pub enum Pressure {
 }
 
 /// A connection that did not come to a transaction, or broke off in one.
+///
+/// INVARIANT: [`Pressure::Unreachable`] only with a fate that may pass. What will not pass is told at once to each
+/// message, not put off because the destination rests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setback {
     /// What it means for the recipients, should no other host do better.
@@ -236,7 +239,7 @@ pub fn of_failure(failure: &Failure) -> Setback {
     match failure {
         // RFC 7504 §4: the host says that it takes no mail at all; another one of the domain may.
         Failure::Greeting(reply) if matches!(reply.code, 521 | 556) => {
-            Setback::new(Unreachable, Verdict::said(Fate::Failed, reply, (5, 3, 2)))
+            Setback::new(Throttle, Verdict::said(Fate::Failed, reply, (5, 3, 2)))
         }
         // A host that does not want to talk has something against us or is ill; either may pass.
         Failure::Greeting(reply) | Failure::Hello(reply) => {
@@ -274,14 +277,46 @@ pub fn of_tls(host: &str, why: &str) -> Setback {
     )
 }
 
-/// The addresses of a host could not be looked up, or there are none.
+/// The addresses of a host could not be looked up, or there are none. A declared host without an address is a slip of
+/// ours or of our own DNS: the mail waits until it is mended.
 #[must_use]
-pub fn of_address_lookup(host: &Domain, trouble: Option<Trouble>) -> Setback {
-    let verdict = match trouble {
-        Some(trouble) => Verdict::dns_trouble(host, trouble),
-        None => Verdict::no_address(host),
-    };
-    Setback::new(Pressure::Unreachable, verdict)
+pub fn of_address_lookup(host: &Domain, trouble: Option<Trouble>, found_by: FoundBy) -> Setback {
+    match (trouble, found_by) {
+        (Some(trouble), _) => Setback::new(Pressure::Unreachable, Verdict::dns_trouble(host, trouble)),
+        (None, FoundBy::Declaration) => {
+            let text = format!("the declared host {host} has no address that can be reached");
+            Setback::new(Pressure::Unreachable, Verdict::deferred(4, 4, text))
+        }
+        (None, FoundBy::Dns) => Setback::new(Pressure::Throttle, Verdict::no_address(host)),
+    }
+}
+
+/// How a host came to be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// A route names it.
+    Declaration,
+    /// The recipient's domain names it.
+    Dns,
+}
+
+/// No host of the site has an address that can be tried.
+#[must_use]
+pub fn of_no_host(site: &Host) -> Setback {
+    let text = format!("no host that takes mail for {site} could be tried");
+    Setback::new(Pressure::Unreachable, Verdict::deferred(4, 4, text))
+}
+
+/// The stored message cannot be read; the destination has no part in it.
+#[must_use]
+pub fn of_reading() -> Setback {
+    Setback::new(Pressure::None, Verdict::unreadable())
+}
+
+/// The host is ourselves.
+#[must_use]
+pub fn of_loop(site: &Host) -> Setback {
+    Setback::new(Pressure::Throttle, Verdict::loops_back(site))
 }
 
 /// What several hosts come to when none took the message: what may pass outweighs what will not, and of two alike the
@@ -369,7 +404,7 @@ mod tests {
                 Failure::Greeting(reply(521, None)),
                 Fate::Failed,
                 "5.3.2",
-                Pressure::Unreachable,
+                Pressure::Throttle,
             ),
             (
                 Failure::Greeting(reply(554, Some((5, 7, 1)))),

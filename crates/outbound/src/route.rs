@@ -10,6 +10,7 @@ use dns::{Mx, MxAnswer};
 use mail::{Domain, DomainPattern, ForwardPath, Host};
 use policy::Name;
 use smtp::client::Login;
+use wire::TlsClient;
 use world::Rng;
 
 use crate::outcome::Verdict;
@@ -41,8 +42,8 @@ pub struct Route {
     pub tls: TlsPolicy,
     /// TLS begins with the connection, not by STARTTLS.
     pub implicit_tls: bool,
-    /// The certificate to present, by the name under which the gate was given it.
-    pub client_certificate: Option<Name>,
+    /// Our side of TLS, where it is not the gate's: other authorities, a certificate of ours.
+    pub tls_client: Option<TlsClient>,
     /// Who we are to the next hop, where it wants to know.
     pub login: Option<Login>,
     /// The address to connect from.
@@ -103,7 +104,7 @@ impl Route {
             to,
             tls: TlsPolicy::Opportunistic,
             implicit_tls: false,
-            client_certificate: None,
+            tls_client: None,
             login: None,
             source: None,
             connections: None,
