@@ -190,6 +190,20 @@ impl AsyncWrite for Overheard {
         Pin::new(&mut self.inner).poll_write(cx, octets)
     }
 
+    // Passed on, for the TLS layer writes once and gives up where it has to say why it closes: what does not go with
+    // the first part of that write never goes.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }

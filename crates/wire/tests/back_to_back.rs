@@ -1,5 +1,10 @@
 //! Our client and our server, over a simulated network and a virtual clock.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod support;
 
@@ -28,7 +33,10 @@ impl BodySource for Pieces {
 }
 
 fn delivered(outcome: &smtp::client::Outcome) -> bool {
-    outcome.recipients.iter().all(|recipient| matches!(recipient, RecipientOutcome::Delivered(_)))
+    outcome
+        .recipients
+        .iter()
+        .all(|recipient| matches!(recipient, RecipientOutcome::Delivered(_)))
 }
 
 async fn open(house: &House, dial: &wire::Dial) -> Result<Connection, ConnectionError> {
@@ -42,7 +50,10 @@ async fn a_letter_goes_over_as_it_is_and_the_connection_serves_again() {
     let mut connection = open(&house, &house.dial(Transport::Clear)).await.unwrap();
     for _ in 0..2 {
         assert!(connection.is_usable());
-        let outcome = connection.deliver(transaction(), &mut WholeBody::new(LETTER)).await.unwrap();
+        let outcome = connection
+            .deliver(transaction(), &mut WholeBody::new(LETTER))
+            .await
+            .unwrap();
         assert!(delivered(&outcome), "{outcome:?}");
     }
     assert!(connection.tls().is_none());
@@ -60,10 +71,18 @@ async fn starttls_is_taken_where_it_is_offered() {
     let dial = house.dial_tls(Transport::Clear, &authority.roots(), Trust::Opportunistic);
     let mut connection = open(&house, &dial).await.unwrap();
     let tls = connection.tls().unwrap().clone();
-    assert_eq!((tls.version, tls.cipher), (TlsVersion::Tls13, "TLS13_AES_256_GCM_SHA384"));
+    assert_eq!(
+        (tls.version, tls.cipher),
+        (TlsVersion::Tls13, "TLS13_AES_256_GCM_SHA384")
+    );
     assert_eq!(tls.group, Some("X25519MLKEM768"));
     assert_eq!(tls.verified, Verified::Verified("mx.example.org".into()));
-    assert!(delivered(&connection.deliver(transaction(), &mut WholeBody::new(LETTER)).await.unwrap()));
+    assert!(delivered(
+        &connection
+            .deliver(transaction(), &mut WholeBody::new(LETTER))
+            .await
+            .unwrap()
+    ));
     connection.quit().await;
     house.settle().await;
     let notes = house.notes.lock().unwrap();
@@ -78,10 +97,17 @@ async fn implicit_tls_carries_the_whole_dialogue() {
     let authority = Authority::new();
     let house = House::with_tls(vec![authority.issue(&["mx.example.org"])]);
     house.open(Transport::ImplicitTls).await;
-    let trust = Trust::Verify { names: vec![name("mx.example.org")] };
+    let trust = Trust::Verify {
+        names: vec![name("mx.example.org")],
+    };
     let dial = house.dial_tls(Transport::ImplicitTls, &authority.roots(), trust);
     let mut connection = open(&house, &dial).await.unwrap();
-    assert!(delivered(&connection.deliver(transaction(), &mut WholeBody::new(LETTER)).await.unwrap()));
+    assert!(delivered(
+        &connection
+            .deliver(transaction(), &mut WholeBody::new(LETTER))
+            .await
+            .unwrap()
+    ));
     connection.quit().await;
     house.settle().await;
     assert_eq!(house.notes.lock().unwrap().bodies, [LETTER]);
@@ -101,7 +127,10 @@ async fn a_long_letter_streams_through_a_narrow_wire() {
         let mut dial = house.dial_tls(Transport::Clear, &authority.roots(), Trust::Opportunistic);
         dial.client.chunking = chunking;
         let mut connection = open(&house, &dial).await.unwrap();
-        let outcome = connection.deliver(transaction(), &mut Pieces(pieces.clone())).await.unwrap();
+        let outcome = connection
+            .deliver(transaction(), &mut Pieces(pieces.clone()))
+            .await
+            .unwrap();
         assert!(delivered(&outcome), "{outcome:?}");
         connection.quit().await;
     }
@@ -136,7 +165,10 @@ async fn who_is_not_there_is_told_from_who_does_not_answer() {
     let refused = open(&house, &dial).await.err().unwrap();
     assert_eq!(refused, ConnectionError::Connect(io::ErrorKind::ConnectionRefused));
     house.hands.net.set_fault(mx_addr(), Some(Fault::Hang));
-    assert_eq!(open(&house, &dial).await.err().unwrap(), ConnectionError::ConnectTimeout);
+    assert_eq!(
+        open(&house, &dial).await.err().unwrap(),
+        ConnectionError::ConnectTimeout
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,8 +189,17 @@ async fn a_connection_that_breaks_in_a_body_leaves_the_recipients_unanswered() {
     house.open(Transport::Clear).await;
     let mut connection = open(&house, &house.dial(Transport::Clear)).await.unwrap();
     let body = "0123456789\r\n".repeat(50_000);
-    let outcome = connection.deliver(transaction(), &mut WholeBody::new(body)).await.unwrap();
-    assert!(matches!(outcome.recipients[..], [RecipientOutcome::Unanswered(Stage::Body | Stage::End)]), "{outcome:?}");
+    let outcome = connection
+        .deliver(transaction(), &mut WholeBody::new(body))
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            outcome.recipients[..],
+            [RecipientOutcome::Unanswered(Stage::Body | Stage::End)]
+        ),
+        "{outcome:?}"
+    );
     assert!(!connection.is_usable());
     house.settle().await;
     assert!(house.notes.lock().unwrap().bodies.is_empty());
@@ -171,8 +212,14 @@ async fn silence_in_a_body_ends_by_the_clock() {
     house.open(Transport::Clear).await;
     let mut connection = open(&house, &house.dial(Transport::Clear)).await.unwrap();
     let body = "0123456789\r\n".repeat(50_000);
-    let outcome = connection.deliver(transaction(), &mut WholeBody::new(body)).await.unwrap();
-    assert!(matches!(outcome.recipients[..], [RecipientOutcome::Unanswered(_)]), "{outcome:?}");
+    let outcome = connection
+        .deliver(transaction(), &mut WholeBody::new(body))
+        .await
+        .unwrap();
+    assert!(
+        matches!(outcome.recipients[..], [RecipientOutcome::Unanswered(_)]),
+        "{outcome:?}"
+    );
     assert!(house.world.clock.monotonic() <= Duration::from_secs(200));
 }
 
@@ -183,7 +230,10 @@ async fn a_peer_that_went_away_meanwhile_is_noticed_before_anything_begins() {
     let mut connection = open(&house, &house.dial(Transport::Clear)).await.unwrap();
     house.trigger.drain();
     house.settle().await;
-    let error = connection.deliver(transaction(), &mut WholeBody::new(LETTER)).await.unwrap_err();
+    let error = connection
+        .deliver(transaction(), &mut WholeBody::new(LETTER))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ConnectionError::Smtp(_)), "{error:?}");
     assert!(!connection.is_usable());
 }
@@ -198,8 +248,13 @@ async fn a_letter_too_large_is_refused_while_it_is_still_being_written() {
     dial.client.chunking = false;
     let mut connection = open(&house, &dial).await.unwrap();
     let body = "0123456789\r\n".repeat(50_000);
-    let outcome = connection.deliver(transaction(), &mut WholeBody::new(body)).await.unwrap();
-    let [RecipientOutcome::Refused(_, reply)] = &outcome.recipients[..] else { panic!("{outcome:?}") };
+    let outcome = connection
+        .deliver(transaction(), &mut WholeBody::new(body))
+        .await
+        .unwrap();
+    let [RecipientOutcome::Refused(_, reply)] = &outcome.recipients[..] else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(reply.code, 552);
 }
 
@@ -220,5 +275,8 @@ async fn what_a_server_says_too_early_behind_starttls_is_an_attack() {
     });
     let dial = house.dial_tls(Transport::Clear, &wire::Roots::none(), Trust::Opportunistic);
     let error = open(&house, &dial).await.err().unwrap();
-    assert!(matches!(error, ConnectionError::Smtp(Failure::Protocol(_))), "{error:?}");
+    assert!(
+        matches!(error, ConnectionError::Smtp(Failure::Protocol(_))),
+        "{error:?}"
+    );
 }

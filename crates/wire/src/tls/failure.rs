@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use rustls::crypto::aws_lc_rs::DEFAULT_CIPHER_SUITES;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
 use super::Distrust;
@@ -42,25 +43,20 @@ impl TlsFailure {
     /// Names what happened to a handshake in which these first octets were heard from the peer.
     pub(super) fn name(error: &io::Error, heard: &[u8]) -> Self {
         let opening = read_opening(heard);
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-            Some(error) => Self::of_tls(error, opening),
-            None => match (error.kind(), opening) {
-                // Many old clients hang up when they read our alert, before we have heard of it.
-                (_, Opening::ClientHello(version)) if old_version(version).is_some() => {
-                    Self::OldVersion(old_version(version).unwrap_or_default())
-                }
-                (io::ErrorKind::UnexpectedEof, _) => Self::Closed,
-                (kind, _) => Self::Io(kind),
-            },
-        }
-    }
-
-    fn of_tls(error: &Error, opening: Opening) -> Self {
-        if let Opening::ClientHello(version) = opening
-            && let Some(name) = old_version(version)
+        // Many old clients hang up when they read our alert, so whatever the error, an old version explains it.
+        if let Opening::ClientHello(hello) = &opening
+            && let Some(name) = old_version(hello.version)
         {
             return Self::OldVersion(name);
         }
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(error) => Self::of_tls(error, &opening),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+            None => Self::Io(error.kind()),
+        }
+    }
+
+    fn of_tls(error: &Error, opening: &Opening) -> Self {
         match error {
             Error::PeerIncompatible(what) => Self::of_incompatibility(what),
             Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::OldVersion("no version in common"),
@@ -72,9 +68,21 @@ impl TlsFailure {
                 Opening::Noise => Self::NotTls("something else"),
                 Opening::ClientHello(_) | Opening::Silence => Self::Protocol(error.to_string().into()),
             },
-            // Our resolver found no certificate that can sign what the client understands.
-            Error::General(what) if what.contains("no server certificate chain resolved") => Self::NoSharedSignature,
+            Error::General(what) if what.contains("no server certificate chain resolved") => Self::unsuited(opening),
             other => Self::Protocol(other.to_string().into()),
+        }
+    }
+
+    /// No certificate of ours suits a client: because none of its cipher suites is ours, or none of its signatures.
+    fn unsuited(opening: &Opening) -> Self {
+        let shared = |suite: &u16| {
+            DEFAULT_CIPHER_SUITES
+                .iter()
+                .any(|ours| u16::from(ours.suite()) == *suite)
+        };
+        match opening {
+            Opening::ClientHello(hello) if !hello.suites.iter().any(shared) => Self::NoSharedCipher,
+            _ => Self::NoSharedSignature,
         }
     }
 

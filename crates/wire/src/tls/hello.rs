@@ -3,16 +3,25 @@
 //! Only for naming what went wrong: nothing decides by it. The octets may be cut off anywhere.
 
 /// What the first octets of a connection are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// A ClientHello; the highest version it offers, as on the wire (`0x0301` is TLS 1.0).
-    ClientHello(u16),
+    /// A ClientHello.
+    ClientHello(Hello),
     /// Words of a protocol in the clear.
     Words(&'static str),
     /// Something else.
     Noise,
     /// Nothing.
     Silence,
+}
+
+/// What a ClientHello offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    /// The highest version, as on the wire (`0x0301` is TLS 1.0).
+    pub(super) version: u16,
+    /// The cipher suites; empty where they were not read.
+    pub(super) suites: Vec<u16>,
 }
 
 /// `handshake` of RFC 8446 §5.1.
@@ -31,7 +40,10 @@ pub(super) fn read_opening(octets: &[u8]) -> Opening {
         return client_hello(octets).map_or(Opening::Noise, Opening::ClientHello);
     }
     if let Some(version) = ssl2_hello(octets) {
-        return Opening::ClientHello(version);
+        return Opening::ClientHello(Hello {
+            version,
+            suites: Vec::new(),
+        });
     }
     words(octets).map_or(Opening::Noise, Opening::Words)
 }
@@ -73,8 +85,8 @@ fn ssl2_hello(octets: &[u8]) -> Option<u16> {
     (length & 0x8000 != 0 && reader.number(1)? == CLIENT_HELLO.into()).then(|| reader.number(2))?
 }
 
-/// The highest version offered in a ClientHello (RFC 8446 §4.1.2).
-fn client_hello(octets: &[u8]) -> Option<u16> {
+/// Reads a ClientHello (RFC 8446 §4.1.2) as far as it came.
+fn client_hello(octets: &[u8]) -> Option<Hello> {
     let mut reader = Reader(octets);
     reader.take(5)?; // record: type, version, length
     if reader.number(1)? != CLIENT_HELLO.into() {
@@ -82,16 +94,31 @@ fn client_hello(octets: &[u8]) -> Option<u16> {
     }
     reader.take(3)?; // length
     let legacy = reader.number(2)?;
-    Some(supported_versions(reader).unwrap_or(legacy))
+    let suites = cipher_suites(&mut reader).unwrap_or_default();
+    Some(Hello {
+        version: supported_versions(reader).unwrap_or(legacy),
+        suites,
+    })
+}
+
+fn cipher_suites(reader: &mut Reader<'_>) -> Option<Vec<u16>> {
+    reader.take(32)?; // random
+    let session = reader.number(1)?;
+    reader.take(session.into())?;
+    let length = reader.number(2)?;
+    let suites = reader.take(length.into())?;
+    Some(
+        suites
+            .chunks_exact(2)
+            .filter_map(|pair| Reader(pair).number(2))
+            .collect(),
+    )
 }
 
 /// The highest version of the extension that replaced the field before TLS 1.3; `None` where it is absent or cut off.
 fn supported_versions(mut reader: Reader<'_>) -> Option<u16> {
-    reader.take(32)?; // random
-    for width in [1, 2, 1] {
-        let length = reader.number(width)?; // session id, cipher suites, compression methods
-        reader.take(length.into())?;
-    }
+    let compressions = reader.number(1)?;
+    reader.take(compressions.into())?;
     reader.number(2)?; // all extensions
     loop {
         let kind = reader.number(2)?;
@@ -153,22 +180,26 @@ mod tests {
 
     #[test]
     fn the_highest_version_offered_is_found() {
-        assert_eq!(read_opening(&hello(0x0301, &[])), Opening::ClientHello(0x0301));
-        assert_eq!(read_opening(&hello(0x0302, &[])), Opening::ClientHello(0x0302));
-        assert_eq!(
-            read_opening(&hello(0x0303, &[0x0304, 0x0303, 0x6a6a])),
-            Opening::ClientHello(0x0304)
-        );
+        let offered = |version| {
+            Opening::ClientHello(Hello {
+                version,
+                suites: vec![0x002f],
+            })
+        };
+        assert_eq!(read_opening(&hello(0x0301, &[])), offered(0x0301));
+        assert_eq!(read_opening(&hello(0x0302, &[])), offered(0x0302));
+        assert_eq!(read_opening(&hello(0x0303, &[0x0304, 0x0303, 0x6a6a])), offered(0x0304));
         assert_eq!(old_version(0x0301), Some("TLS 1.0"));
         assert_eq!(old_version(0x0303), None);
     }
 
     #[test]
     fn a_hello_in_the_oldest_framing_is_one() {
-        assert_eq!(
-            read_opening(&[0x80, 0x2e, 0x01, 0x03, 0x01, 0x00]),
-            Opening::ClientHello(0x0301)
-        );
+        let offered = Opening::ClientHello(Hello {
+            version: 0x0301,
+            suites: Vec::new(),
+        });
+        assert_eq!(read_opening(&[0x80, 0x2e, 0x01, 0x03, 0x01, 0x00]), offered);
     }
 
     #[test]

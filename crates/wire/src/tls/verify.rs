@@ -35,7 +35,9 @@ pub enum Distrust {
     WrongPurpose,
     /// It was withdrawn.
     Revoked,
-    /// It cannot be read, or a signature in its chain is wrong or of an unknown kind.
+    /// A signature in its chain is wrong: an authority of the same name, perhaps, and another key.
+    BadSignature,
+    /// It cannot be read.
     Malformed,
     /// Another fault.
     Other(Box<str>),
@@ -56,7 +58,8 @@ impl Distrust {
             }
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
             CertificateError::Revoked => Self::Revoked,
-            CertificateError::BadEncoding | CertificateError::BadSignature => Self::Malformed,
+            CertificateError::BadSignature => Self::BadSignature,
+            CertificateError::BadEncoding => Self::Malformed,
             other => Self::Other(printable(&other.to_string())),
         }
     }
@@ -80,6 +83,7 @@ impl fmt::Display for Distrust {
             Self::WrongName(names) => write!(f, "it is made out to {}", names.join(", ")),
             Self::WrongPurpose => f.write_str("it was not issued for servers"),
             Self::Revoked => f.write_str("it was revoked"),
+            Self::BadSignature => f.write_str("a signature in its chain is wrong"),
             Self::Malformed => f.write_str("it is malformed"),
             Self::Other(why) => f.write_str(why),
         }

@@ -11,12 +11,13 @@
 )]
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::{Domain, EnhancedCode, ForwardPath, Host, Mailbox, MailParams, RcptParams, Reply, ReversePath, Tolerances};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SignatureAlgorithm};
+use mail::{Domain, EnhancedCode, ForwardPath, Host, MailParams, Mailbox, RcptParams, Reply, ReversePath, Tolerances};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SignatureAlgorithm};
 use smtp::client::{ClientConfig, Transaction};
 use smtp::server::{Answer, Event, Question, Server, ServerConfig, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,7 +174,9 @@ impl House {
     }
 
     pub async fn connect(&self) -> Raw {
-        Raw { stream: self.world.net.connect(mx_addr(), Some(client_ip())).await.unwrap() }
+        Raw {
+            stream: self.world.net.connect(mx_addr(), Some(client_ip())).await.unwrap(),
+        }
     }
 
     pub fn dial(&self, transport: Transport) -> Dial {
@@ -191,7 +194,11 @@ impl House {
 
     pub fn dial_tls(&self, transport: Transport, roots: &Roots, trust: Trust) -> Dial {
         let tls = TlsClient::new(roots.clone(), None, self.world.clock.clone());
-        Dial { tls: Some(tls), trust, ..self.dial(transport) }
+        Dial {
+            tls: Some(tls),
+            trust,
+            ..self.dial(transport)
+        }
     }
 
     pub fn ended(&self) -> Vec<Ended> {
@@ -257,6 +264,8 @@ impl Raw {
     }
 }
 
+static AUTHORITIES: AtomicU32 = AtomicU32::new(0);
+
 /// An authority of the test's own.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -266,10 +275,18 @@ pub struct Authority {
 impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Names of authorities differ, or another's certificate would look forged instead of foreign.
+        let ordinal = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("authority {ordinal}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
     }
 
     pub fn roots(&self) -> Roots {
