@@ -237,13 +237,32 @@ impl AsyncWrite for SimStream {
         // What enters a stalled pipe fills the window and never arrives.
         if !pipe.stalled {
             pipe.chunks
-                .push_back((Instant::now() + latency, part.iter().copied().collect()));
+                .push_back((Instant::now() + latency, VecDeque::from(part.to_vec())));
             if let Some(reader) = pipe.reader.take() {
                 reader.wake();
             }
         }
         link.spend(part.len());
         Poll::Ready(Ok(part.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // One write to the network, as a socket would make of it; more than the window holds would be for nothing.
+        let window = Self::link(&self.link).nature.window;
+        let mut whole = Vec::new();
+        for part in parts {
+            let room = window.saturating_sub(whole.len());
+            whole.extend_from_slice(part.get(..part.len().min(room)).unwrap_or_default());
+        }
+        self.poll_write(cx, &whole)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
