@@ -1,13 +1,30 @@
 //! The handle that leases and settles.
 
-use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, Timestamp};
-use policy::{Basis, Generation, Name, Permit, Reason};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Body, BodyError, ChangeError, Content, Settlement};
+use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, Timestamp};
+use parking_lot::Mutex;
+use policy::{Basis, Generation, Name, Permit, Reason};
+use tokio::sync::oneshot;
+
+use crate::core::{Handle, Shared};
+use crate::plan::Plan;
+use crate::queue::Job;
+use crate::record::{Grounds, entry_state};
+use crate::{Body, BodyError, ChangeError, Content, Settlement, State};
+
+/// How long a dropped lease rests.
+const DROPPED_REST: Duration = Duration::from_secs(30);
+/// The wall clock is looked at again at least this often, for it may jump.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Hands out what is due and records what became of it.
 #[derive(Clone)]
-pub struct Dispatch {}
+pub struct Dispatch {
+    pub(crate) handle: Arc<Handle>,
+}
 
 /// One message with the recipients that were due, for one worker alone. Dropping it gives back, half a minute later,
 /// what was not settled.
@@ -28,6 +45,27 @@ pub struct Lease {
     pub octets: u64,
     /// The recipients that were due.
     pub recipients: Vec<LeasedRecipient>,
+    guard: Guard,
+}
+
+/// Gives back what was not settled, however the lease ends.
+struct Guard {
+    shared: Arc<Shared>,
+    id: MessageId,
+    open: Mutex<BTreeSet<u32>>,
+    rest_until: Option<Timestamp>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let open: Vec<u32> = std::mem::take(self.open.get_mut()).into_iter().collect();
+        if open.is_empty() {
+            return;
+        }
+        let until = self.rest_until.unwrap_or_else(|| self.shared.now().plus(DROPPED_REST));
+        self.shared.index.lock().unlease(self.id, &open, Some(until));
+        self.shared.work.notify_waiters();
+    }
 }
 
 /// One recipient of a lease.
@@ -91,63 +129,144 @@ pub enum Change {
 impl Dispatch {
     /// Returns when something is due. It may return early; [`lease`](Self::lease) then finds nothing.
     pub async fn work(&self) {
-        std::future::pending::<()>().await;
+        let shared = &self.handle.0;
+        loop {
+            // Registered before looking, so that what comes in between is not missed.
+            let news = shared.work.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            let (now, next) = (shared.now(), shared.index.lock().next_due());
+            let Some(at) = next else {
+                news.await;
+                continue;
+            };
+            if at <= now {
+                return;
+            }
+            let wait = at.since(now).min(LOOK_AGAIN);
+            let alarm = shared.world.clock.sleep_until(shared.world.clock.monotonic() + wait);
+            tokio::select! {
+                biased;
+                () = news => {}
+                () = alarm => {}
+            }
+        }
     }
 
     /// Leases up to `max` messages that are due at `now`, the longest due first.
     #[must_use]
     pub fn lease(&self, now: Timestamp, max: usize) -> Vec<Lease> {
-        let _ = (now, max);
-        Vec::new()
+        let shared = &self.handle.0;
+        let mut index = shared.index.lock();
+        let leased = index.lease(now, max);
+        let lease = |(id, recipients): (MessageId, Vec<LeasedRecipient>)| {
+            let entry = index.entries.get(&id)?;
+            let open = recipients.iter().map(|recipient| recipient.index).collect();
+            Some(Lease {
+                id,
+                received: entry.received,
+                reverse: entry.reverse.clone(),
+                params: entry.params(),
+                grant_contact: entry.grant_contact(),
+                content: entry.content,
+                octets: entry.octets,
+                recipients,
+                guard: Guard {
+                    shared: shared.clone(),
+                    id,
+                    open: Mutex::new(open),
+                    rest_until: None,
+                },
+            })
+        };
+        leased.into_iter().filter_map(lease).collect()
     }
 
     /// Gives back what the lease has not settled, to be due again at `until`. In memory only: for busy destinations.
-    pub fn put_back(&self, lease: Lease, until: Timestamp) {
-        let _ = (lease, until);
+    pub fn put_back(&self, mut lease: Lease, until: Timestamp) {
+        lease.guard.rest_until = Some(until);
     }
 
     /// Opens the message for reading.
     pub async fn open(&self, lease: &Lease) -> Result<Body, BodyError> {
-        let _ = lease;
-        Err(BodyError::Gone)
+        Body::open(&self.handle.0, lease.id).await
     }
 
     /// Records what became of recipients of the lease; durable when it returns, together with everything else that is
     /// being written. May be called several times for one lease, as destinations answer.
     pub async fn settle(&self, lease: &Lease, settlements: Vec<Settlement>) -> Result<(), ChangeError> {
-        let _ = (lease, settlements);
-        Err(ChangeError::Closed)
+        let recipients: Vec<u32> = settlements.iter().map(|settlement| settlement.recipient).collect();
+        {
+            let open = lease.guard.open.lock();
+            if !recipients.iter().all(|recipient| open.contains(recipient)) {
+                return Err(ChangeError::NoSuch("the lease does not hold this recipient"));
+            }
+        }
+        let fitting = |state: &State| matches!(state, State::Ready | State::Deferred { .. } | State::Done { .. });
+        if !settlements.iter().all(|settlement| fitting(&settlement.state)) {
+            return Err(ChangeError::NoSuch("a worker settles as ready, deferred or done"));
+        }
+        self.plan(Plan::Settle {
+            id: lease.id,
+            settlements,
+        })
+        .await?;
+        lease
+            .guard
+            .open
+            .lock()
+            .retain(|recipient| !recipients.contains(recipient));
+        let shared = &self.handle.0;
+        shared.index.lock().unlease(lease.id, &recipients, None);
+        shared.work.notify_waiters();
+        Ok(())
     }
 
     /// Carries out an operator's change; durable when it returns. Says how many recipients it changed.
     pub async fn change(&self, selector: Selector, change: Change) -> Result<u64, ChangeError> {
-        let _ = (selector, change);
-        Err(ChangeError::Closed)
+        let at = self.handle.0.now();
+        self.plan(Plan::Change { selector, change, at }).await
     }
 
     /// Frees a recipient that judgement, a suspension or quarantine holds back, on a new decision: it then stands as
     /// the new permit says.
     pub async fn release(&self, id: MessageId, recipient: u32, permit: Permit) -> Result<(), ChangeError> {
-        let _ = (id, recipient, permit);
-        Err(ChangeError::Closed)
+        let (grounds, state) = (Grounds::of(&permit), entry_state(&permit));
+        self.plan(Plan::Release {
+            id,
+            recipient,
+            grounds,
+            state,
+        })
+        .await
+        .map(|_| ())
     }
 
     /// Stops handing out what the selector names, now and in future, until [`resume`](Self::resume). `Ids` cannot be
     /// suspended; hold them instead.
     pub async fn suspend(&self, selector: Selector) -> Result<(), ChangeError> {
-        let _ = selector;
-        Err(ChangeError::Closed)
+        if matches!(selector, Selector::Ids(_)) {
+            return Err(ChangeError::NoSuch("single messages are held, not suspended"));
+        }
+        self.plan(Plan::Suspend(selector)).await.map(|_| ())
     }
 
     /// Ends a suspension.
     pub async fn resume(&self, selector: Selector) -> Result<(), ChangeError> {
-        let _ = selector;
-        Err(ChangeError::Closed)
+        self.plan(Plan::Resume(selector)).await.map(|_| ())
     }
 
     /// What is suspended.
     #[must_use]
     pub fn suspended(&self) -> Vec<Selector> {
-        Vec::new()
+        self.handle.0.index.lock().suspended.iter().cloned().collect()
+    }
+
+    async fn plan(&self, plan: Plan) -> Result<u64, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        if !self.handle.0.queue.push(Job::Plan(plan, reply)) {
+            return Err(ChangeError::Closed);
+        }
+        answer.await.map_err(|_| ChangeError::Closed)?
     }
 }

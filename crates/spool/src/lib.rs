@@ -10,14 +10,29 @@
 //! (for `outbound`, where the letter goes next), [`View`] reads.
 
 mod body;
+mod checkpoint;
+mod codec;
 mod config;
+mod core;
 mod dispatch;
 mod draft;
+mod entry;
 mod error;
+mod ids;
+mod index;
 mod intake;
+mod layout;
 mod letter;
+mod log;
+mod open;
+mod plan;
+mod queue;
+mod record;
+mod recover;
 mod state;
+mod sweep;
 mod view;
+mod writer;
 
 pub use body::Body;
 pub use config::{Config, Damage, RecoveryReport, Testimony, Writer};
@@ -26,6 +41,7 @@ pub use draft::Draft;
 pub use error::{BodyError, ChangeError, CommitError, DraftError, OpenError};
 pub use intake::Intake;
 pub use letter::{Addressee, Content, Edit, Letter, Stored};
+pub use open::open;
 pub use state::{AttemptRecord, Holder, Outcome, Settlement, State};
 pub use view::{Counts, Filter, RecipientStory, StateKind, Story, Summary, View};
 
@@ -44,15 +60,7 @@ pub struct Opened {
 }
 
 /// Ends a spool in good order.
-pub struct Closer {}
-
-impl Closer {
-    /// Writes what is waiting, then a checkpoint, and ends the writer. Without it nothing is lost; the next start is slower.
-    pub async fn close(self) {}
-}
-
-/// Opens the spool in `config.dir`, recovering what is there. Blocks while it reads.
-pub fn open(config: Config, world: &world::World, writer: Writer) -> Result<Opened, OpenError> {
-    let _ = (config, world, writer);
-    Err(OpenError::Io { path: std::path::PathBuf::new(), error: std::io::ErrorKind::Unsupported.into() })
+pub struct Closer {
+    shared: std::sync::Arc<core::Shared>,
+    done: tokio::sync::oneshot::Receiver<()>,
 }

@@ -76,7 +76,12 @@ impl State {
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Ready | Self::Bouncing => Some(Timestamp(0)),
-            Self::Deferred { until } | Self::Held { by: Holder::Operator(_), until: Some(until), .. } => Some(*until),
+            Self::Deferred { until }
+            | Self::Held {
+                by: Holder::Operator(_),
+                until: Some(until),
+                ..
+            } => Some(*until),
             Self::Held { .. } | Self::Quarantined { .. } | Self::Done { .. } => None,
         }
     }
@@ -123,6 +128,11 @@ impl Settlement {
     /// A settlement without an attempt.
     #[must_use]
     pub const fn new(recipient: u32, state: State) -> Self {
-        Self { recipient, state, attempt: None, delay_told: false }
+        Self {
+            recipient,
+            state,
+            attempt: None,
+            delay_told: false,
+        }
     }
 }

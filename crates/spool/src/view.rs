@@ -1,14 +1,23 @@
 //! The handle that reads.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
 use policy::{Basis, FactDigest, Generation, Name};
 
+use crate::body::head_of;
+use crate::core::Handle;
+use crate::entry::Entry;
+use crate::index::selects;
+use crate::record::{Grounds, LetterHead};
 use crate::{AttemptRecord, BodyError, Content, Damage, Selector, State};
 
 /// Shows the queue; changes nothing.
 #[derive(Clone)]
-pub struct View {}
+pub struct View {
+    pub(crate) handle: Arc<Handle>,
+}
 
 /// How much is in the queue. The states count recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +36,8 @@ pub struct Counts {
     pub quarantined: u64,
     /// To be given back to their senders.
     pub bouncing: u64,
+    /// Finished, of messages that have unfinished ones beside them.
+    pub done: u64,
     /// Recipients workers are busy with; they count in their state as well.
     pub leased: u64,
     /// When the oldest unfinished message was accepted.
@@ -140,31 +151,156 @@ impl View {
     /// How much is in the queue. Cheap.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        self.handle.0.index.lock().counts()
     }
 
     /// Unfinished messages, oldest first, at most `limit`.
     #[must_use]
     pub fn list(&self, filter: &Filter, limit: usize) -> Vec<Summary> {
-        let _ = (filter, limit);
-        Vec::new()
+        use std::ops::Bound;
+        let index = self.handle.0.index.lock();
+        let from = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = index
+            .entries
+            .range((from, Bound::Unbounded))
+            .filter(|(_, entry)| filter.takes(entry));
+        entries.take(limit).map(|(id, entry)| summary(*id, entry)).collect()
     }
 
     /// One message: queued, or finished not long ago. `None` where it is neither.
     pub async fn get(&self, id: MessageId) -> Result<Option<Story>, BodyError> {
-        let _ = id;
-        Ok(None)
+        let shared = &self.handle.0;
+        let found = shared.index.lock().find(id).cloned();
+        let Some(entry) = found else { return Ok(None) };
+        match head_of(shared, id).await {
+            Ok((head, _, _)) => Ok(Some(story(head, &entry))),
+            // Its record was cleared away, or cannot be read; what memory has is better than nothing.
+            Err(BodyError::Gone | BodyError::Damaged) => Ok(Some(story(bare_head(id, &entry), &entry))),
+            Err(error) => Err(error),
+        }
     }
 
     /// What could not be read, at the start and since.
     #[must_use]
     pub fn damaged(&self) -> Vec<Damage> {
-        Vec::new()
+        self.handle.0.index.lock().damaged.clone()
     }
 
     /// What is suspended.
     #[must_use]
     pub fn suspended(&self) -> Vec<Selector> {
-        Vec::new()
+        self.handle.0.index.lock().suspended.iter().cloned().collect()
+    }
+}
+
+impl StateKind {
+    /// The kind of a state.
+    #[must_use]
+    pub const fn of(state: &State) -> Self {
+        match state {
+            State::Ready => Self::Ready,
+            State::Deferred { .. } => Self::Deferred,
+            State::Held { .. } => Self::Held,
+            State::Quarantined { .. } => Self::Quarantined,
+            State::Bouncing => Self::Bouncing,
+            State::Done { .. } => Self::Done,
+        }
+    }
+}
+
+impl Filter {
+    fn takes(&self, entry: &Entry) -> bool {
+        let some = |test: &dyn Fn(&crate::entry::Recipient) -> bool| entry.recipients.iter().any(test);
+        let chosen = |selector: &Selector| some(&|recipient| selects(selector, entry.reverse.mailbox(), recipient));
+        self.state
+            .is_none_or(|kind| some(&|recipient| StateKind::of(&recipient.state) == kind))
+            && self
+                .sender
+                .as_ref()
+                .is_none_or(|sender| entry.reverse.mailbox() == Some(sender))
+            && self
+                .grant
+                .as_ref()
+                .is_none_or(|name| chosen(&Selector::Grant(name.clone())))
+            && self
+                .recipient_domain
+                .as_ref()
+                .is_none_or(|domain| chosen(&Selector::RecipientDomain(domain.clone())))
+    }
+}
+
+fn summary(id: MessageId, entry: &Entry) -> Summary {
+    let recipients = entry
+        .recipients
+        .iter()
+        .map(|recipient| (recipient.path.clone(), recipient.state.clone()));
+    Summary {
+        id,
+        received: entry.received,
+        reverse: entry.reverse.clone(),
+        octets: entry.octets,
+        recipients: recipients.collect(),
+    }
+}
+
+/// What memory knows of a letter whose record is gone.
+fn bare_head(id: MessageId, entry: &Entry) -> LetterHead {
+    LetterHead {
+        id,
+        session: SessionId::new(0),
+        received: entry.received,
+        reverse: entry.reverse.clone(),
+        params: entry.params(),
+        subject: None,
+        source: "".into(),
+        grant_contact: entry.grant_contact(),
+        content: entry.content,
+        testimony: Bytes::new(),
+        prepend: Bytes::new(),
+        edits: Vec::new(),
+        raw_octets: entry.octets,
+        raw_crc: 0,
+        own_file: entry.own_file,
+        recipients: Vec::new(),
+    }
+}
+
+fn story(head: LetterHead, entry: &Entry) -> Story {
+    let first = |index: usize| head.recipients.get(index).map(|recipient| recipient.grounds.clone());
+    let recipients = entry.recipients.iter().enumerate().map(|(index, recipient)| {
+        let later = recipient.more.as_ref().and_then(|more| more.grounds.clone());
+        let grounds = later.or_else(|| first(index)).unwrap_or_else(|| Grounds {
+            basis: recipient.basis.clone(),
+            generation: recipient.generation,
+            rulebook: 0,
+            digest: FactDigest(0),
+        });
+        RecipientStory {
+            path: recipient.path.clone(),
+            params: recipient.params(),
+            basis: grounds.basis,
+            generation: grounds.generation,
+            rulebook: grounds.rulebook,
+            digest: grounds.digest,
+            state: recipient.state.clone(),
+            leased: recipient.leased,
+            attempts_made: recipient.attempts_made,
+            attempts: recipient.attempts().to_vec(),
+            delay_told: recipient.delay_told,
+        }
+    });
+    Story {
+        recipients: recipients.collect(),
+        octets: entry.octets,
+        id: head.id,
+        session: head.session,
+        received: head.received,
+        reverse: head.reverse,
+        params: head.params,
+        subject: head.subject,
+        source: head.source,
+        grant_contact: head.grant_contact,
+        content: head.content,
+        testimony: head.testimony,
     }
 }

@@ -1,0 +1,275 @@
+//! The checkpoint: the queue as it was at one place of the log, so that a start need not read what lies before.
+
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+
+use mail::{MessageId, Timestamp};
+use world::{Disk, DiskFile, OpenMode};
+
+use crate::codec::{Decoder, Encoder, Malformed};
+use crate::entry::{Entry, Interner};
+use crate::layout::{FileName, VERSION};
+use crate::record::{SegmentEnd, put_suspended, take_suspended};
+use crate::writer::LogWriter;
+use crate::{Damage, Selector, Testimony};
+
+const MAGIC: [u8; 8] = *b"PTCCHKPT";
+/// Magic and version.
+const PREFIX: u64 = 12;
+/// Length and checksum before each frame.
+const FRAME_HEADER: usize = 8;
+/// Octets after which a frame of entries ends.
+const FRAME_OCTETS: usize = 1 << 20;
+const FRAME_MAX: u32 = 64 << 20;
+
+/// What a checkpoint says beside its entries.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    /// Where the tail begins.
+    pub(crate) position: SegmentEnd,
+    pub(crate) last_id: u64,
+    pub(crate) suspended: Vec<Selector>,
+    pub(crate) damaged: Vec<Damage>,
+    pub(crate) recent: Vec<Testimony>,
+    pub(crate) cold: Vec<u32>,
+    entries: u64,
+}
+
+impl Default for SegmentEnd {
+    fn default() -> Self {
+        Self {
+            sequence: 0,
+            end: crate::layout::RECORDS_START,
+        }
+    }
+}
+
+/// Why a checkpoint is of no use.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    Damaged,
+    Version(u32),
+    Io(io::Error),
+}
+
+impl From<Malformed> for Unusable {
+    fn from(_: Malformed) -> Self {
+        Self::Damaged
+    }
+}
+
+impl From<io::Error> for Unusable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl LogWriter {
+    /// Writes a checkpoint: write, sync, rename, sync folder. The one before it is kept, older ones are removed.
+    pub(crate) fn checkpoint(&mut self) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let (disk, number) = (&shared.world.disk, self.next_checkpoint);
+        self.next_checkpoint += 1;
+        let unfinished = shared.path(FileName::Unfinished {
+            writer: shared.writer,
+            number,
+        });
+        let position = self.log.position();
+        let written = self.write_checkpoint(&unfinished, position);
+        let octets = match written {
+            Ok(octets) => octets,
+            Err(error) => {
+                let _ = disk.remove(&unfinished);
+                return Err(error);
+            }
+        };
+        disk.rename(
+            &unfinished,
+            &shared.path(FileName::Checkpoint {
+                writer: shared.writer,
+                number,
+            }),
+        )?;
+        disk.sync_dir(&shared.config.dir)?;
+        if let Some(older) = number.checked_sub(2) {
+            // It is there except after failures and at the beginning.
+            let _ = disk.remove(&shared.path(FileName::Checkpoint {
+                writer: shared.writer,
+                number: older,
+            }));
+        }
+        self.log.grown = 0;
+        self.checkpoint_octets = octets;
+        self.needed_from = (self.needed_from.1, position.sequence);
+        Ok(())
+    }
+
+    fn write_checkpoint(&self, path: &Path, position: SegmentEnd) -> io::Result<u64> {
+        let file = self.shared.world.disk.open(path, OpenMode::CreateNew)?;
+        let mut prefix = MAGIC.to_vec();
+        prefix.extend_from_slice(&VERSION.to_le_bytes());
+        file.write_at(0, &[&prefix])?;
+        let mut at = PREFIX;
+        write_frame(file.as_ref(), &mut at, &self.encode_summary(position))?;
+        let mut after = None;
+        while let Some((frame, last)) = self.encode_entries(after) {
+            write_frame(file.as_ref(), &mut at, &frame)?;
+            after = Some(last);
+        }
+        file.sync()?;
+        Ok(at)
+    }
+
+    fn encode_summary(&self, position: SegmentEnd) -> Vec<u8> {
+        let mut out = Encoder::default();
+        out.u32(position.sequence);
+        out.u32(position.end);
+        out.u64(self.shared.ids.last());
+        let index = self.shared.index.lock();
+        put_suspended(&mut out, index.suspended.iter());
+        out.count(index.damaged.len());
+        for damage in &index.damaged {
+            out.text(&damage.file.to_string_lossy());
+            out.u64(damage.at);
+            out.u64(damage.octets);
+            out.option(damage.message, |out, id| out.u64(id.number()));
+            out.text(damage.what);
+        }
+        out.u64(index.entries.len() as u64);
+        drop(index);
+        out.count(self.recent.len());
+        for testimony in &self.recent {
+            out.u64(testimony.id.number());
+            out.i64(testimony.received.0);
+            out.octets(&testimony.octets);
+        }
+        let segments = self.shared.segments.lock();
+        let cold: Vec<u32> = segments
+            .iter()
+            .filter(|(_, segment)| segment.cold)
+            .map(|(sequence, _)| *sequence)
+            .collect();
+        out.count(cold.len());
+        for sequence in cold {
+            out.u32(sequence);
+        }
+        out.0
+    }
+
+    /// A frame of entries behind `after`. Between frames the index is free; only the writer, which is here, changes
+    /// what is in it.
+    fn encode_entries(&self, after: Option<MessageId>) -> Option<(Vec<u8>, MessageId)> {
+        let index = self.shared.index.lock();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut out = Encoder::default();
+        let mut last = None;
+        for (id, entry) in index.entries.range((from, Bound::Unbounded)) {
+            out.u64(id.number());
+            entry.encode(&mut out);
+            last = Some(*id);
+            if out.0.len() >= FRAME_OCTETS {
+                break;
+            }
+        }
+        last.map(|last| (out.0, last))
+    }
+}
+
+fn write_frame(file: &dyn DiskFile, at: &mut u64, frame: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(frame.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut header = len.to_le_bytes().to_vec();
+    header.extend_from_slice(&crc32c::crc32c(frame).to_le_bytes());
+    file.write_at(*at, &[&header, frame])?;
+    *at += (FRAME_HEADER + frame.len()) as u64;
+    Ok(())
+}
+
+/// Reads a checkpoint, giving each entry to `keep`.
+pub(crate) fn read(
+    disk: &dyn Disk,
+    path: &Path,
+    names: &mut Interner,
+    mut keep: impl FnMut(MessageId, Entry),
+) -> Result<Summary, Unusable> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let mut prefix = [0u8; PREFIX as usize];
+    let read = file.read_at(0, &mut prefix)?;
+    let version = prefix.last_chunk::<4>().map_or(0, |field| u32::from_le_bytes(*field));
+    if read < prefix.len() || !prefix.starts_with(&MAGIC) {
+        return Err(Unusable::Damaged);
+    }
+    if version != VERSION {
+        return Err(Unusable::Version(version));
+    }
+    let mut at = PREFIX;
+    let summary = decode_summary(&read_frame(file.as_ref(), &mut at)?)?;
+    let mut entries = 0;
+    while entries < summary.entries {
+        let frame = read_frame(file.as_ref(), &mut at)?;
+        let mut from = Decoder::new(&frame);
+        while !from.is_empty() {
+            let id = MessageId::new(from.u64()?);
+            keep(id, Entry::decode(&mut from, names)?);
+            entries += 1;
+        }
+    }
+    Ok(summary)
+}
+
+fn read_frame(file: &dyn DiskFile, at: &mut u64) -> Result<Vec<u8>, Unusable> {
+    let mut header = [0u8; FRAME_HEADER];
+    if file.read_at(*at, &mut header)? < FRAME_HEADER {
+        return Err(Unusable::Damaged);
+    }
+    let mut from = Decoder::new(&header);
+    let (len, crc) = (from.u32()?, from.u32()?);
+    if len == 0 || len > FRAME_MAX {
+        return Err(Unusable::Damaged);
+    }
+    let mut frame = vec![0u8; len as usize];
+    let read = file.read_at(*at + FRAME_HEADER as u64, &mut frame)?;
+    if read < frame.len() || crc32c::crc32c(&frame) != crc {
+        return Err(Unusable::Damaged);
+    }
+    *at += FRAME_HEADER as u64 + u64::from(len);
+    Ok(frame)
+}
+
+fn decode_summary(frame: &[u8]) -> Result<Summary, Malformed> {
+    let mut from = Decoder::new(frame);
+    let position = SegmentEnd {
+        sequence: from.u32()?,
+        end: from.u32()?,
+    };
+    let last_id = from.u64()?;
+    let suspended = take_suspended(&mut from)?;
+    let damaged = from.list(|from| {
+        Ok(Damage {
+            file: from.text()?.into(),
+            at: from.u64()?,
+            octets: from.u64()?,
+            message: from.option(Decoder::u64)?.map(MessageId::new),
+            what: crate::recover::known_words(from.text()?),
+        })
+    })?;
+    let entries = from.u64()?;
+    let recent = from.list(|from| {
+        Ok(Testimony {
+            id: MessageId::new(from.u64()?),
+            received: Timestamp(from.i64()?),
+            octets: from.octets()?,
+        })
+    })?;
+    let cold = from.list(Decoder::u32)?;
+    from.end()?;
+    Ok(Summary {
+        position,
+        last_id,
+        suspended,
+        damaged,
+        recent,
+        cold,
+        entries,
+    })
+}

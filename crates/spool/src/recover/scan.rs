@@ -1,0 +1,97 @@
+//! Finding the records of a segment, sound ones between damaged ones included.
+
+use crate::layout::{RECORD_HEADER, RecordHeader, find_record};
+
+/// A sound record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) at: u32,
+    pub(crate) header: RecordHeader,
+}
+
+/// What a segment holds from some place on.
+#[derive(Default, Debug)]
+pub(crate) struct Scan {
+    pub(crate) records: Vec<Found>,
+    /// Stretches that were acknowledged and cannot be read, as (from, to).
+    pub(crate) damaged: Vec<(u32, u32)>,
+    /// Octets of the last batch, or behind it, that no returned sync covered.
+    pub(crate) unfinished: u64,
+    /// Where the sound part ends.
+    pub(crate) end: u32,
+}
+
+/// Reads the records from `from` on. With `told_end` a later segment says where this one ends; without, this is the
+/// one that was being written: what is broken in its last batch was never acknowledged.
+pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64) -> Scan {
+    let limit = told_end.map_or(segment.len(), |end| segment.len().min(end as usize));
+    let octets = segment.get(..limit).unwrap_or(segment);
+    let mut scan = Scan {
+        end: from,
+        ..Scan::default()
+    };
+    let mut broken: Vec<(u32, u32)> = Vec::new();
+    let mut at = from as usize;
+    while at < octets.len() {
+        let header = octets.get(at..).and_then(|rest| RecordHeader::decode(rest, nonce));
+        let whole = header.and_then(|header| whole_record(octets, at, &header).map(|end| (header, end)));
+        let next = match whole {
+            Some((header, end)) if is_sound(octets, at, &header) => {
+                scan.records.push(Found { at: offset(at), header });
+                scan.end = offset(end);
+                end
+            }
+            Some((_, end)) => {
+                broken.push((offset(at), offset(end)));
+                end
+            }
+            None => {
+                let end = find_record(octets, at + 1, nonce).unwrap_or(octets.len());
+                broken.push((offset(at), offset(end)));
+                end
+            }
+        };
+        at = next;
+    }
+    let synced = match told_end {
+        // A segment shorter than it was told to be has lost octets that were acknowledged.
+        Some(end) => {
+            if (end as usize) > segment.len() {
+                broken.push((offset(segment.len()), end));
+            }
+            scan.end = end;
+            u32::MAX
+        }
+        None => scan.records.last().map_or(from, |last| last.header.batch),
+    };
+    for (start, end) in broken {
+        if start < synced {
+            scan.damaged.push((start, end));
+        } else {
+            scan.unfinished += u64::from(end - start);
+        }
+    }
+    scan.unfinished += segment.len().saturating_sub(limit) as u64;
+    scan
+}
+
+/// Where the record ends, if it does so before the segment does.
+fn whole_record(octets: &[u8], at: usize, header: &RecordHeader) -> Option<usize> {
+    let end = at as u64 + header.record_len();
+    usize::try_from(end).ok().filter(|end| *end <= octets.len())
+}
+
+fn is_sound(octets: &[u8], at: usize, header: &RecordHeader) -> bool {
+    let head_at = at + RECORD_HEADER;
+    let body_at = head_at + header.head_len as usize;
+    let body_end = body_at + header.body_len as usize;
+    let head = octets.get(head_at..body_at);
+    let body = octets.get(body_at..body_end);
+    head.is_some_and(|head| crc32c::crc32c(head) == header.head_crc)
+        && body.is_some_and(|body| body.is_empty() || crc32c::crc32c(body) == header.body_crc)
+}
+
+/// Segments are far below 4 GiB.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

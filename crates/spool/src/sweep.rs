@@ -1,0 +1,158 @@
+//! Keeping the log short: letters that stay are moved together, segments nobody needs are deleted.
+
+use std::collections::BTreeMap;
+
+use mail::MessageId;
+
+use crate::Damage;
+use crate::body::read_letter;
+use crate::entry::Place;
+use crate::layout::{FileName, Kind};
+use crate::log::Record;
+use crate::writer::{Batch, Effect, LogWriter, Movable};
+
+/// A segment with less than one in this many octets alive is emptied.
+const MOSTLY_DEAD: u64 = 4;
+/// Octets moved with one sync.
+const MOVE_OCTETS: u64 = 8 << 20;
+
+impl LogWriter {
+    /// Moves letters out of segments that are mostly dead, and letters that stay long out of fresh ones.
+    pub(crate) fn sweep(&mut self) {
+        let (mostly_dead, staying) = self.movable();
+        self.move_letters(&mostly_dead);
+        if staying.is_empty() {
+            return;
+        }
+        // They get segments of their own, so that the segments of passing mail die as a whole.
+        self.log.close_segment();
+        self.move_letters(&staying);
+        self.log.mark_cold();
+        self.log.close_segment();
+    }
+
+    fn movable(&self) -> (Movable, Movable) {
+        let horizon = self
+            .shared
+            .now()
+            .0
+            .saturating_sub(self.shared.config.cold_after.as_millis() as i64);
+        let mut chosen: BTreeMap<u32, bool> = BTreeMap::new();
+        for (sequence, segment) in self.shared.segments.lock().iter() {
+            let sealed = Some(*sequence) != self.log.active_sequence();
+            if !sealed || segment.live == 0 {
+                continue;
+            }
+            if segment.live * MOSTLY_DEAD < segment.size {
+                chosen.insert(*sequence, segment.newest.0 < horizon);
+            } else if !segment.cold && segment.newest.0 < horizon && segment.live * 10 < segment.size * 9 {
+                chosen.insert(*sequence, true);
+            }
+        }
+        let (mut mostly_dead, mut staying) = (Movable::new(), Movable::new());
+        if chosen.is_empty() {
+            return (mostly_dead, staying);
+        }
+        for (id, entry) in &self.shared.index.lock().entries {
+            match chosen.get(&entry.place.segment) {
+                Some(true) if !entry.damaged => staying.push((*id, entry.place)),
+                Some(false) if !entry.damaged => mostly_dead.push((*id, entry.place)),
+                _ => {}
+            }
+        }
+        (mostly_dead, staying)
+    }
+
+    fn move_letters(&mut self, letters: &Movable) {
+        let mut batch = Batch::default();
+        let mut octets = 0;
+        for (id, place) in letters {
+            if let Some((record, effect)) = self.moved(*id, *place) {
+                octets += place.record_len();
+                batch.push(record, effect);
+            }
+            if octets >= MOVE_OCTETS {
+                self.store(std::mem::take(&mut batch));
+                octets = 0;
+                if self.log.is_segment_full() {
+                    self.log.close_segment();
+                }
+            }
+        }
+        self.store(batch);
+    }
+
+    /// The record that puts a letter elsewhere, with its states of now.
+    fn moved(&self, id: MessageId, place: Place) -> Option<(Record, Effect)> {
+        let (file, nonce) = self.shared.segment_file(place.segment)?;
+        match read_letter(file.as_ref(), nonce, place) {
+            Ok((mut head, body)) => {
+                self.shared.index.lock().entries.get(&id)?.update(&mut head);
+                let encoded = head.encode();
+                let body_crc = crc32c::crc32c(&body);
+                let record = Record {
+                    kind: Kind::Moved,
+                    head_crc: crc32c::crc32c(&encoded),
+                    head: encoded,
+                    body: vec![body],
+                    body_crc,
+                };
+                Some((record, Effect::Moved(Box::new(head))))
+            }
+            Err(error) => {
+                let name = FileName::Segment {
+                    writer: self.shared.writer,
+                    sequence: place.segment,
+                };
+                let damage = Damage {
+                    file: self.shared.path(name),
+                    at: u64::from(place.offset),
+                    octets: place.record_len(),
+                    message: Some(id),
+                    what: crate::recover::UNREADABLE,
+                };
+                tracing::error!(message = %id, %error, "a stored message cannot be read");
+                self.shared.index.lock().mark_damaged(id, damage);
+                if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
+                    segment.damaged = true;
+                }
+                None
+            }
+        }
+    }
+
+    /// Deletes segments that hold no queued letter and that neither of the two checkpoints needs. One with damage in
+    /// it is set aside under another name, for an operator to look at.
+    pub(crate) fn delete_dead_segments(&mut self) {
+        let needed_from = self.needed_from.0;
+        let active = self.log.active_sequence();
+        let mut dead = Vec::new();
+        self.shared.segments.lock().retain(|sequence, segment| {
+            let keep = segment.live > 0 || *sequence >= needed_from || Some(*sequence) == active;
+            if !keep {
+                dead.push((*sequence, segment.damaged));
+            }
+            keep
+        });
+        for (sequence, damaged) in dead {
+            let path = self.shared.path(FileName::Segment {
+                writer: self.shared.writer,
+                sequence,
+            });
+            let disk = &self.shared.world.disk;
+            let done = if damaged {
+                disk.rename(&path, &set_aside(&path))
+            } else {
+                disk.remove(&path)
+            };
+            if let Err(error) = done {
+                tracing::warn!(path = %path.display(), %error, "a segment nobody needs could not be cleared away");
+            }
+        }
+    }
+}
+
+/// The name under which a damaged file waits for an operator.
+pub(crate) fn set_aside(path: &std::path::Path) -> std::path::PathBuf {
+    path.with_added_extension("damaged")
+}

@@ -1,0 +1,372 @@
+//! The one who writes: gathers what waits, makes it durable with one sync, then answers.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mail::{MessageId, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::core::{Fresh, Shared};
+use crate::entry::Place;
+use crate::index::{Finished, Index};
+use crate::layout::Kind;
+use crate::log::{Log, Record};
+use crate::plan::{Plan, Planned};
+use crate::queue::{Job, LetterJob, Next};
+use crate::record::{ChangeHead, LetterHead};
+use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
+
+/// How long testimony is kept for the next checkpoint: the ledger lags a second at most.
+const TESTIMONY_KEPT: Duration = Duration::from_secs(3);
+/// After this long without work the writer looks after the log.
+const IDLE: Duration = Duration::from_secs(60);
+/// Octets written between two looks at the free space.
+const MEASURE_EVERY: u64 = 4 << 20;
+
+/// The writer and what only it knows.
+pub(crate) struct LogWriter {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: Log,
+    /// Number of the next checkpoint.
+    pub(crate) next_checkpoint: u32,
+    /// Octets of the last one.
+    pub(crate) checkpoint_octets: u64,
+    /// The segment at which the last checkpoint but one began its tail: what lies before may go.
+    pub(crate) needed_from: (u32, u32),
+    pub(crate) recent: VecDeque<Testimony>,
+    measured_at: u64,
+}
+
+/// What a record does to the queue once it is on disk.
+pub(crate) enum Effect {
+    Letter(Box<LetterJob>),
+    Moved(Box<LetterHead>),
+    Change(ChangeHead),
+    Suspended(std::collections::BTreeSet<Selector>),
+}
+
+/// Records, what each of them does, and who waits for changes.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Record>,
+    pub(crate) effects: Vec<Effect>,
+    waiting: Vec<(oneshot::Sender<Result<u64, ChangeError>>, u64)>,
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, record: Record, effect: Effect) {
+        self.records.push(record);
+        self.effects.push(effect);
+    }
+
+    /// Takes the letters out, when there is no room for them.
+    fn without_letters(&mut self) -> Vec<LetterJob> {
+        let mut letters = Vec::new();
+        let (records, effects) = (std::mem::take(&mut self.records), std::mem::take(&mut self.effects));
+        for (record, effect) in records.into_iter().zip(effects) {
+            match effect {
+                Effect::Letter(letter) => letters.push(*letter),
+                other => self.push(record, other),
+            }
+        }
+        letters
+    }
+}
+
+impl LogWriter {
+    pub(crate) fn new(shared: Arc<Shared>, log: Log, next_checkpoint: u32, needed_from: u32) -> Self {
+        let needed_from = (needed_from, needed_from);
+        Self {
+            shared,
+            log,
+            next_checkpoint,
+            checkpoint_octets: 0,
+            needed_from,
+            recent: VecDeque::new(),
+            measured_at: 0,
+        }
+    }
+
+    /// Works on a thread of its own until the queue is closed.
+    pub(crate) fn run_thread(mut self) {
+        loop {
+            let patience = (self.log.grown > 0).then_some(IDLE);
+            match self.shared.queue.next_blocking(patience) {
+                Next::Jobs(jobs) => self.work(jobs),
+                Next::Idle => self.look_after(),
+                Next::Closed => break,
+            }
+        }
+        self.end();
+    }
+
+    /// Works as a task until the queue is closed.
+    pub(crate) async fn run_task(mut self) {
+        debug_assert_eq!(self.shared.mode, Mode::Task);
+        loop {
+            let shared = self.shared.clone();
+            let grown = self.log.grown > 0;
+            let idle = async {
+                if grown {
+                    shared
+                        .world
+                        .clock
+                        .sleep_until(shared.world.clock.monotonic() + IDLE)
+                        .await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            match shared.queue.next(idle).await {
+                Next::Jobs(jobs) => self.work(jobs),
+                Next::Idle => self.look_after(),
+                Next::Closed => break,
+            }
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if self.log.grown > 0 {
+            self.checkpoint_or_complain();
+        }
+    }
+
+    fn work(&mut self, jobs: Vec<Job>) {
+        let batch = self.plan(jobs);
+        self.store(batch);
+        if self.log.is_segment_full() {
+            self.log.close_segment();
+        }
+        if self.log.grown.saturating_sub(self.measured_at) >= MEASURE_EVERY || self.log.grown < self.measured_at {
+            self.measured_at = self.log.grown;
+            self.shared.measure_room();
+        }
+        let due = self.log.grown
+            >= self
+                .shared
+                .config
+                .checkpoint_every_octets
+                .max(self.checkpoint_octets / 2);
+        if due {
+            self.look_after();
+        }
+    }
+
+    /// Turns jobs into records.
+    fn plan(&mut self, jobs: Vec<Job>) -> Batch {
+        let mut batch = Batch::default();
+        let index = self.shared.index.lock();
+        for job in jobs {
+            match job {
+                Job::Letter(letter) if index.entries.contains_key(&letter.head.id) => {
+                    let _ = letter.reply.send(Err(CommitError::Invalid("the id is taken")));
+                }
+                Job::Letter(mut letter) => {
+                    let record = Record {
+                        kind: Kind::Letter,
+                        head: std::mem::take(&mut letter.encoded),
+                        head_crc: letter.head_crc,
+                        body: letter.raw.clone(),
+                        body_crc: letter.body_crc,
+                    };
+                    batch.push(record, Effect::Letter(letter));
+                }
+                Job::Plan(plan, reply) => plan_change(plan, reply, &index, &mut batch),
+            }
+        }
+        batch
+    }
+
+    /// Append, sync, apply, answer: the one place where anything becomes true.
+    ///
+    /// A batch that failed is written once more to a fresh segment before anybody is told, for the failure may lie in
+    /// the one file. On a full disk letters are refused and changes of state, which shrink the queue, are tried alone.
+    pub(crate) fn store(&mut self, mut batch: Batch) {
+        // 1. Append, and 2. sync.
+        let mut written = self.append_and_sync(&batch);
+        if let Err(error) = &written {
+            if crate::error::is_full(error) {
+                for letter in batch.without_letters() {
+                    let _ = letter.reply.send(Err(CommitError::Full));
+                    self.forget_own_file(letter.head.own_file);
+                }
+                self.shared.measure_room();
+            }
+            written = self.append_and_sync(&batch);
+        }
+        match written {
+            // 3. Apply, and 4. answer.
+            Ok(places) => self.apply_and_answer(batch, places),
+            Err(error) => self.refuse(batch, &error),
+        }
+    }
+
+    /// Stores what nobody waits for, at the start.
+    pub(crate) fn store_now(&mut self, batch: Batch) -> io::Result<()> {
+        let places = self.append_and_sync(&batch)?;
+        self.apply_and_answer(batch, places);
+        Ok(())
+    }
+
+    fn append_and_sync(&mut self, batch: &Batch) -> io::Result<Vec<Place>> {
+        if batch.records.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.log.append_and_sync(&batch.records)
+        }
+    }
+
+    fn apply_and_answer(&mut self, batch: Batch, places: Vec<Place>) {
+        let mut finished = Vec::new();
+        let mut answers = Vec::new();
+        let shared = self.shared.clone();
+        let mut index = shared.index.lock();
+        for (effect, place) in batch.effects.into_iter().zip(places) {
+            match effect {
+                Effect::Letter(letter) => {
+                    self.note_testimony(&letter.head);
+                    self.account(place, letter.head.received);
+                    index.insert(&letter.head, place);
+                    answers.push(letter);
+                }
+                Effect::Moved(head) => {
+                    self.account(place, head.received);
+                    if let Some(old) = index.insert(&head, place) {
+                        self.discount(old);
+                    }
+                }
+                Effect::Change(change) => finished.extend(index.apply(&change)),
+                Effect::Suspended(all) => index.set_suspended(all),
+            }
+        }
+        drop(index);
+        for letter in answers {
+            let LetterJob { head, raw, reply, .. } = *letter;
+            if head.own_file.is_none() {
+                let fresh = Fresh {
+                    prepend: head.prepend,
+                    edits: head.edits,
+                    raw,
+                };
+                self.shared
+                    .cache
+                    .lock()
+                    .put(head.id, fresh, self.shared.config.memory_octets);
+            }
+            // A client that has gone meanwhile is not told; its message is delivered all the same.
+            let _ = reply.send(Ok(()));
+        }
+        for (reply, recipients) in batch.waiting {
+            let _ = reply.send(Ok(recipients));
+        }
+        for finished in finished {
+            self.clear(finished);
+        }
+        self.shared.work.notify_waiters();
+    }
+
+    fn refuse(&self, batch: Batch, error: &io::Error) {
+        tracing::error!(%error, "the spool cannot write");
+        let full = crate::error::is_full(error);
+        for effect in batch.effects {
+            if let Effect::Letter(letter) = effect {
+                let why = if full {
+                    CommitError::Full
+                } else {
+                    CommitError::Broken(error.to_string())
+                };
+                let _ = letter.reply.send(Err(why));
+                self.forget_own_file(letter.head.own_file);
+            }
+        }
+        for (reply, _) in batch.waiting {
+            let _ = reply.send(Err(ChangeError::Broken(error.to_string())));
+        }
+    }
+
+    fn forget_own_file(&self, number: Option<u64>) {
+        if let Some(number) = number {
+            // Where this fails the file is an orphan, which the next start removes.
+            let _ = self.shared.world.disk.remove(&self.shared.own_path(number));
+        }
+    }
+
+    fn clear(&self, finished: Finished) {
+        self.shared.cache.lock().remove(finished.id);
+        self.discount(finished.place);
+        self.forget_own_file(finished.own_file);
+    }
+
+    fn account(&self, place: Place, received: Timestamp) {
+        if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
+            segment.live += place.record_len();
+            segment.newest = segment.newest.max(received);
+        }
+    }
+
+    fn discount(&self, place: Place) {
+        if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
+            segment.live = segment.live.saturating_sub(place.record_len());
+        }
+    }
+
+    fn note_testimony(&mut self, head: &LetterHead) {
+        let horizon = Timestamp(head.received.0.saturating_sub(TESTIMONY_KEPT.as_millis() as i64));
+        while self.recent.front().is_some_and(|oldest| oldest.received < horizon) {
+            self.recent.pop_front();
+        }
+        if !head.testimony.is_empty() {
+            let octets = Bytes::copy_from_slice(&head.testimony);
+            self.recent.push_back(Testimony {
+                id: head.id,
+                received: head.received,
+                octets,
+            });
+        }
+    }
+
+    /// Moves what should move, writes a checkpoint, deletes what nobody needs.
+    fn look_after(&mut self) {
+        self.sweep();
+        self.checkpoint_or_complain();
+        self.delete_dead_segments();
+    }
+
+    fn checkpoint_or_complain(&mut self) {
+        if let Err(error) = self.checkpoint() {
+            // The log alone is enough; the next start reads a longer tail.
+            tracing::warn!(%error, "no checkpoint could be written");
+            self.checkpoint_octets = self.log.grown.saturating_mul(2);
+        }
+    }
+}
+
+fn plan_change(plan: Plan, reply: oneshot::Sender<Result<u64, ChangeError>>, index: &Index, batch: &mut Batch) {
+    let mut recipients = 0;
+    match plan.resolve(index) {
+        Planned::Changes(changes) => {
+            for change in changes {
+                recipients += change.recipients.len() as u64;
+                batch.push(Record::plain(Kind::Change, change.encode()), Effect::Change(change));
+            }
+        }
+        Planned::Suspended(all) => {
+            let mut out = crate::codec::Encoder::default();
+            crate::record::put_suspended(&mut out, all.iter());
+            batch.push(Record::plain(Kind::Suspended, out.0), Effect::Suspended(all));
+        }
+        Planned::Nothing => {}
+        Planned::NoSuch(why) => {
+            let _ = reply.send(Err(ChangeError::NoSuch(why)));
+            return;
+        }
+    }
+    batch.waiting.push((reply, recipients));
+}
+
+/// Message ids that a sweep moves are looked up again, for they may have finished in between.
+pub(crate) type Movable = Vec<(MessageId, Place)>;
