@@ -50,14 +50,14 @@ fn tolerated_long_lines_are_folded_in_the_header_and_broken_in_the_body() {
     let mut rig = Rig::greeted(setting);
     let text = format!(
         "X: {}\r\n\r\n{}\r\n.{}\r\n",
-        "h".repeat(1500),
+        "h".repeat(2500),
         "b".repeat(2000),
         "d".repeat(1000)
     );
     assert_eq!(body_of(&mut rig, text.as_bytes()), [250]);
     let letter = String::from_utf8(rig.letters.pop().unwrap()).unwrap();
     let lengths: Vec<usize> = letter.split("\r\n").map(str::len).collect();
-    assert_eq!(lengths, [998, 506, 0, 998, 998, 4, 998, 2, 0]);
+    assert_eq!(lengths, [998, 998, 509, 0, 998, 998, 4, 998, 2, 0]);
     assert!(letter.contains("h\r\n h"));
     assert!(rig.log.iter().any(|entry| entry.contains("long_lines: 3")));
 }
@@ -114,16 +114,34 @@ fn an_auth_line_may_have_12288_octets() {
 
 #[test]
 fn a_client_that_does_not_read_is_given_no_more_to_read() {
-    let mut rig = Rig::greeted(Setting::new(Dialect::Strict));
+    let mut setting = Setting::new(Dialect::Strict);
+    setting.config.limits.idle_commands = u32::MAX;
+    let mut rig = Rig::greeted(setting);
     rig.deaf = true;
-    let limit = 16 * 1024;
-    for _ in 0..100 {
-        rig.send(&b"RCPT TO:<a@b.c>\r\n".repeat(1000));
-        assert!(rig.server.output().len() < limit + 1024);
+    for _ in 0..50 {
+        rig.send(&b"NOOP\r\n".repeat(1000));
+        assert!(rig.server.output().len() < 17 * 1024);
     }
+    assert!(!rig.server.wants_octets());
     rig.deaf = false;
     rig.pump();
-    assert_eq!(rig.closed, Some(CloseReason::Violation("too-many-errors")));
+    assert_eq!(
+        rig.codes().len(),
+        50_000,
+        "what was sent is answered once there is room"
+    );
+}
+
+#[test]
+fn time_that_seems_to_go_back_is_not_believed() {
+    use smtp::server::Server;
+    let config = std::sync::Arc::new(Setting::new(Dialect::Strict).config);
+    let mut rig = Rig::new(Setting::new(Dialect::Strict));
+    rig.server = Server::new(config, Transport::Clear, Duration::from_secs(1000));
+    rig.now = Duration::ZERO;
+    rig.pump();
+    let (at, timer) = rig.server.deadline().unwrap();
+    assert_eq!((at, timer), (Duration::from_secs(1300), Timer::Command));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn body(fault: BodyFault) -> Violation {
             "long-line",
             554,
             (5, 6, 0),
-            "A line is longer than 998 octets; break the lines or encode the text",
+            "A line of the message is too long; break the lines or encode the text",
         ),
         BodyFault::TooBig => too_big(),
     }
