@@ -21,7 +21,10 @@ fn disagreement(book: &Rulebook, snapshot: &Snapshot, choice: [usize; 13]) -> Op
     let why = must
         .contradicts(&decision)
         .or_else(|| (permitted != (decision.verdict.accepts() && decision.complete)).then_some("a wrong permit"))?;
-    Some(format!("{why}: {decision:?}\n{must:?}\n{facts:?}\n{:?}\n{:?}", book.listeners, book.grants))
+    Some(format!(
+        "{why}: {decision:?}\n{must:?}\n{facts:?}\n{:?}\n{:?}",
+        book.listeners, book.grants
+    ))
 }
 
 /// A list that stays at its plain choice.

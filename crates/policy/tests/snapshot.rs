@@ -43,7 +43,10 @@ fn a_mapped_network_is_the_v4_network_it_is() {
     assert!(contains(&mapped, "10.1.2.3".parse().unwrap()));
     assert!(contains(&mapped, "::ffff:10.1.2.3".parse().unwrap()));
     assert!(!contains(&mapped, "11.1.2.3".parse().unwrap()));
-    assert!(!contains(&nets(&["::/0"]), "10.1.2.3".parse().unwrap()), "all of v6 is not v4");
+    assert!(
+        !contains(&nets(&["::/0"]), "10.1.2.3".parse().unwrap()),
+        "all of v6 is not v4"
+    );
     let mut copier = grant("copier");
     copier.by = By::Address(mapped);
     let mut book = rulebook(Role::Relay);

@@ -204,7 +204,10 @@ pub(crate) fn chosen_rulebook(choice: [usize; 4], grants: &[[usize; 6]]) -> Rule
     book.routes = match choice[2] {
         0 => Vec::new(),
         1 => vec![route("own.test", Recipients::Any)],
-        2 => vec![route("own.test", Recipients::Listed(vec!["Bob@own.test".parse().unwrap()]))],
+        2 => vec![route(
+            "own.test",
+            Recipients::Listed(vec!["Bob@own.test".parse().unwrap()]),
+        )],
         3 => vec![route("own.test", Recipients::Asked)],
         _ => vec![route("*.own.test", Recipients::Asked)],
     };

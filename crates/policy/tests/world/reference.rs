@@ -120,7 +120,9 @@ fn front_gate(book: &Rulebook, facts: &Facts<'_>, must: &mut Expected) {
         other => return must.undecided(other.map(|_| ())),
     };
     let route = route_of(book, recipient);
-    let local = recipient.mailbox().map_or("postmaster", |mailbox| mailbox.local().as_str());
+    let local = recipient
+        .mailbox()
+        .map_or("postmaster", |mailbox| mailbox.local().as_str());
     let is_role = ["postmaster", "abuse"].contains(&local.to_lowercase().as_str());
     let is_own = recipient.mailbox().is_none() || host_is_own(book, recipient.mailbox().unwrap().host());
     if is_role && is_own {
@@ -207,10 +209,7 @@ fn by_grant(book: &Rulebook, index: usize, facts: &Facts<'_>, must: &mut Expecte
     if !matches!(grant.by, By::Address(_)) {
         must.ask(facts.encrypted, Reason::LoginInClear);
     }
-    must.ask(
-        Fact::Known(grant.state == GrantState::Active),
-        Reason::GrantSuspended,
-    );
+    must.ask(Fact::Known(grant.state == GrantState::Active), Reason::GrantSuspended);
     must.ask(Fact::Known(facts.now >= grant.from_time), Reason::GrantNotYet);
     must.ask(Fact::Known(facts.now <= grant.until), Reason::GrantExpired);
     let here = &book.listeners[facts.listener as usize].name;
@@ -271,10 +270,9 @@ fn header_from(grant: &Grant, facts: &Facts<'_>, must: &mut Expected) {
         &grant.header_from
     };
     match facts.from {
-        Fact::Known(FromHeader::Mailboxes([]) | FromHeader::Missing) => must.ask(
-            Fact::Known(grant.tolerances.missing_from),
-            Reason::FromMissing,
-        ),
+        Fact::Known(FromHeader::Mailboxes([]) | FromHeader::Missing) => {
+            must.ask(Fact::Known(grant.tolerances.missing_from), Reason::FromMissing)
+        }
         Fact::Known(FromHeader::Malformed) => must.fail(Reason::FromMissing),
         Fact::Known(FromHeader::Mailboxes(all)) => {
             let granted = all
@@ -374,14 +372,21 @@ fn host_is_own(book: &Rulebook, host: &Host) -> bool {
 }
 
 fn sender_is_own(book: &Rulebook, sender: &ReversePath) -> bool {
-    sender.mailbox().is_some_and(|mailbox| host_is_own(book, mailbox.host()))
+    sender
+        .mailbox()
+        .is_some_and(|mailbox| host_is_own(book, mailbox.host()))
 }
 
 fn route_of(book: &Rulebook, to: &ForwardPath) -> Option<u32> {
     let Host::Domain(domain) = to.mailbox()?.host() else {
         return None;
     };
-    let takes = |route: &policy::Route| route.domains.iter().any(|one| covers(&one.to_string(), domain.as_str()));
+    let takes = |route: &policy::Route| {
+        route
+            .domains
+            .iter()
+            .any(|one| covers(&one.to_string(), domain.as_str()))
+    };
     let index = book.routes.iter().position(takes)?;
     Some(u32::try_from(index).unwrap())
 }
@@ -414,7 +419,9 @@ fn inside(network: IpNet, client: IpAddr) -> bool {
 }
 
 fn inside_any(networks: &[IpNet], facts: &Facts<'_>) -> Fact<bool> {
-    facts.client.map(|client| networks.iter().any(|one| inside(*one, client)))
+    facts
+        .client
+        .map(|client| networks.iter().any(|one| inside(*one, client)))
 }
 
 fn in_zone(book: &Rulebook, name: &str, facts: &Facts<'_>) -> Fact<bool> {
