@@ -173,7 +173,8 @@ impl Connection {
     }
 
     /// Sends one message. Where the transaction began the outcome says what became of each recipient, however the
-    /// connection ended; see [`is_usable`](Self::is_usable) for whether another may follow.
+    /// connection ended; see [`is_usable`](Self::is_usable) for whether another may follow. Whoever drops the future
+    /// halfway must drop the connection as well; unless the end of the body was out already, the peer keeps nothing.
     pub async fn deliver(
         &mut self,
         transaction: Transaction,

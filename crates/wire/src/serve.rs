@@ -87,12 +87,17 @@ impl Default for Patience {
 }
 
 /// Drives one session to its end. For listeners with implicit TLS the handshake is part of it.
-pub async fn drive_server<H: SessionHandler + ?Sized>(
+///
+/// The handler is told of the end last, whichever it was; a draft it still holds then is for nobody. While a question is
+/// being answered nothing else is watched, neither the client nor the end of the house.
+pub fn drive_server<'a, H: SessionHandler + ?Sized>(
     stream: Box<dyn Stream>,
     server: Server,
-    handler: &mut H,
-    config: &ServeConfig,
-) -> Ended {
+    handler: &'a mut H,
+    config: &'a ServeConfig,
+) -> impl Future<Output = Ended> + Send + 'a {
+    // Made outside of the future, which would else keep a second place for each argument: ten thousand idle sessions
+    // are to fit into little memory.
     let mut session = Session {
         server,
         handler,
@@ -104,12 +109,14 @@ pub async fn drive_server<H: SessionHandler + ?Sized>(
         appetite: Appetite::Commands,
         hearing: Hearing::Open,
     };
-    let ended = match session.run(stream).await {
-        Ok(reason) => Ended::Dialogue(reason),
-        Err(ended) => ended,
-    };
-    session.handler.closed(&ended);
-    ended
+    async move {
+        let ended = match session.run(stream).await {
+            Ok(reason) => Ended::Dialogue(reason),
+            Err(ended) => ended,
+        };
+        session.handler.closed(&ended);
+        ended
+    }
 }
 
 struct Session<'a, H: ?Sized> {
@@ -140,7 +147,8 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
     async fn run(&mut self, stream: Box<dyn Stream>) -> Result<CloseReason, Ended> {
         let mut channel = match self.config.transport {
             Transport::Clear => Channel::Clear(stream),
-            Transport::ImplicitTls => self.handshake(stream).await?,
+            // Boxed, here and below: what happens once in a session takes no room in it for the rest of its life.
+            Transport::ImplicitTls => Box::pin(self.handshake(stream)).await?,
         };
         loop {
             match self.server.poll(&mut self.input, self.alarm.now()) {
@@ -149,9 +157,9 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 Step::Ask(question) => self.ask(question).await,
                 Step::Body(chunk) => self.handler.body(chunk).await,
                 Step::Event(event) => self.note(event),
-                Step::StartTls => channel = self.start_tls(channel).await?,
+                Step::StartTls => channel = Box::pin(self.start_tls(channel)).await?,
                 Step::Close(reason) => {
-                    self.farewell(channel, reason).await;
+                    Box::pin(self.farewell(channel, reason)).await;
                     return Ok(reason);
                 }
             }

@@ -354,6 +354,17 @@ async fn smtp_in_the_clear_on_a_tls_port_is_named_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_answers_tls_in_the_clear_is_named_so() {
+    let house = House::new();
+    house.open(Transport::Clear).await;
+    let dial = house.dial_tls(Transport::ImplicitTls, &Roots::none(), Trust::Opportunistic);
+    let error = open(&house, &dial).await.err().unwrap();
+    assert_eq!(error, ConnectionError::Tls(TlsFailure::NotTls("SMTP in the clear")));
+    house.settle().await;
+    assert_eq!(house.ended(), [Ended::Dialogue(CloseReason::TlsClientHello)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_trust_us_says_so_and_is_heard() {
     let authority = Authority::new();
     let house = House::with_tls(vec![authority.issue(&["other.example"])]);

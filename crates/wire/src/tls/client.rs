@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use mail::{Domain, Host};
 use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
@@ -49,6 +50,7 @@ pub struct TlsClient {
     roots: Arc<RootCertStore>,
     identity: Option<Identity>,
     clock: Arc<dyn Clock>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl TlsClient {
@@ -59,6 +61,7 @@ impl TlsClient {
             roots: Arc::new(roots.store),
             identity,
             clock,
+            provider: provider(),
         }
     }
 
@@ -141,7 +144,7 @@ impl TlsClient {
             Trust::Verify { .. } => (Insistence::Strict, vec![host.clone()]),
             Trust::Opportunistic => (Insistence::Lenient, vec![host.clone()]),
         };
-        let provider = provider();
+        let provider = self.provider.clone();
         let watch = ServerWatch {
             roots: self.roots.clone(),
             provider: provider.clone(),

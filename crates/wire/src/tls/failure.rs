@@ -66,7 +66,7 @@ impl TlsFailure {
             Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => match opening {
                 Opening::Words(words) => Self::NotTls(words),
                 Opening::Noise => Self::NotTls("something else"),
-                Opening::ClientHello(_) | Opening::Silence => Self::Protocol(error.to_string().into()),
+                Opening::ClientHello(_) | Opening::Tls | Opening::Silence => Self::Protocol(error.to_string().into()),
             },
             Error::General(what) if what.contains("no server certificate chain resolved") => Self::unsuited(opening),
             other => Self::Protocol(other.to_string().into()),

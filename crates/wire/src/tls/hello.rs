@@ -7,6 +7,8 @@
 pub(super) enum Opening {
     /// A ClientHello.
     ClientHello(Hello),
+    /// Another message of TLS: a server's, mostly.
+    Tls,
     /// Words of a protocol in the clear.
     Words(&'static str),
     /// Something else.
@@ -37,7 +39,7 @@ pub(super) fn read_opening(octets: &[u8]) -> Opening {
         return Opening::Silence;
     };
     if *first == HANDSHAKE_RECORD {
-        return client_hello(octets).map_or(Opening::Noise, Opening::ClientHello);
+        return client_hello(octets).map_or(Opening::Tls, Opening::ClientHello);
     }
     if let Some(version) = ssl2_hello(octets) {
         return Opening::ClientHello(Hello {
@@ -60,7 +62,9 @@ pub(super) fn old_version(version: u16) -> Option<&'static str> {
 }
 
 fn words(octets: &[u8]) -> Option<&'static str> {
-    const OPENINGS: [(&[u8], &str); 9] = [
+    const OPENINGS: [(&[u8], &str); 11] = [
+        (b"220 ", "SMTP in the clear"),
+        (b"220-", "SMTP in the clear"),
         (b"EHLO", "SMTP in the clear"),
         (b"HELO", "SMTP in the clear"),
         (b"MAIL", "SMTP in the clear"),
@@ -206,6 +210,8 @@ mod tests {
     fn other_protocols_are_named() {
         assert_eq!(read_opening(b"EHLO a\r\n"), Opening::Words("SMTP in the clear"));
         assert_eq!(read_opening(b"get / HTTP/1.1\r\n"), Opening::Words("HTTP"));
+        assert_eq!(read_opening(b"220 mx ESMTP\r\n"), Opening::Words("SMTP in the clear"));
+        assert_eq!(read_opening(&[22, 3, 3, 0, 4, 2, 0, 0, 0]), Opening::Tls);
         assert_eq!(read_opening(b"\0\0\0\0"), Opening::Noise);
         assert_eq!(read_opening(b""), Opening::Silence);
     }
