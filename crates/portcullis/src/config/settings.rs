@@ -271,8 +271,12 @@ pub struct ClientLimits {
     pub sessions_per_address: u32,
     /// Sessions at once from one IPv6 /64.
     pub sessions_per_v6_64: u32,
+    /// New sessions in a minute from one address.
+    pub sessions_per_minute: u32,
     /// Messages in a minute from one address (IPv6: one /64) without a grant.
     pub messages_per_minute: u32,
+    /// Refused recipients in an hour from one address, until it has to wait.
+    pub bad_recipients_per_hour: u32,
     /// Recipients of one message.
     pub recipients: u32,
     /// Errors in a session from which answers are delayed.
@@ -288,7 +292,9 @@ impl Default for ClientLimits {
         Self {
             sessions_per_address: 10,
             sessions_per_v6_64: 10,
+            sessions_per_minute: 120,
             messages_per_minute: 60,
+            bad_recipients_per_hour: 60,
             recipients: 100,
             errors_soft: 10,
             errors_hard: 20,

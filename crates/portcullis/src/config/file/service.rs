@@ -20,8 +20,12 @@ pub struct Limits {
     pub sessions_per_address: Count,
     /// Sessions at once from one IPv6 /64. Default: 10.
     pub sessions_per_v6_64: Count,
+    /// New sessions in a minute from one address. Default: 120.
+    pub sessions_per_minute: Count,
     /// Messages in a minute from one address without a grant. Default: 60.
     pub messages_per_minute: Count,
+    /// Refused recipients in an hour from one address, until it has to wait. Default: 60.
+    pub bad_recipients_per_hour: Count,
     /// Recipients of one message, at least 100 (RFC 5321). Default: 100.
     pub recipients: Count,
     /// Errors in a session from which answers are delayed. Default: 10.
@@ -45,8 +49,12 @@ pub struct LimitsFor {
     pub sessions_per_address: Count,
     /// Sessions at once from one IPv6 /64.
     pub sessions_per_v6_64: Count,
+    /// New sessions in a minute from one address.
+    pub sessions_per_minute: Count,
     /// Messages in a minute from one address without a grant.
     pub messages_per_minute: Count,
+    /// Refused recipients in an hour from one address, until it has to wait.
+    pub bad_recipients_per_hour: Count,
     /// Recipients of one message.
     pub recipients: Count,
     /// Errors in a session from which answers are delayed.

@@ -39,7 +39,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         ..Rulebook::default()
     };
     let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
-    let routes = routes::resolve(&file.routes, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
+    let routes = routes::resolve(file, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
     grants::forwards(&file.forwards, &mut rulebook, &mut desk);
     let logins = grants::resolve(file, &mut rulebook, &mut desk);
     let limits = service::limits(&file.limits, &mut desk);

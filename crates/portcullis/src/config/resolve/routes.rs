@@ -10,12 +10,12 @@ use super::certificates;
 use super::desk::{Desk, in_order, values};
 use super::listeners::Gates;
 use super::organisation::{is_ours, touches_ours};
-use crate::config::file::{self, At, Maybe, Named, RawTls, Spelled, Words};
+use crate::config::file::{self, At, File, Maybe, RawTls, Spelled, Words};
 use crate::config::{HostPort, NextHop, OutboundRoute, Problem, RouteLogin, TlsPolicy};
 
 /// Resolves the routes. Those of our own domains go into the rulebook too: they are where mail may come in.
 pub(super) fn resolve(
-    written: &Named<file::Route>,
+    file: &File,
     gates: &Gates,
     hostname: Option<&Domain>,
     rulebook: &mut Rulebook,
@@ -24,7 +24,7 @@ pub(super) fn resolve(
     let mut routes = Vec::new();
     let mut everything: Option<Range<usize>> = None;
     let mut taken: Vec<(DomainPattern, Range<usize>)> = Vec::new();
-    for (name, written) in in_order(written) {
+    for (name, written) in in_order(&file.routes) {
         let spoiled = desk.is_spoiled(&["routes", name, "domains"]);
         repeated(written, &mut taken, desk);
         if written.domains.is_empty() && !spoiled {
@@ -38,7 +38,7 @@ pub(super) fn resolve(
         }
         routes.extend(outbound);
     }
-    nobody_receives(rulebook, desk);
+    nobody_receives(&file.organisation, rulebook, desk);
     if everything.is_none() && !desk.is_spoiled(&["routes"]) {
         desk.say(
             Problem::warning(None, "no route says where mail to other organisations goes")
@@ -89,16 +89,15 @@ fn only_one(name: &At<String>, everything: &mut Option<Range<usize>>, desk: &mut
     }
 }
 
-fn nobody_receives(rulebook: &Rulebook, desk: &mut Desk<'_>) {
-    for domain in &rulebook.organisation.domains {
-        let DomainPattern::Exactly(name) = domain else { continue };
-        let routed = rulebook
-            .routes
-            .iter()
-            .any(|route| route.domains.iter().any(|pattern| pattern.matches(name)));
-        if !routed && !desk.is_spoiled(&["routes"]) {
+fn nobody_receives(organisation: &Maybe<file::Organisation>, rulebook: &Rulebook, desk: &mut Desk<'_>) {
+    for domain in organisation.iter().flat_map(|organisation| &organisation.domains) {
+        let DomainPattern::Exactly(name) = &***domain else {
+            continue;
+        };
+        let mut routed = rulebook.routes.iter().flat_map(|route| &route.domains);
+        if !routed.any(|pattern| pattern.matches(name)) && !desk.is_spoiled(&["routes"]) {
             desk.say(
-                Problem::warning(None, format!("nobody receives the mail of {name}"))
+                Problem::warning(domain.span(), format!("nobody receives the mail of {name}"))
                     .why("it is one of our domains and no route takes it: its mail is refused as unknown")
                     .advise(format!("add a route with `domains = [\"{name}\"]`")),
             );

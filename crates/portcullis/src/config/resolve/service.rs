@@ -29,7 +29,13 @@ pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettin
     let mut client = defaults.client;
     take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
     take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
+    take(&written.sessions_per_minute, &mut client.sessions_per_minute, desk);
     take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
+    take(
+        &written.bad_recipients_per_hour,
+        &mut client.bad_recipients_per_hour,
+        desk,
+    );
     take(&written.recipients, &mut client.recipients, desk);
     take(&written.errors_soft, &mut client.errors_soft, desk);
     take(&written.errors_hard, &mut client.errors_hard, desk);
@@ -54,7 +60,13 @@ pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettin
 fn limits_for(written: &file::LimitsFor, mut client: ClientLimits, desk: &mut Desk<'_>) -> ClientLimits {
     take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
     take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
+    take(&written.sessions_per_minute, &mut client.sessions_per_minute, desk);
     take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
+    take(
+        &written.bad_recipients_per_hour,
+        &mut client.bad_recipients_per_hour,
+        desk,
+    );
     take(&written.recipients, &mut client.recipients, desk);
     take(&written.errors_soft, &mut client.errors_soft, desk);
     take(&written.errors_hard, &mut client.errors_hard, desk);
