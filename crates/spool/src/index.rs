@@ -31,7 +31,6 @@ pub(crate) struct Finished {
     pub(crate) own_file: Option<u64>,
 }
 
-
 impl Index {
     pub(crate) fn new(finished_max: usize) -> Self {
         Self {

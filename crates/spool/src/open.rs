@@ -6,21 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mail::MessageId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use world::{Disk, DiskFile, OpenMode, World};
 
 use crate::body::read_letter;
 use crate::core::{Cache, Handle, Shared};
+use crate::entry::Place;
 use crate::ids::IdSource;
 use crate::layout::{FileName, Kind};
 use crate::log::{Log, Record};
 use crate::queue::Queue;
 use crate::record::SegmentEnd;
-use crate::recover::{Recovered, failed, recover};
+use crate::recover::{Recovered, UNREADABLE, failed, recover};
 use crate::sweep::set_aside;
 use crate::writer::{Batch, Effect, LogWriter};
-use crate::{Closer, Config, Dispatch, Intake, OpenError, Opened, RecoveryReport, View, Writer};
+use crate::{Closer, Config, Damage, Dispatch, Intake, OpenError, Opened, RecoveryReport, View, Writer};
 
 /// Segments are never larger, whatever the configuration says: places in them are 32 bits.
 const SEGMENT_OCTETS_MAX: u64 = 1 << 30;
@@ -187,7 +189,7 @@ fn assemble(
 fn adopt(
     ours: &mut LogWriter,
     writer: u32,
-    left: Recovered,
+    mut left: Recovered,
     names: &[FileName],
     report: &mut RecoveryReport,
 ) -> Result<u64, OpenError> {
@@ -195,6 +197,7 @@ fn adopt(
     let (disk, dir) = (&shared.world.disk, &shared.config.dir);
     let mut batch = Batch::default();
     let mut own_files = Vec::new();
+    let mut damaged = Vec::new();
     let mut adopted = 0;
     let mut octets = 0;
     for (id, entry) in &left.index.entries {
@@ -209,7 +212,14 @@ fn adopt(
             sequence: entry.place.segment,
         }
         .path(dir);
-        let (mut head, body) = read_letter(segment.file.as_ref(), segment.nonce, entry.place).map_err(failed(&path))?;
+        let (mut head, body) = match read_letter(segment.file.as_ref(), segment.nonce, entry.place) {
+            Ok(letter) => letter,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                damaged.push((entry.place.segment, unreadable(*id, entry.place, &path)));
+                continue;
+            }
+            Err(error) => return Err(failed(&path)(error)),
+        };
         entry.update(&mut head);
         own_files.extend(head.own_file);
         let body_crc = crc32c::crc32c(&body);
@@ -227,6 +237,12 @@ fn adopt(
         }
     }
     store_or_fail(ours, batch, dir)?;
+    for (sequence, damage) in damaged {
+        if let Some(segment) = left.segments.get_mut(&sequence) {
+            segment.damaged = true;
+        }
+        left.index.damaged.push(damage);
+    }
     for number in own_files {
         let theirs = FileName::Own { writer, number }.path(dir);
         // Already renamed where a crash came in between.
@@ -248,6 +264,17 @@ fn adopt(
     report.testimony.extend(left.testimony.into_values());
     clear_away(disk.as_ref(), dir, writer, &left.segments, names)?;
     Ok(adopted)
+}
+
+/// A letter that cannot be taken over; its segment is set aside under another name.
+fn unreadable(id: MessageId, place: Place, path: &Path) -> Damage {
+    Damage {
+        file: set_aside(path),
+        at: u64::from(place.offset),
+        octets: place.record_len(),
+        message: Some(id),
+        what: UNREADABLE,
+    }
 }
 
 fn store_or_fail(ours: &mut LogWriter, batch: Batch, dir: &Path) -> Result<(), OpenError> {

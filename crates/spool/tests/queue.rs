@@ -16,7 +16,13 @@ use world::sim::GENESIS;
 use world::sim::disk::SimDisk;
 
 fn done(recipient: u32) -> Settlement {
-    Settlement::new(recipient, State::Done { outcome: Outcome::Delivered, at: now() })
+    Settlement::new(
+        recipient,
+        State::Done {
+            outcome: Outcome::Delivered,
+            at: now(),
+        },
+    )
 }
 
 fn attempt() -> AttemptRecord {
@@ -44,8 +50,14 @@ fn a_letter_goes_in_is_leased_read_and_settled() {
         let lease = &leases[0];
         assert_eq!((lease.id, lease.recipients.len()), (id, 1));
         assert_eq!(lease.params.envid.as_deref(), Some("E1"));
-        assert_eq!(lease.recipients[0].params.orcpt.as_deref(), Some("rfc822;b@example.org"));
-        assert!(spool.dispatch.lease(now(), 10).is_empty(), "a lease is one worker's alone");
+        assert_eq!(
+            lease.recipients[0].params.orcpt.as_deref(),
+            Some("rfc822;b@example.org")
+        );
+        assert!(
+            spool.dispatch.lease(now(), 10).is_empty(),
+            "a lease is one worker's alone"
+        );
         let body = spool.dispatch.open(lease).await.unwrap();
         assert_eq!(read(body).await.unwrap(), delivered(id, &raw));
         spool.dispatch.settle(lease, vec![done(0)]).await.unwrap();
@@ -61,12 +73,21 @@ fn a_letter_goes_in_is_leased_read_and_settled() {
 fn a_fresh_letter_is_delivered_from_memory_without_a_read() {
     story(async {
         let disk = SimDisk::new();
-        let spool = open_with(&disk, Config { memory_octets: 1 << 20, ..small() });
+        let spool = open_with(
+            &disk,
+            Config {
+                memory_octets: 1 << 20,
+                ..small()
+            },
+        );
         let raw = octets(2, 900);
         let id = send(&spool.intake, "a@example.edu", &["b@example.org"], &raw).await;
         let before = disk.count(world::sim::disk::Kind::Read);
         let lease = spool.dispatch.lease(now(), 1).remove(0);
-        assert_eq!(read(spool.dispatch.open(&lease).await.unwrap()).await.unwrap(), delivered(id, &raw));
+        assert_eq!(
+            read(spool.dispatch.open(&lease).await.unwrap()).await.unwrap(),
+            delivered(id, &raw)
+        );
         assert_eq!(disk.count(world::sim::disk::Kind::Read), before);
     });
 }
@@ -82,8 +103,16 @@ fn edits_and_large_messages_read_back_alike_before_and_after_a_restart() {
             let id = spool.intake.new_id();
             let mut letter = letter(id, "a@example.edu", &["b@example.org"]);
             letter.edits = vec![
-                Edit { at: 0, drop: 2, insert: Bytes::from_static(b"new front\r\n") },
-                Edit { at: len as u64, drop: 0, insert: Bytes::from_static(b"new end\r\n") },
+                Edit {
+                    at: 0,
+                    drop: 2,
+                    insert: Bytes::from_static(b"new front\r\n"),
+                },
+                Edit {
+                    at: len as u64,
+                    drop: 0,
+                    insert: Bytes::from_static(b"new end\r\n"),
+                },
             ];
             let stored = commit(&spool.intake, letter, &raw).await.unwrap();
             let mut whole = delivered(id, b"new front\r\n");
@@ -99,7 +128,11 @@ fn edits_and_large_messages_read_back_alike_before_and_after_a_restart() {
         assert_eq!((spool.report.messages, spool.report.from_checkpoint), (4, 4));
         for lease in spool.dispatch.lease(now(), 10) {
             let whole = read(spool.dispatch.open(&lease).await.unwrap()).await.unwrap();
-            assert!(expected.iter().any(|(id, expected)| *id == lease.id && *expected == whole));
+            assert!(
+                expected
+                    .iter()
+                    .any(|(id, expected)| *id == lease.id && *expected == whole)
+            );
             spool.dispatch.settle(&lease, vec![done(0)]).await.unwrap();
         }
         assert!(files(&disk, ".message").is_empty(), "files of finished messages go");
@@ -110,7 +143,13 @@ fn edits_and_large_messages_read_back_alike_before_and_after_a_restart() {
 fn what_is_deferred_wakes_the_worker_when_its_time_has_come() {
     story(async {
         let spool = open_small(&SimDisk::new());
-        let id = send(&spool.intake, "a@example.edu", &["b@example.org", "c@example.net"], b"x").await;
+        let id = send(
+            &spool.intake,
+            "a@example.edu",
+            &["b@example.org", "c@example.net"],
+            b"x",
+        )
+        .await;
         let lease = spool.dispatch.lease(now(), 1).remove(0);
         let until = Timestamp(GENESIS + 900_000);
         let later = Settlement {
@@ -154,14 +193,21 @@ fn operators_hold_and_release_and_nobody_releases_what_was_held_for_abuse() {
         let spool = open_small(&disk);
         let first = send(&spool.intake, "a@example.edu", &["b@example.org"], b"1").await;
         let second = send(&spool.intake, "z@example.edu", &["b@example.net"], b"2").await;
-        let hold = |by| Change::Hold { reason: Reason::HeldByOperator, by, until: None };
+        let hold = |by| Change::Hold {
+            reason: Reason::HeldByOperator,
+            by,
+            until: None,
+        };
         let sender = Selector::Sender("a@example.edu".parse().unwrap());
         let operator = Holder::Operator("kim".into());
         assert_eq!(spool.dispatch.change(sender, hold(operator)).await, Ok(1));
         let domain = Selector::RecipientDomain(mail::Domain::parse("example.net").unwrap());
         assert_eq!(spool.dispatch.change(domain, hold(Holder::Suspension)).await, Ok(1));
         assert!(spool.dispatch.lease(now(), 9).is_empty());
-        let held = Filter { state: Some(StateKind::Held), ..Filter::default() };
+        let held = Filter {
+            state: Some(StateKind::Held),
+            ..Filter::default()
+        };
         assert_eq!(spool.view.list(&held, 9).len(), 2);
         spool.closer.close().await;
         let spool = open_small(&disk);
@@ -173,7 +219,10 @@ fn operators_hold_and_release_and_nobody_releases_what_was_held_for_abuse() {
         assert_eq!(spool.dispatch.lease(now(), 9).len(), 1);
         let story = spool.view.get(second).await.unwrap().unwrap();
         assert_eq!(story.recipients[0].rulebook, 99);
-        assert!(matches!(spool.dispatch.release(second, 0, permit()).await, Err(ChangeError::NoSuch(_))));
+        assert!(matches!(
+            spool.dispatch.release(second, 0, permit()).await,
+            Err(ChangeError::NoSuch(_))
+        ));
     });
 }
 
@@ -183,10 +232,18 @@ fn a_hold_that_came_during_an_attempt_is_not_undone_by_its_result() {
         let spool = open_small(&SimDisk::new());
         let id = send(&spool.intake, "a@example.edu", &["b@example.org"], b"1").await;
         let lease = spool.dispatch.lease(now(), 1).remove(0);
-        let hold = Change::Hold { reason: Reason::HeldByOperator, by: Holder::Suspension, until: None };
+        let hold = Change::Hold {
+            reason: Reason::HeldByOperator,
+            by: Holder::Suspension,
+            until: None,
+        };
         spool.dispatch.change(Selector::Ids(vec![id]), hold).await.unwrap();
         let deferred = State::Deferred { until: now() };
-        spool.dispatch.settle(&lease, vec![Settlement::new(0, deferred)]).await.unwrap();
+        spool
+            .dispatch
+            .settle(&lease, vec![Settlement::new(0, deferred)])
+            .await
+            .unwrap();
         drop(lease);
         assert_eq!(spool.view.counts().held, 1);
         assert!(spool.dispatch.lease(Timestamp(i64::MAX), 1).is_empty());
@@ -199,12 +256,25 @@ fn removing_is_silent_and_bouncing_is_left_to_a_worker() {
         let spool = open_small(&SimDisk::new());
         let removed = send(&spool.intake, "a@example.edu", &["b@example.org"], b"1").await;
         let bounced = send(&spool.intake, "a@example.edu", &["b@example.org"], b"2").await;
-        assert_eq!(spool.dispatch.change(Selector::Ids(vec![removed]), Change::Remove).await, Ok(1));
+        assert_eq!(
+            spool
+                .dispatch
+                .change(Selector::Ids(vec![removed]), Change::Remove)
+                .await,
+            Ok(1)
+        );
         assert_eq!(spool.dispatch.change(Selector::All, Change::Bounce).await, Ok(1));
         let lease = spool.dispatch.lease(now(), 9).remove(0);
         assert!(lease.id == bounced && lease.recipients[0].bounce);
-        let failed = State::Done { outcome: Outcome::Failed, at: now() };
-        spool.dispatch.settle(&lease, vec![Settlement::new(0, failed)]).await.unwrap();
+        let failed = State::Done {
+            outcome: Outcome::Failed,
+            at: now(),
+        };
+        spool
+            .dispatch
+            .settle(&lease, vec![Settlement::new(0, failed)])
+            .await
+            .unwrap();
         assert_eq!(spool.view.counts().messages, 0);
     });
 }
@@ -215,7 +285,13 @@ fn suspended_destinations_rest_and_what_comes_later_rests_too() {
         let disk = SimDisk::new();
         let spool = open_small(&disk);
         let domain = Selector::RecipientDomain(mail::Domain::parse("example.org").unwrap());
-        send(&spool.intake, "a@example.edu", &["b@example.org", "b@example.net"], b"1").await;
+        send(
+            &spool.intake,
+            "a@example.edu",
+            &["b@example.org", "b@example.net"],
+            b"1",
+        )
+        .await;
         spool.dispatch.suspend(domain.clone()).await.unwrap();
         send(&spool.intake, "a@example.edu", &["c@example.org"], b"2").await;
         let leases = spool.dispatch.lease(now(), 9);
@@ -265,7 +341,11 @@ fn what_is_no_letter_is_refused() {
         let nobody = letter(spool.intake.new_id(), "a@example.edu", &[]);
         assert!(commit(&spool.intake, nobody, b"x").await.is_err());
         let mut beyond = letter(spool.intake.new_id(), "a@example.edu", &["b@example.org"]);
-        beyond.edits = vec![Edit { at: 0, drop: 2, insert: Bytes::new() }];
+        beyond.edits = vec![Edit {
+            at: 0,
+            drop: 2,
+            insert: Bytes::new(),
+        }];
         assert!(commit(&spool.intake, beyond, b"x").await.is_err());
         let id = send(&spool.intake, "a@example.edu", &["b@example.org"], b"x").await;
         let again = letter(id, "a@example.edu", &["b@example.org"]);

@@ -1,5 +1,12 @@
 //! Letters, worlds and readers for the stories told about the spool.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -17,7 +24,12 @@ pub const DIR: &str = "/spool";
 
 /// Runs a story under paused time.
 pub fn story<T>(tale: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(tale)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(tale)
 }
 
 /// A simulated world on this disk; to be made inside the runtime.
@@ -57,7 +69,10 @@ pub fn permit() -> Permit {
 pub fn addressee(to: &str) -> Addressee {
     Addressee {
         path: ForwardPath::Mailbox(to.parse().unwrap()),
-        params: RcptParams { notify: None, orcpt: Some(format!("rfc822;{to}").into()) },
+        params: RcptParams {
+            notify: None,
+            orcpt: Some(format!("rfc822;{to}").into()),
+        },
         permit: permit(),
     }
 }
@@ -68,13 +83,19 @@ pub fn letter(id: MessageId, from: &str, to: &[&str]) -> Letter {
         session: SessionId::new(5),
         received: Timestamp(GENESIS),
         reverse: ReversePath::Mailbox(from.parse().unwrap()),
-        params: MailParams { envid: Some("E1".into()), ..MailParams::default() },
+        params: MailParams {
+            envid: Some("E1".into()),
+            ..MailParams::default()
+        },
         prepend: Bytes::from(format!("Received: by spool with id {id}\r\n")),
         edits: Vec::new(),
         subject: Some("Minutes".into()),
         source: "relay, 192.0.2.7".into(),
         grant_contact: Some("owner@example.edu".parse().unwrap()),
-        content: Content { has_8bit: true, ..Content::default() },
+        content: Content {
+            has_8bit: true,
+            ..Content::default()
+        },
         testimony: Bytes::from(format!("verdict on {id}")),
         recipients: to.iter().map(|to| addressee(to)).collect(),
     }
@@ -82,14 +103,19 @@ pub fn letter(id: MessageId, from: &str, to: &[&str]) -> Letter {
 
 /// Octets that differ between messages and positions.
 pub fn octets(seed: usize, len: usize) -> Vec<u8> {
-    (0..len).map(|at| ((at * 31 + seed * 131 + at / 251) % 251) as u8).collect()
+    (0..len)
+        .map(|at| ((at * 31 + seed * 131 + at / 251) % 251) as u8)
+        .collect()
 }
 
 /// Commits `raw` in pieces.
 pub async fn commit(intake: &Intake, letter: Letter, raw: &[u8]) -> Result<Stored, CommitError> {
     let mut draft = intake.begin();
     for piece in raw.chunks(700) {
-        draft.append(Bytes::copy_from_slice(piece)).await.map_err(|error| CommitError::Broken(error.to_string()))?;
+        draft
+            .append(Bytes::copy_from_slice(piece))
+            .await
+            .map_err(|error| CommitError::Broken(error.to_string()))?;
     }
     intake.commit(draft, letter).await
 }
@@ -121,5 +147,8 @@ pub fn now() -> Timestamp {
 }
 
 pub fn files(disk: &SimDisk, suffix: &str) -> Vec<PathBuf> {
-    disk.names().into_iter().filter(|name| name.to_string_lossy().ends_with(suffix)).collect()
+    disk.names()
+        .into_iter()
+        .filter(|name| name.to_string_lossy().ends_with(suffix))
+        .collect()
 }

@@ -1,0 +1,230 @@
+//! Octets on disk that are not what was written.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::*;
+use mail::MessageId;
+use spool::{BodyError, Change, Config, OpenError, Selector, Writer, open};
+use world::sim::disk::{Fate, SimDisk};
+use world::{Disk, OpenMode};
+
+/// Four letters in one segment, each synced by itself, and no checkpoint.
+async fn four_letters(disk: &SimDisk) -> BTreeMap<MessageId, Vec<u8>> {
+    let spool = open_small(disk);
+    let mut sent = BTreeMap::new();
+    for seed in 0..4 {
+        let raw = octets(seed, 60);
+        let id = send(&spool.intake, "a@example.edu", &["b@example.org"], &raw).await;
+        sent.insert(id, delivered(id, &raw));
+    }
+    sent
+}
+
+/// Letters that read back as they were sent.
+async fn sound_letters(disk: &SimDisk, sent: &BTreeMap<MessageId, Vec<u8>>) -> (usize, usize, u64) {
+    let spool = open(
+        Config {
+            segment_octets: 1 << 20,
+            ..small()
+        },
+        &world_on(disk.clone(), 9),
+        Writer::Task,
+    )
+    .unwrap();
+    let mut sound = 0;
+    for lease in spool.dispatch.lease(now(), 100) {
+        let Ok(body) = spool.dispatch.open(&lease).await else {
+            continue;
+        };
+        if let Ok(whole) = read(body).await {
+            assert_eq!(Some(&whole), sent.get(&lease.id), "damage is never delivered");
+            sound += 1;
+        }
+    }
+    (sound, spool.view.damaged().len(), spool.report.unfinished_octets)
+}
+
+#[test]
+fn a_damaged_octet_costs_one_letter_at_most_and_is_shown() {
+    story(async {
+        let disk = SimDisk::new();
+        let sent = four_letters(&disk).await;
+        let path = files(&disk, ".segment").remove(0);
+        let len = disk.contents(&path).unwrap().len() as u64;
+        for at in 0..len {
+            let copy = disk.crash(Fate::Keep);
+            copy.flip(&path, at, 0x10);
+            let (sound, damaged, unfinished) = sound_letters(&copy, &sent).await;
+            assert!(sound >= 3, "octet {at}: only {sound} letters survive");
+            assert!(
+                sound == 4 || damaged == 1 || unfinished > 0,
+                "octet {at}: a letter is gone without a word"
+            );
+        }
+    });
+}
+
+#[test]
+fn damage_in_a_sealed_segment_is_never_taken_for_a_torn_end() {
+    story(async {
+        let disk = SimDisk::new();
+        let sent = four_letters(&disk).await;
+        let path = files(&disk, ".segment").remove(0);
+        let len = disk.contents(&path).unwrap().len() as u64;
+        // The next start seals the segment.
+        let sealed = disk.crash(Fate::Keep);
+        let _next = open_small(&sealed);
+        for at in (1024..len).step_by(13) {
+            let copy = sealed.crash(Fate::Keep);
+            copy.flip(&path, at, 0x10);
+            let (sound, damaged, unfinished) = sound_letters(&copy, &sent).await;
+            assert!(sound >= 3 && damaged == 1, "octet {at}: {sound}, {damaged}");
+            assert_eq!(unfinished, 0, "octet {at}");
+        }
+    });
+}
+
+#[test]
+fn a_message_cannot_smuggle_in_a_record() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        let id = send(&spool.intake, "a@example.edu", &["victim@example.org"], b"first").await;
+        drop(spool);
+        let path = files(&disk, ".segment").remove(0);
+        let stolen = disk.contents(&path).unwrap()[1024..].to_vec();
+        // A record of another segment, whole, inside of a message, whose own record is then damaged.
+        let elsewhere = SimDisk::new();
+        let spool = open(small(), &world_on(elsewhere.clone(), 77), Writer::Task).unwrap();
+        send(&spool.intake, "a@example.edu", &["b@example.org"], &stolen).await;
+        drop(spool);
+        let path = files(&elsewhere, ".segment").remove(0);
+        elsewhere.flip(&path, first_letter(&elsewhere, &path), 0xff);
+        let copy = elsewhere.crash(Fate::Keep);
+        let spool = open_small(&copy);
+        assert!(spool.view.get(id).await.unwrap().is_none());
+        assert_eq!(spool.view.counts().messages, 0);
+    });
+}
+
+/// Where the second record of a segment begins: behind the one that tells the ends of earlier segments.
+fn first_letter(disk: &SimDisk, path: &Path) -> u64 {
+    let octets = disk.contents(path).unwrap();
+    let magic = &octets[1024..1028];
+    let at = octets[1025..].windows(4).position(|window| window == magic).unwrap();
+    1025 + at as u64
+}
+
+#[test]
+fn a_damaged_checkpoint_is_replaced_by_what_lies_before_it() {
+    story(async {
+        let disk = SimDisk::new();
+        let sent = four_letters(&disk).await;
+        for _ in 0..2 {
+            let spool = open_small(&disk);
+            send(&spool.intake, "a@example.edu", &["late@example.org"], b"more").await;
+            spool.closer.close().await;
+        }
+        let checkpoints = files(&disk, ".checkpoint");
+        assert_eq!(checkpoints.len(), 2, "the one before the last is kept");
+        for damaged in [&checkpoints[1..], &checkpoints[..]] {
+            let copy = disk.crash(Fate::Keep);
+            for path in damaged {
+                copy.flip(path, 40, 1);
+            }
+            let spool = open_small(&copy);
+            assert_eq!(spool.report.messages, sent.len() as u64 + 2);
+            assert_eq!(spool.report.damaged.len(), damaged.len());
+        }
+    });
+}
+
+#[test]
+fn a_file_of_another_version_is_a_clear_refusal() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        send(&spool.intake, "a@example.edu", &["b@example.org"], b"x").await;
+        spool.closer.close().await;
+        let path = files(&disk, ".checkpoint").remove(0);
+        let file = disk.open(&path, OpenMode::ReadWrite).unwrap();
+        file.write_at(8, &[&2u32.to_le_bytes()]).unwrap();
+        let refused = open(small(), &world_on(disk.clone(), 1), Writer::Task).err().unwrap();
+        assert!(
+            matches!(
+                refused,
+                OpenError::UnknownVersion {
+                    version: 2,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+    });
+}
+
+#[test]
+fn a_large_message_whose_file_is_damaged_is_shown_and_can_be_given_back() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        let id = send(&spool.intake, "a@example.edu", &["b@example.org"], &octets(1, 200_000)).await;
+        disk.flip(&files(&disk, ".message")[0], 199_999, 1);
+        let lease = spool.dispatch.lease(now(), 1).remove(0);
+        let mut body = spool.dispatch.open(&lease).await.unwrap();
+        let mut given = 0;
+        let error = loop {
+            match body.chunk().await {
+                Ok(piece) => given += piece.expect("damage before the end").len() as u64,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, BodyError::Damaged));
+        assert!(given < body.octets(), "the last piece is kept back");
+        drop(lease);
+        assert!(
+            spool.dispatch.lease(mail::Timestamp(i64::MAX), 1).is_empty(),
+            "it is not tried again and again"
+        );
+        assert_eq!(spool.view.damaged()[0].message, Some(id));
+        spool
+            .dispatch
+            .change(Selector::Ids(vec![id]), Change::Bounce)
+            .await
+            .unwrap();
+        assert!(spool.dispatch.lease(mail::Timestamp(i64::MAX), 1)[0].recipients[0].bounce);
+    });
+}
+
+#[test]
+fn a_damaged_letter_of_a_dead_writer_does_not_keep_the_others_from_being_taken_over() {
+    story(async {
+        let disk = SimDisk::new();
+        let sent = four_letters(&disk).await;
+        let first = files(&disk, ".segment").remove(0);
+        // Keep the first writer's checkpoint out of it: crash, then start two writers side by side.
+        let both = disk.crash(Fate::Keep);
+        let one = open_small(&both);
+        let two = open(small(), &world_on(both.clone(), 22), Writer::Task).unwrap();
+        let id = send(&two.intake, "a@example.edu", &["c@example.org"], b"of the second").await;
+        one.closer.close().await;
+        let mut sent = sent;
+        sent.insert(id, delivered(id, b"of the second"));
+        let second = files(&both, ".segment")
+            .into_iter()
+            .find(|path| path.to_string_lossy()[..12] != first.to_string_lossy()[..12]);
+        for path in [first, second.unwrap()] {
+            let copy = both.crash(Fate::Keep);
+            let len = copy.contents(&path).unwrap().len() as u64;
+            copy.flip(&path, len - 5, 1);
+            let (sound, damaged, unfinished) = sound_letters(&copy, &sent).await;
+            assert_eq!(sound, 4, "{}", path.display());
+            assert!(damaged == 1 || unfinished > 0);
+        }
+    });
+}
