@@ -8,7 +8,11 @@
 pub mod commands;
 pub mod config;
 pub mod identities;
+pub mod signals;
+pub mod gateway;
+pub mod demo;
 pub mod journal;
 pub mod metrics;
 pub mod sink;
+pub mod story;
 pub mod witness;

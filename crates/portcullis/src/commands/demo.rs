@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::demo::{self, Wish};
+
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -23,6 +25,24 @@ pub struct Args {
 }
 
 /// Runs the demo.
-pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    super::log_trouble();
+    let scratch = args
+        .dir
+        .is_none()
+        .then(|| std::env::temp_dir().join(format!("portcullis-demo-{}", std::process::id())));
+    let Some(dir) = args.dir.or_else(|| scratch.clone()) else {
+        anyhow::bail!("no folder to work in");
+    };
+    let wish = Wish {
+        dir,
+        base_port: args.base_port,
+        once: args.once,
+    };
+    let intact = super::runtime()?.block_on(demo::run(&wish));
+    if let Some(scratch) = scratch {
+        // The demo is over; what it leaves behind is nobody's.
+        let _ = std::fs::remove_dir_all(scratch);
+    }
+    Ok(if intact? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

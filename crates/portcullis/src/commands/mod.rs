@@ -107,6 +107,20 @@ pub fn say_aside(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// The runtime of commands that do more than read and write.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Writes what goes wrong on our side to standard error, and what `RUST_LOG` asks for beside it.
+pub(crate) fn log_trouble() {
+    let wanted = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,rustls=warn,hickory_net=warn,hickory_proto=warn"));
+    let writer = tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).with_target(false);
+    // Somebody who set up a subscriber before us wants to hear it their way.
+    let _ = writer.try_init();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

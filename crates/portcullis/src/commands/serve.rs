@@ -2,6 +2,14 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+use world::World;
+
+use crate::config::{self, Machine};
+use crate::gateway::{Gateway, Setting, Writers, resolver};
+use crate::journal::Journal;
+use crate::signals::{Asked, Ear};
+
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -16,6 +24,48 @@ pub struct Args {
 }
 
 /// Opens the gate.
-pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    super::log_trouble();
+    super::runtime()?.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> anyhow::Result<ExitCode> {
+    let file = std::path::absolute(&args.config.path)?;
+    let world = World::real();
+    let machine = Machine::look(mail::Timestamp(world.clock.wall()));
+    let reading =
+        config::load(&file, &machine).with_context(|| format!("{} cannot be read", args.config.path.display()))?;
+    super::say_aside(&reading.report.render());
+    let Some(config) = reading.config else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let mut ear = Ear::new()?;
+    let setting = Setting {
+        resolver: resolver(&config.dns, &world)?,
+        journal: Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?,
+        writers: Writers::Threads,
+        file: Some(file),
+        world,
+    };
+    let gateway = Gateway::start(config, setting).await?;
+    for (listener, addresses) in gateway.addresses() {
+        for address in addresses {
+            tracing::info!(event = "listener.open", %listener, %address, "the gate is open");
+        }
+    }
+    loop {
+        match ear.hear().await {
+            Asked::End => break,
+            Asked::Reload => match gateway.reload().await {
+                Ok(done) => tracing::info!(event = "config.reloaded", done),
+                Err(why) => tracing::error!(event = "config.refused", %why, "the former configuration goes on serving"),
+            },
+        }
+    }
+    tracing::info!(
+        event = "gate.closing",
+        "sessions finish their message; what is queued stays on disk"
+    );
+    gateway.stop().await;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,262 @@
+//! The demo's house: its ports, its files, its configuration.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use wire::{Asking, Identity, TlsServer};
+use world::{Clock, SystemRng};
+
+use super::pki;
+use crate::identities::{fresh_secret, hash_secret};
+
+/// The login of the application.
+pub(super) const APPLICATION: &str = "billing";
+/// The address of the copier; everything in 127.0.0.0/8 is this machine.
+pub(super) const COPIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// The address of somebody who has no grant.
+pub(super) const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+
+/// Where everything listens, counted from one number.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// The front gate.
+    pub mx: u16,
+    /// STARTTLS and login.
+    pub submission: u16,
+    /// Implicit TLS and login.
+    pub submissions: u16,
+    /// Devices.
+    pub relay: u16,
+    /// Health and metrics.
+    pub health: u16,
+    /// Where the portal will be.
+    pub https: u16,
+    /// The stand-in for the internet.
+    pub sink: u16,
+    /// The department's own server.
+    pub inside: u16,
+}
+
+impl Ports {
+    /// The ports above `base`.
+    pub fn from(base: u16) -> anyhow::Result<Self> {
+        let above = |port: u16| {
+            base.checked_add(port).ok_or_else(|| {
+                anyhow::anyhow!("--base-port {base} leaves no room for {port} above it; use at most 63000")
+            })
+        };
+        Ok(Self {
+            mx: above(25)?,
+            submission: above(587)?,
+            submissions: above(465)?,
+            relay: above(2525)?,
+            health: above(80)?,
+            https: above(443)?,
+            sink: above(1025)?,
+            inside: above(1026)?,
+        })
+    }
+}
+
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// The demo's files and secrets.
+pub(super) struct House {
+    pub ports: Ports,
+    pub config: PathBuf,
+    pub log: PathBuf,
+    pub ca: PathBuf,
+    pub outside_dir: PathBuf,
+    pub inside_dir: PathBuf,
+    pub secret: String,
+    dir: PathBuf,
+}
+
+impl House {
+    /// Writes certificates, configuration and `demo.json` into `dir`.
+    pub(super) fn build(dir: &Path, ports: Ports) -> anyhow::Result<Self> {
+        let secret = fresh_secret(&SystemRng);
+        let house = Self {
+            ports,
+            config: dir.join("portcullis.toml"),
+            log: dir.join("events.jsonl"),
+            ca: dir.join("ca.pem"),
+            outside_dir: dir.join("outside"),
+            inside_dir: dir.join("inside"),
+            secret: secret.to_string(),
+            dir: dir.to_owned(),
+        };
+        pki::write(dir)?;
+        let hash = hash_secret(&house.secret, &SystemRng)?;
+        pki::write_secret(&house.config, house.configuration(hash.as_str()).as_bytes())?;
+        pki::write_secret(
+            &dir.join("demo.json"),
+            serde_json::to_vec_pretty(&house.card())?.as_slice(),
+        )?;
+        Ok(house)
+    }
+
+    /// The sinks' side of TLS.
+    pub(super) fn sink_tls(&self, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<TlsServer>> {
+        let identity = Identity::load(&self.dir.join("sink.pem"), &self.dir.join("sink.key"))?;
+        Ok(Arc::new(TlsServer::new(vec![identity], Asking::No, clock.clone())?))
+    }
+
+    /// The configuration an operator would have written.
+    fn configuration(&self, hash: &str) -> String {
+        let dir = self.dir.display();
+        let Ports {
+            mx,
+            submission,
+            submissions,
+            relay,
+            health,
+            sink,
+            inside,
+            ..
+        } = self.ports;
+        format!(
+            r#"# A complete small organisation on loopback, written by `portcullis demo`. It is an ordinary configuration:
+# stop the demo and run `portcullis serve --config {dir}/portcullis.toml`.
+version = 1
+change  = {{ author = "postmaster@example.edu", reason = "the demo opens its gate" }}
+
+[organisation]
+name     = "Example University"
+hostname = "gate.example.edu"
+domains  = ["example.edu", "*.example.edu"]
+networks = ["127.0.0.0/8", "::1/128"]
+
+[listeners.mx]                                   # the front gate: our own recipients, from anybody
+role   = "mx"
+listen = ["127.0.0.1:{mx}"]
+
+[listeners.submission]                           # people and programs, by login under STARTTLS
+role   = "submission"
+listen = ["127.0.0.1:{submission}"]
+
+[listeners.submissions]                          # the same under implicit TLS
+role   = "submissions"
+listen = ["127.0.0.1:{submissions}"]
+
+[listeners.relay]                                # devices
+role   = "relay"
+listen = ["127.0.0.1:{relay}"]
+
+[listeners.health]
+role   = "health"
+listen = ["127.0.0.1:{health}"]
+
+[tls]
+certificates = [
+  {{ chain = "{dir}/gate-ecdsa.pem", key = "{dir}/gate-ecdsa.key" }},
+  {{ chain = "{dir}/gate-rsa.pem", key = "{dir}/gate-rsa.key" }},
+]
+
+[routes.inside]                                  # our own mail goes to the department's server
+domains    = ["example.edu", "*.example.edu"]
+to         = ["127.0.0.1:{inside}"]
+tls        = "verify"
+ca         = "{dir}/ca.pem"
+recipients = "any"
+
+[routes.internet]                                # everything else: a sink that stands for the internet, so no DNS
+to = ["127.0.0.1:{sink}"]
+
+[grants.billing]                                 # a program that can log in
+owner   = "Finance IT"
+contact = "erp-admins@example.edu"
+reason  = "invoices and reminders"
+until   = {until}
+by      = {{ password = "{APPLICATION}", hash = "{hash}" }}
+from    = ["billing@example.edu", "*@erp.example.edu"]
+to      = "any"
+class   = "application"
+# Raised, so that scripts may try what they like against this demo; leave them out in earnest.
+limits  = {{ messages_per_minute = 100000, messages_per_hour = 1000000, messages_per_day = 10000000, recipients_per_day = 10000000, recipients_per_message = 1000 }}
+
+[grants.copier-3f]                               # a copier that cannot: an exception for its address
+owner    = "Chemistry"
+contact  = "it@example.edu"
+reason   = "scan to mail; its firmware has no authentication, replacement is planned"
+until    = {until}
+by       = {{ address = ["{COPIER}"] }}
+from     = ["*@devices.example.edu"]
+to       = "any"
+class    = "device"
+tolerate = ["bare-lf", "long-lines", "missing-from"]
+limits   = {{ messages_per_minute = 100000, messages_per_hour = 1000000, messages_per_day = 10000000, recipients_per_day = 10000000, recipients_per_message = 1000 }}
+
+# Loopback is where demos, tests and benchmarks come from: they may knock more often and make more mistakes than
+# strangers may. Leave this out in earnest.
+[[limits.for]]
+networks             = ["127.0.0.0/8", "::1/128"]
+sessions_per_address = 20000
+sessions_per_v6_64   = 20000
+sessions_per_minute  = 10000000
+messages_per_minute  = 10000000
+bad_recipients_per_hour = 10000000
+errors_soft          = 100
+errors_hard          = 150
+
+[spool]
+dir       = "{dir}/spool"
+keep_free = "16 MiB"
+
+[ledger]
+dir = "{dir}/ledger"
+"#,
+            until = next_year(),
+        )
+    }
+
+    /// What scripts want to know.
+    fn card(&self) -> serde_json::Value {
+        let ports = self.ports;
+        let at = |port: u16| loopback(port).to_string();
+        json!({
+            "listeners": {
+                "mx": at(ports.mx),
+                "submission": at(ports.submission),
+                "submissions": at(ports.submissions),
+                "relay": at(ports.relay),
+                "health": at(ports.health),
+                "https": null,
+            },
+            "sink": { "address": at(ports.sink), "dir": self.outside_dir },
+            "inside": { "address": at(ports.inside), "dir": self.inside_dir },
+            "ca": self.ca,
+            "config": self.config,
+            "domain": "example.edu",
+            "grants": [
+                {
+                    "id": "billing",
+                    "kind": "password",
+                    "user": APPLICATION,
+                    "password": self.secret,
+                    "senders": ["billing@example.edu", "*@erp.example.edu"],
+                    "sources": [],
+                },
+                {
+                    "id": "copier-3f",
+                    "kind": "address",
+                    "user": null,
+                    "password": null,
+                    "senders": ["*@devices.example.edu"],
+                    "sources": [COPIER],
+                },
+            ],
+        })
+    }
+}
+
+/// Eleven months from now: exceptions last a year at most.
+fn next_year() -> String {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let until = now.checked_add(jiff::Span::new().months(11)).unwrap_or(now);
+    until.strftime("%Y-%m-%d").to_string()
+}

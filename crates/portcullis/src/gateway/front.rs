@@ -1,0 +1,128 @@
+//! The front gate's settings, from what the configuration resolved to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use inbound::{ClientLimits, DoorsConfig, ListenerConfig};
+use policy::{By, Name, Role, Rulebook};
+use smtp::server::{AuthOffer, Dialect, Mechanism, ServerConfig, Transport};
+use wire::{Asking, Identity, TlsServer};
+use world::Clock;
+
+use crate::config::{CertificateFiles, Config, LimitSettings, ListenerSettings};
+
+/// The TLS side of each listener that has certificates, by its name; kept over reloads so that certificates can be
+/// replaced while sessions run.
+pub(super) type Certificates = BTreeMap<Name, Arc<TlsServer>>;
+
+/// Reads every certificate the configuration names.
+pub(super) fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Certificates> {
+    let asking = asking(&config.rulebook);
+    let mut all = Certificates::new();
+    for listener in config
+        .listeners
+        .iter()
+        .filter(|listener| !listener.certificates.is_empty())
+    {
+        let identities = identities(&listener.certificates)?;
+        let server = TlsServer::new(identities, asking, clock.clone())?;
+        all.insert(listener.name.clone(), Arc::new(server));
+    }
+    Ok(all)
+}
+
+/// Clients are asked for a certificate only where a grant could be shown by one.
+fn asking(rulebook: &Rulebook) -> Asking {
+    let by_certificate = rulebook
+        .grants
+        .iter()
+        .any(|grant| matches!(grant.by, By::Certificate(_)));
+    if by_certificate { Asking::Optional } else { Asking::No }
+}
+
+/// Certificates with their keys.
+pub(super) fn identities(files: &[CertificateFiles]) -> anyhow::Result<Vec<Identity>> {
+    files
+        .iter()
+        .map(|files| {
+            Identity::load(&files.chain, &files.key)
+                .with_context(|| format!("the certificate {} cannot be used", files.chain.display()))
+        })
+        .collect()
+}
+
+/// Every listener, finished.
+#[must_use]
+pub(super) fn listeners(config: &Config, certificates: &Certificates) -> Vec<ListenerConfig> {
+    config
+        .listeners
+        .iter()
+        .map(|listener| finished(listener, config, certificates))
+        .collect()
+}
+
+fn finished(listener: &ListenerSettings, config: &Config, certificates: &Certificates) -> ListenerConfig {
+    let tls = certificates.get(&listener.name).cloned();
+    let transport = match listener.role {
+        Role::Submissions => Transport::ImplicitTls,
+        Role::Mx | Role::Submission | Role::Relay => Transport::Clear,
+    };
+    ListenerConfig {
+        name: listener.name.clone(),
+        role: listener.role,
+        addresses: listener.addresses.clone(),
+        smtp: Arc::new(dialogue(listener, config, tls.is_some())),
+        tls,
+        transport,
+        proxies: listener.proxies.clone(),
+    }
+}
+
+fn dialogue(listener: &ListenerSettings, config: &Config, has_tls: bool) -> ServerConfig {
+    let mut smtp = ServerConfig::new(listener.hostname.clone());
+    smtp.dialect = match listener.role {
+        Role::Mx => Dialect::Strict,
+        Role::Submission | Role::Submissions | Role::Relay => Dialect::Lenient,
+    };
+    smtp.offer.starttls = listener.starttls && has_tls;
+    smtp.offer.size_max = listener.size_max;
+    smtp.offer.auth = match listener.role {
+        Role::Mx => AuthOffer::Never,
+        Role::Submission | Role::Submissions | Role::Relay => {
+            AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login])
+        }
+    };
+    smtp.auth_required = matches!(listener.role, Role::Submission | Role::Submissions);
+    smtp.greet_delay = listener.greet_delay;
+    smtp.limits.recipients = config.limits.client.recipients;
+    smtp.limits.errors_soft = config.limits.client.errors_soft;
+    smtp.limits.errors_hard = config.limits.client.errors_hard;
+    smtp
+}
+
+/// Who may stand at the doors.
+#[must_use]
+pub(super) fn doors(limits: &LimitSettings) -> DoorsConfig {
+    DoorsConfig {
+        sessions: limits.sessions,
+        default: client(&limits.client),
+        overrides: limits
+            .overrides
+            .iter()
+            .map(|(network, limits)| (vec![*network], client(limits)))
+            .collect(),
+    }
+}
+
+fn client(limits: &crate::config::ClientLimits) -> ClientLimits {
+    ClientLimits {
+        connections: limits.sessions_per_address,
+        connections_per_64: limits.sessions_per_v6_64,
+        connections_per_minute: limits.sessions_per_minute,
+        messages_per_minute: limits.messages_per_minute,
+        bad_recipients_per_hour: limits.bad_recipients_per_hour,
+        errors_soft: limits.errors_soft,
+        errors_hard: limits.errors_hard,
+    }
+}

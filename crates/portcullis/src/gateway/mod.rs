@@ -1,0 +1,292 @@
+//! All the wiring of one gateway, readable from top to bottom. No statics: several can live in one process.
+
+mod back;
+mod deliveries;
+mod front;
+mod notices;
+mod reload;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admission::{Admission, LocalLimits};
+use anyhow::Context;
+use dns::Resolver;
+use inbound::Gate;
+use ledger::Accepted;
+use mail::Timestamp;
+use outbound::Outbound;
+use parking_lot::Mutex;
+use policy::{Generation, Name};
+use tokio::task::JoinSet;
+use wire::ShutdownTrigger;
+use world::World;
+
+use crate::config::Config;
+use crate::identities::StaticLogins;
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::witness::Recorder;
+use front::Certificates;
+
+pub use back::resolver;
+pub use reload::ReloadError;
+
+/// How long sessions and deliveries may take to end when the gateway is told to.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What a gateway is given beside its configuration.
+pub struct Setting {
+    /// Time, chance, network and disk.
+    pub world: World,
+    /// Whoever knows names.
+    pub resolver: Arc<dyn Resolver>,
+    /// Where events are logged.
+    pub journal: Journal,
+    /// Whether disks are written by threads, or by tasks of a simulated world.
+    pub writers: Writers,
+    /// Where the configuration is read from again on a reload; `None` where it cannot be.
+    pub file: Option<PathBuf>,
+}
+
+/// Who writes to disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// Threads of their own, which may block.
+    Threads,
+    /// Tasks, so that the order of everything follows from the seed. No control socket is opened.
+    Tasks,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    live: Arc<Live>,
+    addresses: BTreeMap<Name, Vec<SocketAddr>>,
+    health: Vec<SocketAddr>,
+    trigger: ShutdownTrigger,
+    tasks: JoinSet<()>,
+    spool: spool::Closer,
+    ledger: ledger::Closer,
+}
+
+/// What a reload may change, and what tools look at.
+pub(crate) struct Live {
+    pub(crate) admission: Admission,
+    pub(crate) gate: Gate,
+    pub(crate) back: Outbound,
+    pub(crate) logins: Arc<StaticLogins>,
+    pub(crate) certificates: Mutex<Certificates>,
+    pub(crate) listeners: Vec<(Name, Arc<arc_swap::ArcSwap<inbound::ListenerConfig>>)>,
+    pub(crate) recorder: Recorder,
+    pub(crate) world: World,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) view: spool::View,
+    pub(crate) reader: ledger::Reader,
+}
+
+impl Gateway {
+    /// Opens the gate. When this returns, every listener is bound and mail is taken.
+    pub async fn start(config: Config, setting: Setting) -> anyhow::Result<Self> {
+        let Setting {
+            world,
+            resolver,
+            journal,
+            writers,
+            file,
+        } = setting;
+        let snapshot = config
+            .snapshot(Generation(1))
+            .map_err(|_| anyhow::anyhow!("the configuration contradicts itself; `portcullis check` says where"))?;
+        let snapshot = Arc::new(snapshot);
+        let certificates = front::certificates(&config, &world.clock)?;
+        let back_config = back::config(&config, &world.clock)?;
+
+        let book = open_ledger(&config, &world, writers)?;
+        let queue = open_spool(&config, &world, writers)?;
+        complete_ledger(&book.ledger, &queue.report).await?;
+        let recorder = Recorder {
+            ledger: book.ledger,
+            journal,
+            metrics: Arc::new(Metrics::new()),
+            clock: world.clock.clone(),
+        };
+        recorder.testify(reload::loaded(&config, snapshot.generation())).await;
+
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let admission = Admission::new(
+            admission::Config {
+                hostname: config.hostname.clone(),
+                snapshot,
+            },
+            queue.intake,
+            Arc::new(LocalLimits::new(world.clock.clone())),
+            Arc::new(recorder.clone()),
+            &world,
+        );
+        let logins = StaticLogins::new(
+            config.logins.clone(),
+            config.limits.clone(),
+            world.clock.clone(),
+            &*world.rng,
+        );
+        let logins = Arc::new(logins);
+        let gate = Gate::new(
+            front::doors(&config.limits),
+            admission.clone(),
+            logins.clone(),
+            &world,
+            shutdown.clone(),
+        );
+        let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
+        let ports = outbound::Ports {
+            dispatch: queue.dispatch.clone(),
+            resolver,
+            world: world.clone(),
+            desk: Arc::new(notices::Desk(admission.clone())),
+            watcher: Arc::new(deliveries::Deliveries::new(recorder.clone())),
+        };
+        let back = Outbound::new(back_config, ports);
+
+        let live = Arc::new(Live {
+            admission: admission.clone(),
+            gate: gate.clone(),
+            back: back.clone(),
+            logins,
+            certificates: Mutex::new(certificates),
+            listeners: bound.iter().map(|one| (one.name(), one.settings())).collect(),
+            recorder: recorder.clone(),
+            world: world.clone(),
+            file,
+            view: queue.view.clone(),
+            reader: book.reader.clone(),
+        });
+        let mut tasks = JoinSet::new();
+        let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
+        for listening in bound {
+            addresses.entry(listening.name()).or_default().push(listening.address);
+            tasks.spawn(gate.clone().serve(listening));
+        }
+        let watched = shutdown.clone();
+        tasks.spawn(async move { back.run(watched).await });
+        let health_addresses = Vec::new();
+        Ok(Self {
+            live,
+            addresses,
+            health: health_addresses,
+            trigger,
+            tasks,
+            spool: queue.closer,
+            ledger: book.closer,
+        })
+    }
+
+    /// Where each listener is bound, ports chosen.
+    #[must_use]
+    pub fn addresses(&self) -> &BTreeMap<Name, Vec<SocketAddr>> {
+        &self.addresses
+    }
+
+    /// Where health and metrics are served.
+    #[must_use]
+    pub fn health(&self) -> &[SocketAddr] {
+        &self.health
+    }
+
+    /// The queue, to look at.
+    #[must_use]
+    pub fn view(&self) -> &spool::View {
+        &self.live.view
+    }
+
+    /// The ledger, to look at.
+    #[must_use]
+    pub fn reader(&self) -> &ledger::Reader {
+        &self.live.reader
+    }
+
+    /// The way in.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.live.admission
+    }
+
+    /// Where events go.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.live.recorder
+    }
+
+    /// Reads the configuration again: as a whole, or not at all.
+    pub async fn reload(&self) -> Result<String, ReloadError> {
+        reload::reload(&self.live).await
+    }
+
+    /// Ends in good order: no new sessions, those that are open finish their message, deliveries under way end; what is
+    /// queued stays on disk.
+    pub async fn stop(mut self) {
+        self.trigger.drain();
+        let clock = self.live.world.clock.clone();
+        let patience = clock.sleep_until(clock.monotonic() + DRAIN);
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = drained => {}
+            () = patience => self.trigger.stop(),
+        }
+        self.tasks.shutdown().await;
+        self.spool.close().await;
+        self.ledger.close().await;
+    }
+}
+
+fn open_ledger(config: &Config, world: &World, writers: Writers) -> anyhow::Result<ledger::Opening> {
+    let writer = match writers {
+        Writers::Threads => ledger::Writer::Thread,
+        Writers::Tasks => ledger::Writer::Task,
+    };
+    ledger::open(ledger::Config::new(&config.ledger.dir), world, writer).context("the ledger cannot be opened")
+}
+
+fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Result<spool::Opened> {
+    let writer = match writers {
+        Writers::Threads => spool::Writer::Thread,
+        Writers::Tasks => spool::Writer::Task,
+    };
+    let mut settings = spool::Config::new(&config.spool.dir);
+    settings.segment_octets = config.spool.segment_octets;
+    settings.keep_free_octets = config.spool.keep_free_octets;
+    let opened = spool::open(settings, world, writer)?;
+    for damage in &opened.report.damaged {
+        tracing::error!(
+            event = "spool.damaged",
+            file = %damage.file.display(),
+            at = damage.at,
+            octets = damage.octets,
+            message = damage.message.map(tracing::field::display),
+            what = damage.what,
+            "a part of the queue cannot be read; it stays on disk for you to look at"
+        );
+    }
+    Ok(opened)
+}
+
+/// What was accepted just before a crash may be missing from the ledger; the spool knows it.
+async fn complete_ledger(ledger: &ledger::Ledger, report: &spool::RecoveryReport) -> anyhow::Result<()> {
+    let mut accepted: Vec<(Timestamp, Accepted)> = Vec::new();
+    for testimony in &report.testimony {
+        match Accepted::from_testimony(&testimony.octets) {
+            Ok(facts) => accepted.push((testimony.received, facts)),
+            Err(why) => {
+                tracing::warn!(event = "ledger.testimony_unreadable", message = %testimony.id, %why, "left out of the ledger");
+            }
+        }
+    }
+    ledger
+        .complete(accepted)
+        .await
+        .context("the ledger cannot be completed from the spool")?;
+    Ok(())
+}

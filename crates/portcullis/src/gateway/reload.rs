@@ -1,0 +1,118 @@
+//! Reading the configuration again, without dropping a session: as a whole, or not at all.
+
+use std::sync::{Arc, Weak};
+
+use ledger::{ConfigLoaded, Event, Words};
+use policy::Generation;
+use world::BoxFuture;
+
+use super::Live;
+use super::{back, front};
+use crate::config::{self, Config, Machine};
+
+/// Why a reload was refused. What served before goes on serving.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// There is no file to read.
+    #[error("this gateway was not started from a file")]
+    NoFile,
+    /// The file cannot be read.
+    #[error("the configuration cannot be read: {0}")]
+    File(#[from] std::io::Error),
+    /// It has errors; here is what `portcullis check` says.
+    #[error("the configuration has errors; the former one goes on serving\n{0}")]
+    Wrong(String),
+    /// It is right, but something it names cannot be used.
+    #[error("the configuration cannot be used; the former one goes on serving: {0:#}")]
+    Unusable(anyhow::Error),
+}
+
+/// Testimony that a configuration serves from now on.
+pub(super) fn loaded(config: &Config, generation: Generation) -> Event {
+    Event::ConfigLoaded(Box::new(ConfigLoaded {
+        generation: generation.0,
+        hash: config.hash,
+        author: config.change.as_ref().map(|change| Words::new(&change.author)),
+        reason: config.change.as_ref().map(|change| Words::new(&change.reason)),
+    }))
+}
+
+/// A reload for whoever is asked for one while the gateway runs.
+pub(super) fn callback(live: &Arc<Live>) -> Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync> {
+    let live: Weak<Live> = Arc::downgrade(live);
+    Arc::new(move || {
+        let live = live.upgrade();
+        Box::pin(async move {
+            match live {
+                Some(live) => reload(&live).await.map_err(|why| why.to_string()),
+                None => Err("the gateway is stopping".to_owned()),
+            }
+        })
+    })
+}
+
+/// Reads, checks, prepares, and only then swaps.
+pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
+    let file = live.file.as_ref().ok_or(ReloadError::NoFile)?;
+    let reading = config::load(file, &Machine::look(live.admission.now()))?;
+    let Some(config) = reading.config else {
+        return Err(ReloadError::Wrong(reading.report.render()));
+    };
+    let generation = Generation(live.admission.snapshot().generation().0 + 1);
+    let snapshot = config.snapshot(generation).map_err(|conflicts| {
+        let first = conflicts
+            .first()
+            .map(|conflict| conflict.what.clone())
+            .unwrap_or_default();
+        ReloadError::Wrong(first)
+    })?;
+    let certificates = front::certificates(&config, &live.world.clock).map_err(ReloadError::Unusable)?;
+    let back = back::config(&config, &live.world.clock).map_err(ReloadError::Unusable)?;
+
+    // From here on nothing can fail.
+    live.admission.publish(Arc::new(snapshot));
+    live.logins.replace(config.logins.clone(), config.limits.clone());
+    live.gate.set_doors(front::doors(&config.limits));
+    live.back.reconfigure(back);
+    let stayed = swap_listeners(live, &config, &certificates);
+    *live.certificates.lock() = certificates;
+    live.recorder.testify(loaded(&config, generation)).await;
+    Ok(format!("generation {generation} serves{stayed}"))
+}
+
+/// New sessions get the new settings. Addresses are bound once: a changed list needs a restart, and is said.
+fn swap_listeners(live: &Live, config: &Config, certificates: &front::Certificates) -> String {
+    let mut restart = Vec::new();
+    let finished = front::listeners(config, certificates);
+    for new in &finished {
+        let mut known = false;
+        for (_, settings) in live.listeners.iter().filter(|(name, _)| *name == new.name) {
+            known = true;
+            let old = settings.load();
+            if old.addresses != new.addresses || old.transport != new.transport {
+                restart.push(new.name.to_string());
+            }
+            // Where certificates can be replaced in place, handshakes under way see the new ones too.
+            match (&old.tls, &new.tls) {
+                (Some(old_tls), Some(new_tls)) => {
+                    old_tls.replace(new_tls.identities().to_vec());
+                    let mut kept = new.clone();
+                    kept.addresses.clone_from(&old.addresses);
+                    kept.transport = old.transport;
+                    settings.store(Arc::new(kept));
+                }
+                _ => settings.store(Arc::new(new.clone())),
+            }
+        }
+        if !known {
+            restart.push(new.name.to_string());
+        }
+    }
+    restart.sort();
+    restart.dedup();
+    if restart.is_empty() {
+        String::new()
+    } else {
+        format!("; restart to change where {} listen", restart.join(", "))
+    }
+}
