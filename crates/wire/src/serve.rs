@@ -198,6 +198,8 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
         if self.input.is_empty() && self.appetite == Appetite::Commands {
             self.input = BytesMut::new();
         }
+        // While a refusal is held back the dialogue takes nothing; what came would only fill our memory.
+        let hears = self.hearing == Hearing::Open && self.server.wants_octets();
         tokio::select! {
             biased;
             phase = self.shutdown.beyond(self.phase) => {
@@ -207,7 +209,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 }
                 self.server.shut_down(self.alarm.now());
             }
-            read = channel.fill(&mut self.input, self.appetite), if self.hearing == Hearing::Open => {
+            read = channel.fill(&mut self.input, self.appetite), if hears => {
                 match read {
                     Ok(0) => self.lose(Hearing::HalfClosed),
                     Ok(octets) => self.grow(octets),
