@@ -332,16 +332,19 @@ impl LogWriter {
     /// Moves what should move, writes a checkpoint, deletes what nobody needs.
     fn look_after(&mut self) {
         self.sweep();
-        self.checkpoint_or_complain();
-        self.delete_dead_segments();
+        if self.checkpoint_or_complain() {
+            self.delete_dead_segments();
+        }
     }
 
-    fn checkpoint_or_complain(&mut self) {
-        if let Err(error) = self.checkpoint() {
+    fn checkpoint_or_complain(&mut self) -> bool {
+        let written = self.checkpoint();
+        if let Err(error) = &written {
             // The log alone is enough; the next start reads a longer tail.
             tracing::warn!(%error, "no checkpoint could be written");
             self.checkpoint_octets = self.log.grown.saturating_mul(2);
         }
+        written.is_ok()
     }
 }
 

@@ -9,13 +9,22 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::*;
 use mail::{MessageId, Timestamp};
 use policy::Reason;
-use spool::{Change, Holder, Intake, Opened, Outcome, Selector, Settlement, State, Writer, open};
+use spool::{Change, Config, Holder, Intake, Opened, Outcome, Selector, Settlement, State, Writer, open};
 use world::sim::disk::{Fate, SimDisk};
 use world::{Disk, DiskFile, OpenMode};
+
+/// So small, and so quick to call a letter old, that the run also checkpoints, sweeps and deletes.
+fn hasty() -> Config {
+    Config {
+        cold_after: Duration::ZERO,
+        ..small()
+    }
+}
 
 /// What has to be true, and from which operation of the disk on.
 #[derive(Default)]
@@ -141,6 +150,7 @@ async fn run(disk: &SimDisk, lie: Lie, rounds: usize) -> Model {
             let (id, asked) = sent.await.unwrap();
             model.asked.insert(id, asked);
         }
+        tokio::time::sleep(Duration::from_millis(10)).await;
         settle_some(&spool, disk, &mut model).await;
         if round % 4 == 1 {
             hold_one(&spool, disk, &mut model).await;
@@ -155,7 +165,7 @@ async fn run(disk: &SimDisk, lie: Lie, rounds: usize) -> Model {
 
 fn start(disk: &SimDisk, lie: Lie) -> Opened {
     open(
-        small(),
+        hasty(),
         &world_on(
             LyingDisk {
                 disk: disk.clone(),
@@ -202,7 +212,7 @@ async fn hold_one(spool: &Opened, disk: &SimDisk, model: &mut Model) {
 
 /// Opens the disk as the crash left it and compares. `k`: the operations that had been done.
 async fn check(after: &SimDisk, model: &Model, k: usize) -> Result<(), String> {
-    let spool = open(small(), &world_on(after.clone(), 4), Writer::Task).map_err(|error| error.to_string())?;
+    let spool = open(hasty(), &world_on(after.clone(), 4), Writer::Task).map_err(|error| error.to_string())?;
     if !spool.report.damaged.is_empty() {
         return Err(format!("damage where none was done: {:?}", spool.report.damaged));
     }
@@ -281,6 +291,17 @@ fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
         let disk = SimDisk::new();
         let model = run(&disk, Lie::None, 10).await;
         assert!(model.asked.values().all(|asked| asked.acknowledged.is_some()));
+        let log = disk.log();
+        for needed in ["rename", "remove /spool", ".segment"] {
+            assert!(
+                log.iter().any(|line| line.contains(needed)),
+                "the run is to be rich: no {needed}"
+            );
+        }
+        assert!(
+            log.iter()
+                .any(|line| line.starts_with("remove") && line.ends_with(".segment"))
+        );
         let crashes = crash_everywhere(&disk, &model).await.unwrap();
         assert!(crashes > 400, "only {crashes} crashes");
     });
@@ -315,7 +336,7 @@ fn a_crash_during_recovery_loses_nothing_either() {
         for k in (0..=disk.operations()).step_by(7) {
             let first = disk.rewind(k).crash(Fate::Chance(k as u64));
             let begun = first.operations();
-            drop(open(small(), &world_on(first.clone(), 5), Writer::Task).unwrap());
+            drop(open(hasty(), &world_on(first.clone(), 5), Writer::Task).unwrap());
             for again in begun..=first.operations() {
                 let second = first.rewind(again).crash(Fate::Chance(again as u64));
                 check(&second, &model, k)
