@@ -7,6 +7,8 @@
 
 pub mod commands;
 pub mod config;
+pub mod control;
+pub mod health;
 pub mod identities;
 pub mod signals;
 pub mod gateway;

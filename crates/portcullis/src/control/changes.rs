@@ -1,0 +1,274 @@
+//! Changes of the queue by an operator, with their testimony.
+
+use std::fmt;
+
+use ledger::{Event, Words};
+use mail::MessageId;
+use policy::{Basis, Name, Reason};
+use serde_json::{Value, json};
+use spool::{Change, ChangeError, Filter, Holder, Selector, State, Summary};
+
+use super::desk::PAGE;
+use super::protocol::{Act, Select};
+use super::serve::{Out, Unanswered};
+use super::Desk;
+use crate::story::bare;
+
+/// What is left alone is explained for this many recipients; the rest is counted.
+const KEPT_EXPLAINED_MAX: usize = 20;
+
+/// Who changes the queue.
+pub(super) struct Operator(Name);
+
+impl Operator {
+    /// The kernel vouches for the user id, the name is what the command said.
+    pub(super) fn new(uid: u32, name: Option<&str>) -> Self {
+        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
+        let name: String = name.unwrap_or_default().chars().filter(plain).take(64).collect();
+        let text = if name.is_empty() { format!("uid {uid}") } else { format!("{name} (uid {uid})") };
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A recipient that a change is about; `None` stands for all of a message.
+struct Concerned {
+    message: MessageId,
+    rcpt: Option<String>,
+}
+
+/// A recipient that a release leaves alone.
+struct Kept {
+    message: MessageId,
+    rcpt: String,
+    why: String,
+}
+
+#[derive(Default)]
+struct Survey {
+    concerned: Vec<Concerned>,
+    kept: Vec<Kept>,
+    kept_count: u64,
+}
+
+/// Carries out a change and testifies to it.
+pub(super) async fn change(
+    desk: &Desk,
+    by: &Operator,
+    select: &Select,
+    act: Act,
+    reason: Option<&str>,
+    out: &mut Out<'_>,
+) -> Result<Value, Unanswered> {
+    let selector = select.selector().map_err(|error| error.to_string())?;
+    // Looked at before the change: afterwards nobody can tell which ones it changed.
+    let survey = survey(desk, &selector, act).await;
+    let change = as_change(desk, by, act);
+    let changed = match desk.dispatch.change(selector, change).await {
+        Ok(changed) => changed,
+        Err(ChangeError::NoSuch(_)) => 0,
+        Err(error) => return Err(format!("nothing was changed: {error}").into()),
+    };
+    if changed > 0 {
+        testify(desk, by, act, reason, &survey.concerned).await;
+        let fields = json!({ "by": by.to_string(), "what": select.to_string(), "recipients": changed });
+        desk.recorder.journal.note(desk.now(), &format!("operator.{}", word(act)), fields);
+    }
+    for kept in &survey.kept {
+        out.item(json!({ "id": kept.message.to_string(), "to": kept.rcpt, "kept": kept.why })).await?;
+    }
+    Ok(json!({ "changed": changed, "kept": survey.kept_count }))
+}
+
+fn as_change(desk: &Desk, by: &Operator, act: Act) -> Change {
+    match act {
+        Act::Hold { for_secs } => Change::Hold {
+            reason: Reason::HeldByOperator,
+            by: Holder::Operator(by.0.clone()),
+            until: for_secs.map(|secs| desk.now().plus(std::time::Duration::from_secs(secs))),
+        },
+        Act::Release => Change::Release,
+        Act::Retry => Change::RetryNow,
+        Act::Remove => Change::Remove,
+        Act::Bounce => Change::Bounce,
+    }
+}
+
+const fn word(act: Act) -> &'static str {
+    match act {
+        Act::Hold { .. } => "hold",
+        Act::Release => "release",
+        Act::Retry => "retry",
+        Act::Remove => "remove",
+        Act::Bounce => "bounce",
+    }
+}
+
+/// Whether the change is for a recipient in this state; for a release also why it is not.
+fn applies(act: Act, state: &State) -> Result<bool, String> {
+    Ok(match (act, state) {
+        (_, State::Done { .. }) => false,
+        (Act::Hold { .. }, State::Ready | State::Deferred { .. }) => true,
+        (Act::Hold { .. }, _) => false,
+        (Act::Release, State::Held { by: Holder::Operator(_), .. }) => true,
+        (Act::Release, State::Held { by, reason, .. }) => return Err(why_kept(*reason, Some(by))),
+        (Act::Release, State::Quarantined { reason }) => return Err(why_kept(*reason, None)),
+        (Act::Release, _) => false,
+        (Act::Retry, state) => matches!(state, State::Deferred { .. }),
+        (Act::Remove | Act::Bounce, _) => true,
+    })
+}
+
+/// Why an operator alone does not free it, and what to do.
+fn why_kept(reason: Reason, by: Option<&Holder>) -> String {
+    let what = match (by, reason) {
+        (Some(Holder::Suspension), _) => "its grant is suspended: end the suspension in the configuration and reload",
+        (_, Reason::MaskedSource) => {
+            "several clients hide behind one address exception: give each its own grant, then let it be sent again"
+        }
+        (_, Reason::RateHeld) => "its grant's rate was exceeded: raise the grant's limits if the mail is wanted",
+        (None, _) => "it was set aside for review: `bounce` gives it back to its sender, `remove` takes it out",
+        _ => "mend what the reason names in the configuration",
+    };
+    format!("held by judgement ({reason}); only a new decision frees it: {what}")
+}
+
+async fn survey(desk: &Desk, selector: &Selector, act: Act) -> Survey {
+    let mut survey = Survey::default();
+    match selector {
+        Selector::Ids(ids) => {
+            for id in ids {
+                // The one behind the id before it, if it is the id itself.
+                let after = id.number().checked_sub(1).map(MessageId::new);
+                let found = desk.view.list(&Filter { after, ..Filter::default() }, 1);
+                if let Some(summary) = found.first().filter(|summary| summary.id == *id) {
+                    survey.add(desk, selector, act, summary).await;
+                }
+            }
+        }
+        _ => {
+            let mut filter = filter_of(selector);
+            loop {
+                let page = desk.view.list(&filter, PAGE);
+                for summary in &page {
+                    survey.add(desk, selector, act, summary).await;
+                }
+                let Some(last) = page.last() else { break };
+                filter.after = Some(last.id);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    survey
+}
+
+fn filter_of(selector: &Selector) -> Filter {
+    let mut filter = Filter::default();
+    match selector {
+        Selector::Sender(sender) => filter.sender = Some(sender.clone()),
+        Selector::Grant(grant) => filter.grant = Some(grant.clone()),
+        Selector::RecipientDomain(domain) => filter.recipient_domain = Some(domain.clone()),
+        Selector::Ids(_) | Selector::All => {}
+    }
+    filter
+}
+
+impl Survey {
+    async fn add(&mut self, desk: &Desk, selector: &Selector, act: Act, summary: &Summary) {
+        let granted = granted(desk, selector, summary).await;
+        let open = summary.recipients.iter().filter(|(_, state)| !state.is_done()).count();
+        let mut concerned = Vec::new();
+        for (place, (path, state)) in summary.recipients.iter().enumerate() {
+            let selected = match selector {
+                Selector::RecipientDomain(domain) => path.mailbox().and_then(mail::Mailbox::domain) == Some(domain),
+                Selector::Grant(_) => granted.as_ref().is_none_or(|granted| granted.contains(&place)),
+                Selector::Ids(_) | Selector::Sender(_) | Selector::All => true,
+            };
+            if !selected {
+                continue;
+            }
+            match applies(act, state) {
+                Ok(true) => concerned.push(bare(&path.to_string())),
+                Ok(false) => {}
+                Err(why) => self.keep(summary.id, bare(&path.to_string()), why),
+            }
+        }
+        if concerned.len() == open && open > 0 {
+            self.concerned.push(Concerned { message: summary.id, rcpt: None });
+        } else {
+            let each = concerned.into_iter().map(|rcpt| Concerned { message: summary.id, rcpt: Some(rcpt) });
+            self.concerned.extend(each);
+        }
+    }
+
+    fn keep(&mut self, message: MessageId, rcpt: String, why: String) {
+        self.kept_count += 1;
+        if self.kept.len() < KEPT_EXPLAINED_MAX {
+            self.kept.push(Kept { message, rcpt, why });
+        }
+    }
+}
+
+/// Which recipients stand on the selected grant; `None` where all do. A list does not say, the whole story does.
+async fn granted(desk: &Desk, selector: &Selector, summary: &Summary) -> Option<Vec<usize>> {
+    let Selector::Grant(grant) = selector else { return None };
+    if summary.recipients.len() < 2 {
+        return None;
+    }
+    let story = desk.view.get(summary.id).await.ok().flatten()?;
+    let on_it = story.recipients.iter().enumerate();
+    Some(on_it.filter(|(_, one)| one.basis == Basis::Grant(grant.clone())).map(|(place, _)| place).collect())
+}
+
+async fn testify(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>, concerned: &[Concerned]) {
+    let event = match act {
+        Act::Hold { .. } => Event::Held,
+        Act::Release => Event::Released,
+        Act::Remove => Event::Removed,
+        // What comes of these is testified to by the attempt that follows.
+        Act::Retry | Act::Bounce => return,
+    };
+    let unsaid = if matches!(act, Act::Hold { .. }) { Reason::HeldByOperator.code() } else { "no reason was given" };
+    let reason = Words::new(reason.unwrap_or(unsaid));
+    for one in concerned {
+        let change = ledger::Change {
+            message: one.message,
+            rcpt: one.rcpt.as_deref().map(Words::new),
+            by: Words::of(by),
+            reason: reason.clone(),
+        };
+        desk.recorder.testify(event(Box::new(change))).await;
+    }
+}
+
+/// Stops delivering what is selected.
+pub(super) async fn suspend(desk: &Desk, by: &Operator, select: &Select) -> Result<Value, Unanswered> {
+    let selector = select.selector().map_err(|error| error.to_string())?;
+    if matches!(selector, Selector::Ids(_)) {
+        let why = "single messages are not suspended; `portcullis queue hold --id ...` holds them";
+        return Err(why.to_owned().into());
+    }
+    desk.dispatch.suspend(selector).await.map_err(|error| format!("nothing was suspended: {error}"))?;
+    Ok(note(desk, by, "operator.suspend", select))
+}
+
+/// Ends a suspension.
+pub(super) async fn resume(desk: &Desk, by: &Operator, select: &Select) -> Result<Value, Unanswered> {
+    let selector = select.selector().map_err(|error| error.to_string())?;
+    if !desk.view.suspended().contains(&selector) {
+        return Err(format!("{select} is not suspended; `portcullis queue counts` shows what is").into());
+    }
+    desk.dispatch.resume(selector).await.map_err(|error| format!("nothing was resumed: {error}"))?;
+    Ok(note(desk, by, "operator.resume", select))
+}
+
+fn note(desk: &Desk, by: &Operator, event: &str, select: &Select) -> Value {
+    let fields = json!({ "by": by.to_string(), "what": select.to_string() });
+    desk.recorder.journal.note(desk.now(), event, fields);
+    json!({ "suspended": desk.view.suspended().iter().map(|one| super::desk::to_value(Select::of(one))).collect::<Vec<_>>() })
+}

@@ -1,0 +1,212 @@
+//! What a request leads to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use admission::Admission;
+use ledger::{Key, Reader};
+use mail::{MessageId, Timestamp};
+use serde_json::{Value, json};
+use spool::{Dispatch, View};
+use world::{BoxFuture, Disk};
+
+use super::changes;
+use super::protocol::{self, Asked, Listing, Mail, Request, Select};
+use super::serve::{Out, Unanswered};
+use crate::story::{self, Tale};
+use crate::witness::Recorder;
+
+/// Reads the configuration again: what came of it, in words.
+pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+
+/// What operators and monitors of a gateway may use. Cloning shares it.
+#[derive(Clone)]
+pub struct Desk {
+    /// Reads the queue.
+    pub view: View,
+    /// Changes the queue.
+    pub dispatch: Dispatch,
+    /// Reads the ledger.
+    pub reader: Reader,
+    /// Hears of changes; has the metrics and the clock.
+    pub recorder: Recorder,
+    /// Knows the rulebook that serves.
+    pub admission: Admission,
+    /// Where the queue is stored.
+    pub storage: Storage,
+    /// Reads the configuration again.
+    pub reload: Reload,
+}
+
+/// Where the queue is stored, for telling when it takes nothing more.
+#[derive(Clone)]
+pub struct Storage {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// The spool's folder.
+    pub dir: PathBuf,
+    /// Below this much free space the spool accepts nothing.
+    pub keep_free_octets: u64,
+}
+
+/// Messages listed unless more are asked for.
+const LIST_DEFAULT: usize = 100;
+/// Messages read from the queue at a time: mail waits while they are.
+pub(super) const PAGE: usize = 200;
+
+impl Desk {
+    /// Answers one request of the user `uid`.
+    pub(super) async fn answer(&self, uid: u32, request: Request, out: &mut Out<'_>) -> Result<Value, Unanswered> {
+        let by = changes::Operator::new(uid, request.operator.as_deref());
+        match request.asked {
+            Asked::List(listing) => self.list(&listing, out).await,
+            Asked::Show { id } => self.show(&id).await,
+            Asked::Counts => Ok(self.counts()),
+            Asked::Change { select, act, reason } => {
+                changes::change(self, &by, &select, act, reason.as_deref(), out).await
+            }
+            Asked::Suspend { select } => changes::suspend(self, &by, &select).await,
+            Asked::Resume { select } => changes::resume(self, &by, &select).await,
+            Asked::Trace { id } => Ok(to_value(self.trace(&id).await?)),
+            Asked::Reload => self.reload(&by).await,
+            Asked::Status => Ok(self.status().await),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.recorder.now()
+    }
+
+    async fn list(&self, listing: &Listing, out: &mut Out<'_>) -> Result<Value, Unanswered> {
+        let mut filter = listing.filter().map_err(|error| error.to_string())?;
+        let mut left = listing.limit.unwrap_or(LIST_DEFAULT);
+        let now = self.now();
+        loop {
+            let page = self.view.list(&filter, PAGE.min(left));
+            for summary in &page {
+                out.item(Mail::summary(summary, now)).await?;
+            }
+            left -= page.len();
+            let Some(last) = page.last() else { break };
+            filter.after = Some(last.id);
+            if left == 0 {
+                break;
+            }
+        }
+        let more = left == 0 && !self.view.list(&filter, 1).is_empty();
+        Ok(json!({ "more": more, "last": filter.after.map(|id| id.to_string()) }))
+    }
+
+    async fn show(&self, id: &str) -> Result<Value, Unanswered> {
+        let message = protocol::id(id).map_err(|error| error.to_string())?;
+        match self.view.get(message).await {
+            Ok(Some(story)) => Ok(to_value(Mail::whole(&story, self.now()))),
+            Ok(None) => Err(format!("{id} is not in the queue; `portcullis trace {id}` tells what became of it").into()),
+            Err(error) => Err(format!("{id} cannot be shown: {error}").into()),
+        }
+    }
+
+    /// How much is in the queue.
+    #[must_use]
+    pub fn counts(&self) -> Value {
+        let counts = self.view.counts();
+        json!({
+            "messages": counts.messages,
+            "octets": counts.octets,
+            "recipients": {
+                "ready": counts.ready,
+                "deferred": counts.deferred,
+                "held": counts.held,
+                "quarantined": counts.quarantined,
+                "bouncing": counts.bouncing,
+            },
+            "leased": counts.leased,
+            "oldest": counts.oldest.map(Timestamp::to_rfc3339),
+            "oldest_age_secs": counts.oldest.map(|oldest| self.now().since(oldest).as_secs()),
+            "suspended": self.view.suspended().iter().map(|one| to_value(Select::of(one))).collect::<Vec<_>>(),
+            "damaged": self.view.damaged().len(),
+        })
+    }
+
+    /// Tells the story of a message, a session or a refusal.
+    ///
+    /// # Errors
+    /// In words: nothing is known of it, or it cannot be read.
+    pub async fn trace(&self, id: &str) -> Result<Tale, String> {
+        let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
+        // What was told a moment ago is to be found.
+        self.recorder.ledger.flush().await;
+        let story = match self.view.get(message).await {
+            Ok(story) => story,
+            // A damaged message has a story nevertheless: the ledger's.
+            Err(_) => None,
+        };
+        let (reader, text) = (self.reader.clone(), id.to_owned());
+        let found = tokio::task::spawn_blocking(move || trace(&reader, &text, story.as_ref())).await;
+        found.map_err(|error| error.to_string())?
+    }
+
+    async fn reload(&self, by: &changes::Operator) -> Result<Value, Unanswered> {
+        self.recorder.journal.note(self.now(), "config.reload", json!({ "by": by.to_string() }));
+        let outcome = (self.reload)().await?;
+        Ok(json!({ "outcome": outcome }))
+    }
+
+    async fn status(&self) -> Value {
+        let ledger = self.recorder.ledger.status();
+        json!({
+            "hostname": self.admission.hostname().to_string(),
+            "generation": self.admission.snapshot().generation().0,
+            "pid": std::process::id(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "queue": self.counts(),
+            "ledger": { "written": ledger.written, "dropped": ledger.dropped, "failing": ledger.failing },
+            "troubles": self.troubles().await,
+        })
+    }
+
+    /// What keeps the gateway from its work, in words; nothing where all is well.
+    pub async fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        let Storage { disk, dir, keep_free_octets } = self.storage.clone();
+        let shown = dir.display().to_string();
+        match tokio::task::spawn_blocking(move || disk.free_space(&dir)).await {
+            Ok(Ok(free)) if free < keep_free_octets => troubles.push(format!(
+                "spool: {} free in {shown}, {} are kept free; nothing new is accepted",
+                story::size(free),
+                story::size(keep_free_octets)
+            )),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => troubles.push(format!("spool: {shown} cannot be looked at: {error}")),
+            Err(error) => troubles.push(format!("spool: {error}")),
+        }
+        if self.recorder.ledger.status().failing {
+            troubles.push("ledger: the disk refuses; acceptances wait once its queue is full".to_owned());
+        }
+        troubles
+    }
+}
+
+/// Tells what the ledger, and the spool where `story` is given, know of an id. Blocks.
+///
+/// # Errors
+/// In words: nothing is known of it, or it cannot be read.
+pub(crate) fn trace(reader: &Reader, id: &str, story: Option<&spool::Story>) -> Result<Tale, String> {
+    let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
+    let read = |key| reader.events_of(key).map_err(|error| format!("the ledger cannot be read: {error}"));
+    if let Some(tale) = story::tell(story, &read(Key::Message(message))?) {
+        return Ok(tale);
+    }
+    let number = message.number();
+    for key in [Key::Event(mail::EventId::new(number)), Key::Session(mail::SessionId::new(number))] {
+        if let Some(tale) = story::tell_session(&message.to_string(), &read(key)?) {
+            return Ok(tale);
+        }
+    }
+    Err(format!("nothing is known of {message}: no message, session or refusal has this id"))
+}
+
+pub(super) fn to_value(value: impl serde::Serialize) -> Value {
+    // Our own types of text and numbers; serialising them does not fail.
+    serde_json::to_value(value).unwrap_or_default()
+}

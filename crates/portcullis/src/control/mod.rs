@@ -1,0 +1,37 @@
+//! The control socket: how the commands of an operator reach a running gateway.
+//!
+//! A unix socket in the spool's folder, for its owner alone (mode 0600). One request a line, as JSON; the answer is
+//! some lines `{"item": ...}` and one last line `{"done": ...}` or `{"refused": "why"}`. The file system says who may
+//! connect; what they change is testified to with the user id the kernel vouches for.
+//!
+//! Refuses to know: SMTP and judgement. What judgement holds back it does not free.
+
+mod changes;
+mod client;
+mod desk;
+mod protocol;
+mod serve;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use client::{Answer, AskError, ask};
+pub use desk::{Desk, Reload, Storage};
+pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Select, WordsError};
+pub use serve::serve;
+
+/// Tells what the ledger's files alone know of an id; for when no gateway runs. Blocks.
+///
+/// # Errors
+/// In words: nothing is known of it, or the ledger cannot be read.
+pub fn trace_files(reader: &ledger::Reader, id: &str) -> Result<crate::story::Tale, String> {
+    desk::trace(reader, id, None)
+}
+
+/// Where the gateway of this spool is reached.
+#[must_use]
+pub fn path(spool_dir: &Path) -> PathBuf {
+    spool_dir.join("control.sock")
+}
