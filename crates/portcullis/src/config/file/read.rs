@@ -15,6 +15,9 @@ use crate::config::{Problem, Source};
 /// Faults of form after which reading stops; nobody mends more in one go.
 const FAULTS_MAX: usize = 100;
 
+/// Names that are recognised so that the answer is clear, and never offered.
+const NOT_BUILT_YET: [&str; 6] = ["never", "always", "acme", "dane", "sts", "dane-or-sts-or-opportunistic"];
+
 /// A file that was read, and what had to be left out of it.
 #[derive(Debug, Default)]
 pub struct Read {
@@ -141,19 +144,22 @@ fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {
 fn explain(fault: &toml::de::Error, path: Option<&[String]>) -> Problem {
     let message = fault.message();
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let (found, expected) = names
-        .split_first()
-        .map_or(("", &[][..]), |(found, rest)| (*found, rest));
+    let found = names.first().copied().unwrap_or_default();
+    let known = names.iter().skip(1).copied();
+    let expected: Vec<&str> = known.filter(|name| !NOT_BUILT_YET.contains(name)).collect();
     let problem = if message.starts_with("unknown field") {
         Problem::error(fault.span(), format!("there is no key `{found}` here"))
             .why("a key nobody reads would be a promise nobody keeps")
     } else if message.starts_with("unknown variant") {
-        let key = path.and_then(<[String]>::last).map_or("this", String::as_str);
+        let is_name = |key: &&String| key.parse::<usize>().is_err();
+        let key = path
+            .and_then(|path| path.iter().rfind(is_name))
+            .map_or("this", String::as_str);
         Problem::error(fault.span(), format!("`{found}` is nothing that `{key}` can be"))
     } else {
         return Problem::error(fault.span(), wording(message));
     };
-    let advice = match nearest(found, expected) {
+    let advice = match nearest(found, &expected) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("one of: {}", expected.join(", ")),
     };
@@ -162,15 +168,41 @@ fn explain(fault: &toml::de::Error, path: Option<&[String]>) -> Problem {
 
 /// `invalid type: integer `5`, expected a string` in plainer words.
 fn wording(message: &str) -> String {
-    match message
+    let rest = message
         .strip_prefix("invalid type: ")
-        .or_else(|| message.strip_prefix("invalid value: "))
-    {
-        Some(rest) => match rest.split_once(", expected ") {
-            Some((found, expected)) => format!("this is {found}, and should be {expected}"),
-            None => rest.to_owned(),
-        },
-        None => message.to_owned(),
+        .or_else(|| message.strip_prefix("invalid value: "));
+    let Some((found, expected)) = rest.and_then(|rest| rest.split_once(", expected ")) else {
+        return message.to_owned();
+    };
+    format!(
+        "this is {}, and should be {}",
+        plain_found(found),
+        plain_expected(expected)
+    )
+}
+
+fn plain_found(found: &str) -> String {
+    let (kind, value) = found.split_once(' ').unwrap_or((found, ""));
+    let value = value.trim_matches('`');
+    match kind {
+        "string" => format!("the text {value}"),
+        "integer" | "float" | "floating" => format!("the number {value}"),
+        "boolean" => value.to_owned(),
+        "sequence" => "a list".to_owned(),
+        "map" => "a section".to_owned(),
+        _ => found.to_owned(),
+    }
+}
+
+fn plain_expected(expected: &str) -> &str {
+    match expected {
+        "u32" | "u64" => "a whole number",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "text in quotes",
+        "a sequence" => "a list in brackets",
+        "a map" => "a section of its own",
+        _ if expected.starts_with("struct ") => "a section of its own, or `{ ... }`",
+        _ => expected,
     }
 }
 

@@ -120,3 +120,8 @@ pub(super) fn in_order<T>(named: &Named<T>) -> Vec<(&At<String>, &T)> {
 pub(super) fn values<T: Clone>(list: &[At<crate::config::file::Text<T>>]) -> Vec<T> {
     list.iter().map(|value| T::clone(value)).collect()
 }
+
+/// The value of a word that need not be there, without its place.
+pub(super) fn value<T: Clone>(written: &Maybe<crate::config::file::Text<T>>) -> Option<T> {
+    written.as_ref().map(|value| (***value).clone())
+}

@@ -69,6 +69,9 @@ impl Form<'_, '_, '_> {
         );
         let class = class.map(|class| Class::from(**class));
         let limits = self.limits(class);
+        let zone = zone(&written.zone, self.file, self.desk);
+        let listeners = self.listeners();
+        let state = self.state();
         Some(Grant {
             name,
             owner: owner?,
@@ -78,15 +81,15 @@ impl Form<'_, '_, '_> {
             until: until?,
             by: by?,
             networks: values(&written.networks),
-            zone: zone(&written.zone, self.file, self.desk),
-            listeners: self.listeners(),
+            zone,
+            listeners,
             senders: values(&written.from),
             header_from: values(&written.header_from),
             scope: scope?,
             class: class?,
             limits,
             tolerances: tolerances(&written.tolerate),
-            state: self.state(),
+            state,
             place: self.desk.place(&self.name.span()),
         })
     }

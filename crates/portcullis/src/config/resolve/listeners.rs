@@ -8,7 +8,7 @@ use mail::Domain;
 use policy::{Listener, Role, Rulebook, Ungranted};
 
 use super::certificates;
-use super::desk::{Desk, in_order, values};
+use super::desk::{Desk, in_order, value, values};
 use crate::config::file::{self, At, File, Maybe, RawRole, RawUngranted, Text};
 use crate::config::{CertificateFiles, ListenerSettings, Problem};
 
@@ -95,9 +95,8 @@ fn settings(
     proxies(&written.proxies, desk);
     let size_max = size(written, desk);
     let greet_delay = greet_delay(&written.greet_delay, desk);
-    let own_name = written.hostname.as_ref().map(|name| Domain::clone(name));
     Some(ListenerSettings {
-        hostname: own_name.or_else(|| hostname.cloned())?,
+        hostname: value(&written.hostname).or_else(|| hostname.cloned())?,
         name: name.as_str().into(),
         role,
         addresses: values(&written.listen),
@@ -156,7 +155,10 @@ fn public(name: &At<String>, written: &file::Listener, role: RawRole, desk: &mut
     if !inside_only || written.exposed.as_ref().is_some_and(|exposed| **exposed) {
         return;
     }
-    let word = if role == RawRole::Relay { "relay" } else { "health" };
+    let why = match role {
+        RawRole::Relay => "a relay listener is for the inside; most open relays are born this way",
+        _ => "a health listener tells everybody who asks how much mail goes through here",
+    };
     for address in written.listen.iter().filter(|address| is_public(address.ip())) {
         desk.say(
             Problem::error(
@@ -164,9 +166,7 @@ fn public(name: &At<String>, written: &file::Listener, role: RawRole, desk: &mut
                 format!("listener {} would be open to the internet", name.get()),
             )
             .label("this is a public address")
-            .why(format!(
-                "a {word} listener is for the inside; most open relays are born this way"
-            ))
+            .why(why)
             .advise("choose an inside address, or write `exposed = true` if this is meant and guarded elsewhere"),
         );
     }

@@ -135,8 +135,13 @@ fn conflicts(file: &File, rulebook: &Rulebook, source: &Source, desk: &mut Desk<
                 (source.place(name.span().start) == place).then_some(by)
             })
         };
-        let mut problem =
-            Problem::error(span_of(place), what).why("a client has at most one grant, never several added up");
+        let (what, advice) = what
+            .split_once("; ")
+            .unwrap_or((&what, "give each grant a client of its own"));
+        let mut problem = Problem::error(span_of(place), what)
+            .label("claimed here again")
+            .why("a client has at most one grant, never several added up")
+            .advise(advice);
         if let Some(at) = other.and_then(span_of) {
             problem = problem.also(at, "the other one");
         }

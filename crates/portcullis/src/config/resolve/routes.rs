@@ -11,7 +11,7 @@ use super::desk::{Desk, in_order, values};
 use super::listeners::Gates;
 use super::organisation::{is_ours, touches_ours};
 use crate::config::file::{self, At, File, Maybe, RawTls, Spelled, Words};
-use crate::config::{HostPort, NextHop, OutboundRoute, Problem, RouteLogin, TlsPolicy};
+use crate::config::{HostPort, ListenerSettings, Machine, NextHop, OutboundRoute, Problem, RouteLogin, TlsPolicy};
 
 /// Resolves the routes. Those of our own domains go into the rulebook too: they are where mail may come in.
 pub(super) fn resolve(
@@ -30,13 +30,15 @@ pub(super) fn resolve(
         if written.domains.is_empty() && !spoiled {
             only_one(name, &mut everything, desk);
         }
-        let mut form = Form { name, written, desk };
+        let mut form = Form {
+            name,
+            written,
+            gates,
+            hostname,
+            desk,
+        };
         rulebook.routes.extend(form.inbound(&rulebook.organisation.domains));
-        let outbound = form.outbound();
-        if let Some(route) = outbound.as_ref() {
-            form.leads_back(route, gates, hostname);
-        }
-        routes.extend(outbound);
+        routes.extend(form.outbound());
     }
     nobody_receives(&file.organisation, rulebook, desk);
     if everything.is_none() && !desk.is_spoiled(&["routes"]) {
@@ -109,6 +111,8 @@ fn nobody_receives(organisation: &Maybe<file::Organisation>, rulebook: &Rulebook
 struct Form<'f, 'd, 'a> {
     name: &'f At<String>,
     written: &'f file::Route,
+    gates: &'f Gates,
+    hostname: Option<&'f Domain>,
     desk: &'d mut Desk<'a>,
 }
 
@@ -263,9 +267,32 @@ impl Form<'_, '_, '_> {
     }
 
     fn host(&mut self, written: &At<String>) -> Option<HostPort> {
-        HostPort::spell(written)
+        let host = HostPort::spell(written)
             .map_err(|why| self.desk.say(Problem::error(written.span(), why)))
-            .ok()
+            .ok()?;
+        self.leads_back(&host, written);
+        Some(host)
+    }
+
+    /// A route to a listener of ours is a loop.
+    fn leads_back(&mut self, hop: &HostPort, written: &At<String>) {
+        let named = |listener: &ListenerSettings| {
+            let name = hop.host.domain();
+            name.is_some() && (name == Some(&listener.hostname) || name == self.hostname)
+        };
+        let machine = self.desk.machine;
+        let ours = self.gates.listeners.iter().find(|listener| {
+            let mut addresses = listener.addresses.iter();
+            addresses.any(|address| is_there(hop, *address, named(listener), machine))
+        });
+        if let Some(listener) = ours {
+            self.desk.say(
+                Problem::error(written.span(), "this route leads back to ourselves")
+                    .label(format!("this is listener {}", listener.name))
+                    .why("mail would go round until its hops are counted out")
+                    .advise("name the server that keeps the mailboxes"),
+            );
+        }
     }
 
     fn tls(&mut self, implicit: bool, to: Option<&NextHop>) -> TlsPolicy {
@@ -346,42 +373,17 @@ impl Form<'_, '_, '_> {
             secret_file: self.desk.path(secret),
         })
     }
-
-    /// A route to a listener of ours is a loop.
-    fn leads_back(&mut self, route: &OutboundRoute, gates: &Gates, hostname: Option<&Domain>) {
-        let (NextHop::Hosts(hosts), Maybe::Some(to)) = (&route.to, &self.written.to) else {
-            return;
-        };
-        let Words::List(spots) = to.get() else { return };
-        for (host, spot) in hosts.iter().zip(spots) {
-            let back = gates.listeners.iter().find(|listener| {
-                let named = Some(&listener.hostname) == host.host.domain() || hostname == host.host.domain();
-                listener
-                    .addresses
-                    .iter()
-                    .any(|address| is_there(host, *address, named && host.host.domain().is_some(), self.desk))
-            });
-            if let Some(listener) = back {
-                self.desk.say(
-                    Problem::error(spot.span(), "this route leads back to ourselves")
-                        .label(format!("this is listener {}", listener.name))
-                        .why("mail would go round until its hops are counted out")
-                        .advise("name the server that keeps the mailboxes"),
-                );
-            }
-        }
-    }
 }
 
 /// Whether a next hop is the listener at `address`. `named`: its name is one of ours.
-fn is_there(hop: &HostPort, address: SocketAddr, named: bool, desk: &Desk<'_>) -> bool {
+fn is_there(hop: &HostPort, address: SocketAddr, named: bool, machine: &Machine) -> bool {
     if hop.port != address.port() {
         return false;
     }
     match hop.host {
         Host::Domain(_) => named,
         Host::Literal(ip) if address.ip().is_unspecified() => {
-            ip.is_loopback() || ip.is_unspecified() || desk.machine.addresses.contains(&ip)
+            ip.is_loopback() || ip.is_unspecified() || machine.addresses.contains(&ip)
         }
         Host::Literal(ip) => ip == address.ip(),
     }
