@@ -34,10 +34,18 @@ impl Default for Concurrency {
     }
 }
 
-/// Where no message waits for a destination longer than this without being asked about again.
-const TURN_MIN: Duration = Duration::from_millis(500);
-/// Turns that are given out ahead.
-const TURN_MAX: Duration = Duration::from_secs(120);
+/// Who is sent away does not come back before this.
+const TURN_MIN: Duration = Duration::from_millis(50);
+/// Turns are given out this far ahead at most.
+const TURN_MAX: Duration = Duration::from_secs(600);
+/// Between two turns, while nobody knows how long a delivery takes there.
+const TURN_UNKNOWN: Duration = Duration::from_millis(20);
+/// Who finds somebody looking whether the destination answers again comes back after this at the soonest.
+const PROBED_AGAIN: Duration = Duration::from_millis(500);
+/// Nobody waits for a slot who would have to wait longer than this: a message that waits keeps others from the worker.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Messages that wait for a slot of one destination at most.
+const WAITING_MAX: usize = 250;
 /// Destinations without anything to remember are forgotten when there are more than this.
 const REMEMBERED: usize = 10_000;
 
@@ -82,8 +90,8 @@ struct Down {
     until: Duration,
     pause: Duration,
     why: Arc<str>,
-    /// Somebody has been let through to see whether it answers again.
-    probing: bool,
+    /// Since when somebody who was let through sees whether it answers again.
+    probing: Option<Duration>,
 }
 
 /// The right to speak to a destination. Dropping it lets the next one in.
@@ -134,7 +142,7 @@ impl Destination {
         }
         let pause = match &self.down {
             // Others that began before it was known to be down add nothing.
-            Some(down) if !down.probing => return,
+            Some(down) if down.probing.is_none() => return,
             Some(down) => (down.pause * 2).min(bounds.pause_max),
             None => bounds.pause,
         };
@@ -142,17 +150,38 @@ impl Destination {
             until: now + pause,
             pause,
             why: why.into(),
-            probing: false,
+            probing: None,
         });
         self.limit = 1;
         // Those who wait ask again, and hear that it is down.
         self.waiting.clear();
     }
 
-    /// A turn for somebody who is sent away, as far behind the last one as deliveries take.
+    /// How long `many` deliveries behind each other take here.
+    fn time_for(&self, many: usize) -> Duration {
+        let limit = u32::try_from(self.limit).unwrap_or(u32::MAX).max(1);
+        self.pace.saturating_mul(u32::try_from(many).unwrap_or(u32::MAX)) / limit
+    }
+
+    /// Whether one more may wait for a slot. Where nobody knows how long that is, only a few.
+    fn may_wait(&self) -> bool {
+        let waiting = self.waiting.len();
+        if self.pace.is_zero() {
+            return waiting < self.limit;
+        }
+        waiting < WAITING_MAX && self.time_for(waiting + 1) <= WAIT_MAX
+    }
+
+    /// A turn for somebody who is sent away: when those who wait are through, and as far behind the last turn as
+    /// deliveries take.
     fn next_turn(&mut self, now: Duration) -> Duration {
-        let step = self.pace / u32::try_from(self.limit).unwrap_or(1).max(1);
-        self.turn = (self.turn + step).clamp(now + TURN_MIN, now + TURN_MAX);
+        let step = if self.pace.is_zero() {
+            TURN_UNKNOWN
+        } else {
+            self.time_for(1)
+        };
+        let soonest = now + self.time_for(self.waiting.len()).clamp(TURN_MIN, TURN_MAX);
+        self.turn = (self.turn + step).clamp(soonest, now + TURN_MAX);
         self.turn
     }
 
@@ -208,12 +237,14 @@ impl Destinations {
             if now < down.until {
                 return Ok(Admittance::Down(down.why.clone()));
             }
-            if down.probing {
-                return Ok(Admittance::Busy(destination.next_turn(now)));
+            if let Some(since) = down.probing {
+                // As long again as the one who looks has been looking: a host that answers is known soon, and one that
+                // is silent is not asked about all the time.
+                return Ok(Admittance::Busy(now + now.saturating_sub(since).max(PROBED_AGAIN)));
             }
-            down.probing = true;
+            down.probing = Some(now);
         } else if destination.active >= destination.limit {
-            if destination.waiting.len() >= destination.limit {
+            if !destination.may_wait() {
                 return Ok(Admittance::Busy(destination.next_turn(now)));
             }
             let (sender, receiver) = oneshot::channel();
@@ -234,7 +265,7 @@ impl Destinations {
         }
     }
 
-    /// Ends the pauses of all destinations, or of those a word stands in.
+    /// Ends the pauses of all destinations.
     pub(crate) fn forget_pauses(&self) {
         for destination in self.inner.lock().known.values_mut() {
             destination.down = None;
@@ -271,7 +302,7 @@ impl Destinations {
             if let Some(down) = &mut destination.down {
                 // Whoever was to see whether it answers is gone; if nothing was learned, another one may look.
                 if destination.active == 0 {
-                    down.probing = false;
+                    down.probing = None;
                 }
                 return;
             }
@@ -429,7 +460,7 @@ mod tests {
             Ok(Admittance::Busy(until)) => until,
             _ => panic!("let in"),
         };
-        let turns: Vec<Duration> = (0..200).map(|_| turn()).collect();
+        let turns: Vec<Duration> = (0..400).map(|_| turn()).collect();
         assert!(turns[1] - turns[0] > secs(1) && turns[1] - turns[0] <= secs(2));
         assert_eq!(*turns.last().unwrap(), secs(2) + TURN_MAX);
     }
