@@ -145,14 +145,15 @@ impl Admission {
             facts.octets = transaction.learned.octets;
             facts
         })?;
+        // The same address twice is one recipient (RFC 5321 leaves it to us); its last parameters count.
+        if let Some((_, known)) = transaction.recipients.iter_mut().find(|(known, _)| *known == path) {
+            *known = params;
+            return Ok(Room::Taken);
+        }
         if most.is_some_and(|most| transaction.recipients.len() >= most as usize) {
             return Ok(Room::Full);
         }
-        // The same address twice is one recipient (RFC 5321 leaves it to us); its last parameters count.
-        match transaction.recipients.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, known)) => *known = params,
-            None => transaction.recipients.push((path, params)),
-        }
+        transaction.recipients.push((path, params));
         Ok(Room::Taken)
     }
 
@@ -231,6 +232,8 @@ impl Admission {
             transaction.reserved = Some(Reservation {
                 grant: grant.name.clone(),
                 demand,
+                limits: grant.limits,
+                usage,
             });
         }
         usage
@@ -272,9 +275,31 @@ impl Admission {
         verdicts
     }
 
+    /// Takes what the client did not announce from what the grant may have held.
+    fn count_octets(&self, transaction: &mut Transaction, octets: u64) {
+        transaction.learned.octets = Fact::Known(octets);
+        let Some(reserved) = transaction.reserved.as_mut() else {
+            return;
+        };
+        let more = octets.saturating_sub(reserved.demand.octets);
+        if reserved.usage != Usage::Soft || more == 0 {
+            return;
+        }
+        let demand = Demand {
+            octets: more,
+            ..Demand::default()
+        };
+        match self.0.limits.reserve(&reserved.grant, &reserved.limits, demand) {
+            Usage::Soft => reserved.demand.octets = octets,
+            Usage::Hard => transaction.learned.usage = Fact::Known(Usage::Hard),
+            // The window went on meanwhile, so there is room.
+            Usage::Within => {}
+        }
+    }
+
     fn give_back(&self, transaction: &mut Transaction) {
         if let Some(reserved) = transaction.reserved.take() {
-            self.0.limits.release(&reserved.grant, reserved.demand);
+            self.0.limits.release(&reserved.grant, reserved.demand, reserved.usage);
         }
     }
 
@@ -301,7 +326,7 @@ impl Admission {
             return Admitted::NotStored(commit_error(error));
         }
         let scanned = body.scan.finish();
-        transaction.learned.octets = Fact::Known(body.draft.octets());
+        self.count_octets(transaction, body.draft.octets());
         transaction.learned.hops = Fact::Known(u32::try_from(scanned.received).unwrap_or(u32::MAX));
         transaction.learned.from = Fact::Known(compose::from_of(&scanned));
         // No content scanner is asked yet: no evidence.
@@ -315,6 +340,9 @@ impl Admission {
         }
         if !verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
             return Admitted::Rejected(verdicts.rejection());
+        }
+        if let Some(reason) = verdicts.groundless() {
+            return Admitted::Rejected(verdicts.later(reason));
         }
         let letter = compose::Composition {
             hostname: &self.0.hostname,
@@ -361,7 +389,7 @@ impl Admission {
         for ((path, params), permit) in transaction.recipients.drain(..).zip(verdicts.permits) {
             match permit {
                 Some(permit) => addressees.push(Addressee { path, params, permit }),
-                // Facts are complete here, so each decision became a permit; without one nothing may be stored.
+                // `groundless` was asked before; without a permit nothing may be stored.
                 None => return Admitted::NotStored(CommitError::Invalid("a recipient without a permit")),
             }
         }
@@ -427,6 +455,23 @@ impl Verdicts {
             verdict,
             reason,
             grant,
+            snapshot: self.snapshot,
+        }
+    }
+
+    /// Why a recipient is refused that has no ground to be set aside on: what it was accepted for at RCPT is gone.
+    fn groundless(&self) -> Option<policy::Reason> {
+        let mut both = self.decisions.iter().zip(&self.permits);
+        both.find(|(_, permit)| permit.is_none())
+            .map(|(decision, _)| decision.reason)
+    }
+
+    /// The whole message another time, when each recipient can be answered by itself.
+    fn later(self, reason: policy::Reason) -> Rejection {
+        Rejection {
+            verdict: policy::Verdict::Defer(reason),
+            reason,
+            grant: self.grant().map(|grant| grant.name.clone()),
             snapshot: self.snapshot,
         }
     }

@@ -44,9 +44,9 @@ impl Limits for LocalLimits {
         used.entry(who.clone()).or_default().reserve(now, limits, demand)
     }
 
-    fn release(&self, who: &Name, demand: Demand) {
+    fn release(&self, who: &Name, demand: Demand, usage: Usage) {
         if let Some(one) = self.used.lock().get_mut(who) {
-            one.add(demand, Sign::Back);
+            one.add(demand, usage, Sign::Back);
         }
     }
 }
@@ -92,7 +92,7 @@ impl Used {
                 .recipients
                 .fits(now, DAY, recipients, u64::from(limits.recipients_per_day));
         if within {
-            self.add(demand, Sign::Take);
+            self.add(demand, Usage::Within, Sign::Take);
             return Usage::Within;
         }
         let held = self
@@ -102,18 +102,23 @@ impl Used {
         if !held {
             return Usage::Hard;
         }
-        self.add(demand, Sign::Take);
-        self.over_messages.add(messages);
-        self.over_octets.add(demand.octets);
+        self.add(demand, Usage::Soft, Sign::Take);
         Usage::Soft
     }
 
-    fn add(&mut self, demand: Demand, sign: Sign) {
+    fn add(&mut self, demand: Demand, usage: Usage, sign: Sign) {
         let messages = u64::from(demand.messages);
+        if usage == Usage::Hard {
+            return;
+        }
         for window in [&mut self.minute, &mut self.hour, &mut self.day] {
             sign.apply(window, messages);
         }
         sign.apply(&mut self.recipients, u64::from(demand.recipients));
+        if usage == Usage::Soft {
+            sign.apply(&mut self.over_messages, messages);
+            sign.apply(&mut self.over_octets, demand.octets);
+        }
     }
 }
 
@@ -171,8 +176,23 @@ mod tests {
         for _ in 0..10 {
             limits.reserve(&who, &spec, ONE);
         }
-        limits.release(&who, ONE);
+        limits.release(&who, ONE, Usage::Within);
         assert_eq!(limits.reserve(&who, &spec, ONE), Usage::Within);
+    }
+
+    #[test]
+    fn a_place_among_the_held_comes_back_too() {
+        let (_, limits, who) = limits();
+        let spec = LimitSpec {
+            messages_per_minute: 0,
+            held_messages: 1,
+            ..Class::Device.limits()
+        };
+        for _ in 0..3 {
+            assert_eq!(limits.reserve(&who, &spec, ONE), Usage::Soft);
+            assert_eq!(limits.reserve(&who, &spec, ONE), Usage::Hard);
+            limits.release(&who, ONE, Usage::Soft);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use spool::{Addressee, CommitError, Content, Letter};
 use crate::admit::Admission;
 use crate::witness::Accepted;
 
-/// Notices remembered, so that each is posted once per parent, recipient and kind.
+/// What is remembered, so that a notice is posted once per parent, recipient and kind.
 const REMEMBERED: usize = 100_000;
 
 /// A notice to be posted.
@@ -45,22 +45,36 @@ pub enum NoticeError {
 
 /// Which notices were posted by this process. A restart forgets them; a notice may then be repeated, never lost.
 #[derive(Default)]
-pub(crate) struct Posted(Mutex<BTreeSet<(MessageId, NoticeKind, Vec<u32>)>>);
+pub(crate) struct Posted(Mutex<BTreeSet<Told>>);
+
+/// One recipient of one message, told of in one way; `None` for a notice that is about no recipient in particular.
+type Told = (MessageId, NoticeKind, Option<u32>);
 
 impl Posted {
+    /// Whether everybody the notice is about was told of; a notice with news in it is posted.
     fn contains(&self, notice: &Notice) -> bool {
-        self.0
-            .lock()
-            .contains(&(notice.parent, notice.kind, notice.about.clone()))
+        let posted = self.0.lock();
+        told(notice).all(|one| posted.contains(&one))
     }
 
     fn remember(&self, notice: &Notice) {
         let mut posted = self.0.lock();
-        while posted.len() >= REMEMBERED {
-            posted.pop_first();
+        for one in told(notice) {
+            while posted.len() >= REMEMBERED {
+                posted.pop_first();
+            }
+            posted.insert(one);
         }
-        posted.insert((notice.parent, notice.kind, notice.about.clone()));
     }
+}
+
+fn told(notice: &Notice) -> impl Iterator<Item = Told> {
+    let whole = notice.about.is_empty().then_some(None);
+    let each = notice.about.iter().copied().map(Some);
+    whole
+        .into_iter()
+        .chain(each)
+        .map(|one| (notice.parent, notice.kind, one))
 }
 
 impl Admission {

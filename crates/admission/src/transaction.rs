@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::{ForwardPath, HeaderScan, MailParams, MessageId, RcptParams, ReversePath};
-use policy::{Demand, Fact, Name, Reason, Snapshot, Verdict};
+use policy::{Demand, Fact, LimitSpec, Name, Reason, Snapshot, Usage, Verdict};
 use spool::{CommitError, Draft, DraftError};
 
 use crate::facts::Learned;
@@ -31,6 +31,9 @@ pub(crate) struct IncomingBody {
 pub(crate) struct Reservation {
     pub(crate) grant: Name,
     pub(crate) demand: Demand,
+    /// The limits it was taken from, and what they said.
+    pub(crate) limits: LimitSpec,
+    pub(crate) usage: Usage,
 }
 
 impl Transaction {

@@ -112,6 +112,6 @@ pub struct Demand {
 pub trait Limits: Send + Sync + 'static {
     /// Takes `demand` from what `who` has left. `Hard` takes nothing.
     fn reserve(&self, who: &Name, limits: &crate::LimitSpec, demand: Demand) -> Usage;
-    /// Gives back what was reserved and not used.
-    fn release(&self, who: &Name, demand: Demand);
+    /// Gives back what was reserved and not used; `usage` is what [`reserve`](Self::reserve) said to it.
+    fn release(&self, who: &Name, demand: Demand, usage: Usage);
 }
