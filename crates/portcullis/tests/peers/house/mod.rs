@@ -1,0 +1,399 @@
+//! A gate of a test's own: the built program, a configuration and a folder of its own, free ports, ended by its id.
+//!
+//! Real time passes here, because the neighbours are real programs. Everything waits for what it wants to see, with a
+//! limit after which the test fails and shows what the program logged.
+#![allow(dead_code, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
+
+mod outside;
+mod pki;
+mod postfix;
+mod programs;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub use outside::{Outside, Sink};
+pub use pki::Authority;
+pub use postfix::Postfix;
+pub use programs::{Done, blackbox, have, python, run, run_within};
+
+/// How long anything may take that does not involve a pause of somebody's.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The password of the grant `erp`.
+pub const PASSWORD: &str = "correct-horse-9";
+
+/// The copier: it has an address that a grant names, and no password.
+const COPIER: &str = r#"
+import smtplib, sys
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), source_address=("127.0.0.2", 0), timeout=20) as client:
+    client.sendmail("scan@devices.example.edu", [sys.argv[2]], sys.argv[3].encode())
+"#;
+
+/// Waits until `look` finds something.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What a gate is to be: the parts of its configuration that tests differ in.
+pub struct Plan {
+    /// Where mail for `example.edu` goes: the value of `to`, and more lines of the route.
+    pub inside: String,
+    /// Where everything else goes: the same.
+    pub internet: String,
+    /// More sections.
+    pub more: String,
+}
+
+impl Plan {
+    /// Mail for us goes to one sink, all other mail to another.
+    pub fn to(inside: &Sink, internet: &Sink) -> Self {
+        Self {
+            inside: format!("to = [\"{}\"]", inside.address),
+            internet: format!("to = [\"{}\"]", internet.address),
+            more: String::new(),
+        }
+    }
+}
+
+/// Where a gate listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub mx: u16,
+    pub submission: u16,
+    pub submissions: u16,
+    pub relay: u16,
+    pub health: u16,
+}
+
+/// A running gate.
+pub struct Gate {
+    pub dir: tempfile::TempDir,
+    pub ports: Ports,
+    pub authority: Authority,
+    plan: Plan,
+    hash: String,
+    process: Option<Child>,
+}
+
+impl Gate {
+    /// Starts a gate and returns when it serves.
+    pub fn start(plan: Plan) -> Self {
+        let dir = tempfile::Builder::new().prefix("portcullis-test-").tempdir().unwrap();
+        let authority = Authority::new();
+        authority.write(dir.path(), "gate", &["mail.example.edu", "localhost", "127.0.0.1"]);
+        let hash = portcullis::identities::hash_secret(PASSWORD, &world::SystemRng).unwrap();
+        let ports = Ports {
+            mx: 0,
+            submission: 0,
+            submissions: 0,
+            relay: 0,
+            health: 0,
+        };
+        let hash = hash.as_str().to_owned();
+        let mut gate = Self {
+            dir,
+            ports,
+            authority,
+            plan,
+            hash,
+            process: None,
+        };
+        // Somebody else may take a port between the moment it was free and the moment the gate wants it.
+        for _ in 0..5 {
+            gate.ports = Ports {
+                mx: free_port(),
+                submission: free_port(),
+                submissions: free_port(),
+                relay: free_port(),
+                health: free_port(),
+            };
+            gate.write_config();
+            if gate.launch() {
+                return gate;
+            }
+        }
+        panic!("the gate did not start:\n{}", gate.log());
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.path("portcullis.toml")
+    }
+
+    /// The authority that signed the gate's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.path("ca.pem")
+    }
+
+    /// What the gate logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("gate.log")).unwrap_or_default()
+    }
+
+    /// Waits until a line of the log has all of these words; returns it.
+    pub fn logged(&self, words: &[&str]) -> String {
+        eventually(&format!("a line of the log with {words:?}"), || {
+            let log = self.log();
+            log.lines()
+                .find(|line| words.iter().all(|word| line.contains(word)))
+                .map(str::to_owned)
+        })
+    }
+
+    /// Runs a command of the program against this gate's configuration.
+    pub fn command(&self, arguments: &[&str]) -> Done {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        run(command.args(arguments).arg("--config").arg(self.config()))
+    }
+
+    /// Gives it a message as the copier.
+    pub fn copy(&self, to: &str, message: &str) {
+        python(COPIER, &[&self.ports.relay.to_string(), to, message]).expect_ok("the copier");
+    }
+
+    /// Ends the gate at once, as a power cut would, and starts it again on the same folder.
+    pub fn crash_and_restart(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert!(self.launch(), "the gate did not come back:\n{}", self.log());
+    }
+
+    /// Writes the configuration anew with more sections, and has the gate read it.
+    pub fn reload(&mut self, more: &str) {
+        self.plan.more = more.to_owned();
+        self.write_config();
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        if let Some(process) = &self.process {
+            let id = process.id().to_string();
+            let _ = Command::new("kill").args(["-s", name, &id]).status();
+        }
+    }
+
+    /// Starts the program; `false` where it ended before it served.
+    fn launch(&mut self) -> bool {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("gate.log"))
+            .unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let process = self.process.insert(process);
+        let health = SocketAddr::from(([127, 0, 0, 1], self.ports.health));
+        eventually("the gate to serve or to end", || {
+            if process.try_wait().unwrap().is_some() {
+                return Some(false);
+            }
+            is_healthy(health).then_some(true)
+        })
+    }
+
+    fn write_config(&self) {
+        let Ports {
+            mx,
+            submission,
+            submissions,
+            relay,
+            health,
+        } = self.ports;
+        let dir = self.dir.path().display();
+        let Plan { inside, internet, more } = &self.plan;
+        let hash = &self.hash;
+        let until = until();
+        let text = format!(
+            r#"version = 1
+change = {{ author = "postmaster@example.edu", reason = "a test" }}
+
+[organisation]
+name = "Example University"
+hostname = "mail.example.edu"
+domains = ["example.edu", "*.example.edu"]
+networks = ["127.0.0.0/8"]
+help = "https://mail.example.edu/why"
+
+[listeners.mx]
+role = "mx"
+listen = ["127.0.0.1:{mx}"]
+
+[listeners.submission]
+role = "submission"
+listen = ["127.0.0.1:{submission}"]
+
+[listeners.submissions]
+role = "submissions"
+listen = ["127.0.0.1:{submissions}"]
+
+[listeners.relay]
+role = "relay"
+listen = ["127.0.0.1:{relay}"]
+
+[listeners.health]
+role = "health"
+listen = ["127.0.0.1:{health}"]
+
+[tls]
+certificates = [{{ chain = "{dir}/gate.pem", key = "{dir}/gate.key" }}]
+
+[routes.inside]
+domains = ["example.edu", "*.example.edu"]
+recipients = "any"
+{inside}
+
+[routes.internet]
+{internet}
+
+[grants.erp]
+owner = "Finance IT"
+contact = "erp-admins@example.edu"
+reason = "invoices"
+until = {until}
+by = {{ password = "erp", hash = "{hash}" }}
+from = ["billing@example.edu", "*@erp.example.edu"]
+to = "any"
+class = "application"
+
+[grants.copier]
+owner = "Chemistry"
+contact = "it@example.edu"
+reason = "scan to mail"
+until = {until}
+by = {{ address = ["127.0.0.2"] }}
+from = ["*@devices.example.edu"]
+to = "any"
+class = "device"
+tolerate = ["bare-lf", "long-lines", "missing-from"]
+
+[[limits.for]]
+networks = ["127.0.0.0/8"]
+sessions_per_address = 200
+messages_per_minute = 10000
+errors_soft = 1000
+errors_hard = 2000
+
+[delivery]
+schedule = ["1s"]
+jitter_percent = 0
+
+[spool]
+dir = "{dir}/spool"
+keep_free = "1 MB"
+
+[ledger]
+dir = "{dir}/ledger"
+
+{more}
+"#
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what the gate logged\n{}", self.log());
+        }
+        self.signal("TERM");
+        if let Some(mut process) = self.process.take() {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(10) {
+                if process.try_wait().is_ok_and(|ended| ended.is_some()) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// The last day of a grant: half a year from now.
+pub fn until() -> String {
+    let day = jiff::Zoned::now().date().saturating_add(jiff::Span::new().days(180));
+    day.to_string()
+}
+
+fn is_healthy(at: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&at, Duration::from_millis(500))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        write!(
+            stream,
+            "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// A message with a header and a body that no hop may change: dots at line starts, trailing blanks, a long line.
+pub fn letter(from: &str, to: &str, subject: &str) -> String {
+    let body = format!(
+        ".one dot\r\n..two dots\r\n.\tdot and tab\r\ntrailing blanks  \r\n{}\r\n\r\nFrom the end",
+        "x".repeat(900)
+    );
+    format!(
+        "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n\
+         Message-ID: <{subject}@example.edu>\r\n\r\n{body}\r\n"
+    )
+}
+
+/// Whether a message arrived as it was sent, behind the header lines that were added on the way.
+pub fn arrived_whole(arrived: &[u8], sent: &str) {
+    let arrived = String::from_utf8_lossy(arrived);
+    assert!(arrived.ends_with(sent), "--- arrived:\n{arrived}\n--- sent:\n{sent}");
+    let added = &arrived[..arrived.len() - sent.len()];
+    assert!(added.starts_with("Received: "), "our trace comes first: {added}");
+}
+
+/// Writes a file that only we may read.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
