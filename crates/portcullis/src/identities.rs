@@ -123,6 +123,10 @@ impl Inner {
             return Ok(Principal(name.clone()));
         }
         let right = self.verify(secret, known.map(|(_, hash)| hash.clone())).await?;
+        // Guesses made side by side would otherwise all have passed the first look before one of them failed.
+        if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
+            return Err(AuthRefusal::LockedOut);
+        }
         match known {
             Some((name, _)) if right => {
                 self.remember(digest);

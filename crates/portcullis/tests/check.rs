@@ -160,3 +160,49 @@ fn the_schema_knows_every_section() {
     }
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn a_text_broken_anywhere_is_answered_and_never_more_than_checked() {
+    let folder = folder();
+    let text = config::example::EXAMPLE;
+    let cuts = text.char_indices().map(|(at, _)| at).filter(|at| at % 23 == 0);
+    for cut in cuts {
+        let _ = read("x.toml", &text[..cut], folder.path()).report.render();
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for without in 0..lines.len() {
+        let kept = lines.iter().enumerate().filter(|(at, _)| *at != without);
+        let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
+        let reading = read("x.toml", &kept.join("\n"), folder.path());
+        // Whatever is left out, nobody gets a grant that was not written.
+        let grants = reading.config.map_or(0, |config| config.rulebook.grants.len());
+        assert!(grants <= 2, "without line {}", without + 1);
+    }
+}
+
+#[test]
+fn ten_thousand_grants_are_read_with_their_places() {
+    let folder = folder();
+    let mut text = config::example::EXAMPLE
+        .split("[grants.erp]")
+        .next()
+        .unwrap()
+        .to_owned();
+    for number in 0..10_000u32 {
+        let [_, b, c, d] = number.to_be_bytes();
+        text += &format!(
+            "[grants.copier-{number}]\nowner = \"Chemistry\"\ncontact = \"it@example.edu\"\nreason = \"scan\"\n\
+             until = 2027-06-30\nclass = \"device\"\nto = \"internal\"\nfrom = [\"scan-{number}@example.edu\"]\n\
+             by = {{ address = [\"10.{}.{c}.{d}\"] }}\n",
+            b + 100
+        );
+    }
+    let reading = read("x.toml", &text, folder.path());
+    assert_eq!(reading.report.problems(), []);
+    let grants = reading.config.unwrap().rulebook.grants;
+    assert_eq!(grants.len(), 10_000);
+    let last = grants.last().unwrap();
+    assert_eq!(&*last.name, "copier-9999");
+    let line = text.lines().nth(last.place.line as usize - 1).unwrap();
+    assert_eq!(line, "[grants.copier-9999]");
+}

@@ -115,3 +115,35 @@ async fn a_proved_secret_is_remembered_until_the_logins_change() {
 async fn plain_is_unknown(logins: &StaticLogins) -> bool {
     plain(logins, b"\0erp\0right").await == Err(AuthRefusal::UnknownLogin)
 }
+
+#[tokio::test(start_paused = true)]
+async fn guesses_made_side_by_side_are_locked_out_like_others() {
+    let logins = logins();
+    let guesses = (0..30).map(|_| plain(&logins, b"\0erp\0wrong"));
+    let answers = futures_join(guesses).await;
+    let wrong = answers
+        .iter()
+        .filter(|answer| **answer == Err(AuthRefusal::WrongSecret))
+        .count();
+    assert!(wrong <= 12, "{wrong} guesses were answered");
+}
+
+/// Polls all at once, as so many sessions would.
+async fn futures_join<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(move |context| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *done = Some(value);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(done.iter_mut().filter_map(Option::take).collect()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await
+}
