@@ -1,14 +1,14 @@
 //! The heads of records: a letter's envelope and facts, changes of state.
 
+mod field;
+
 use bytes::Bytes;
-use mail::{
-    AttemptId, BodyType, DsnReturn, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath,
-    SessionId, Timestamp,
-};
-use policy::{Basis, FactDigest, Generation, NoticeKind, Permit, Reason};
+use mail::{ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
+use policy::{Basis, FactDigest, Generation, Permit};
 
 use crate::codec::{Decoder, Encoder, Malformed};
-use crate::{AttemptRecord, Content, Edit, Holder, Letter, Outcome, Selector, State};
+use crate::{AttemptRecord, Content, Edit, Holder, Letter, Selector, State};
+pub(crate) use field::*;
 
 /// What a permit leaves in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl LetterHead {
         out.option(self.subject.as_deref(), Encoder::text);
         out.text(&self.source);
         out.option(self.grant_contact.as_ref(), Encoder::shown);
-        out.u8(content_bits(self.content));
+        put_content(&mut out, self.content);
         out.octets(&self.testimony);
         out.octets(&self.prepend);
         out.count(self.edits.len());
@@ -154,7 +154,7 @@ impl LetterHead {
             subject: from.option(|from| from.text().map(Box::from))?,
             source: from.text()?.into(),
             grant_contact: from.option(take_mailbox)?,
-            content: content_of(from.u8()?),
+            content: take_content(&mut from)?,
             testimony: from.octets()?,
             prepend: from.octets()?,
             edits: from.list(|from| {
@@ -332,279 +332,4 @@ pub(crate) fn cut_text(text: &str, most: usize) -> Box<str> {
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0);
     text.get(..end).unwrap_or_default().into()
-}
-
-fn content_bits(content: Content) -> u8 {
-    u8::from(content.has_8bit) | u8::from(content.signed) << 1 | u8::from(content.originated) << 2
-}
-
-fn content_of(bits: u8) -> Content {
-    Content {
-        has_8bit: bits & 1 != 0,
-        signed: bits & 2 != 0,
-        originated: bits & 4 != 0,
-    }
-}
-
-pub(crate) fn put_content(out: &mut Encoder, content: Content) {
-    out.u8(content_bits(content));
-}
-
-pub(crate) fn take_content(from: &mut Decoder<'_>) -> Result<Content, Malformed> {
-    from.u8().map(content_of)
-}
-
-pub(crate) fn take_mailbox(from: &mut Decoder<'_>) -> Result<Mailbox, Malformed> {
-    Mailbox::parse(from.text()?).map_err(|_| Malformed)
-}
-
-pub(crate) fn put_reverse(out: &mut Encoder, path: &ReversePath) {
-    out.option(path.mailbox(), Encoder::shown);
-}
-
-pub(crate) fn take_reverse(from: &mut Decoder<'_>) -> Result<ReversePath, Malformed> {
-    Ok(from
-        .option(take_mailbox)?
-        .map_or(ReversePath::Null, ReversePath::Mailbox))
-}
-
-pub(crate) fn put_forward(out: &mut Encoder, path: &ForwardPath) {
-    out.option(path.mailbox(), Encoder::shown);
-}
-
-pub(crate) fn take_forward(from: &mut Decoder<'_>) -> Result<ForwardPath, Malformed> {
-    Ok(from
-        .option(take_mailbox)?
-        .map_or(ForwardPath::Postmaster, ForwardPath::Mailbox))
-}
-
-pub(crate) fn put_mail_params(out: &mut Encoder, params: &MailParams) {
-    let ret = match params.ret {
-        None => 0,
-        Some(DsnReturn::Full) => 4,
-        Some(DsnReturn::Headers) => 8,
-    };
-    out.u8(u8::from(params.body == BodyType::EightBitMime) | u8::from(params.smtputf8) << 1 | ret);
-    out.option(params.size, Encoder::u64);
-    out.option(params.envid.as_deref(), Encoder::text);
-}
-
-pub(crate) fn take_mail_params(from: &mut Decoder<'_>) -> Result<MailParams, Malformed> {
-    let bits = from.u8()?;
-    Ok(MailParams {
-        body: if bits & 1 == 0 {
-            BodyType::SevenBit
-        } else {
-            BodyType::EightBitMime
-        },
-        smtputf8: bits & 2 != 0,
-        ret: match bits & 12 {
-            0 => None,
-            4 => Some(DsnReturn::Full),
-            8 => Some(DsnReturn::Headers),
-            _ => return Err(Malformed),
-        },
-        size: from.option(Decoder::u64)?,
-        envid: from.option(|from| from.text().map(Box::from))?,
-    })
-}
-
-pub(crate) fn put_rcpt_params(out: &mut Encoder, params: &RcptParams) {
-    out.u8(match params.notify {
-        None => 0,
-        Some(Notify::Never) => 1,
-        Some(Notify::On {
-            success,
-            failure,
-            delay,
-        }) => 2 | u8::from(success) << 2 | u8::from(failure) << 3 | u8::from(delay) << 4,
-    });
-    out.option(params.orcpt.as_deref(), Encoder::text);
-}
-
-pub(crate) fn take_rcpt_params(from: &mut Decoder<'_>) -> Result<RcptParams, Malformed> {
-    let notify = match from.u8()? {
-        0 => None,
-        1 => Some(Notify::Never),
-        bits => Some(Notify::On {
-            success: bits & 4 != 0,
-            failure: bits & 8 != 0,
-            delay: bits & 16 != 0,
-        }),
-    };
-    Ok(RcptParams {
-        notify,
-        orcpt: from.option(|from| from.text().map(Box::from))?,
-    })
-}
-
-pub(crate) fn put_grounds(out: &mut Encoder, grounds: &Grounds) {
-    match &grounds.basis {
-        Basis::Grant(name) => {
-            out.u8(0);
-            out.text(name);
-        }
-        Basis::Route(name) => {
-            out.u8(1);
-            out.text(name);
-        }
-        Basis::Forward(name) => {
-            out.u8(2);
-            out.text(name);
-        }
-        Basis::Notice { parent, kind } => {
-            out.u8(match kind {
-                NoticeKind::Failure => 3,
-                NoticeKind::Delay => 4,
-                NoticeKind::Success => 5,
-            });
-            out.u64(parent.number());
-        }
-    }
-    out.u64(grounds.generation.0);
-    out.u64(grounds.rulebook);
-    out.u64(grounds.digest.0);
-}
-
-pub(crate) fn take_grounds(from: &mut Decoder<'_>) -> Result<Grounds, Malformed> {
-    let basis = match from.u8()? {
-        0 => Basis::Grant(from.text()?.into()),
-        1 => Basis::Route(from.text()?.into()),
-        2 => Basis::Forward(from.text()?.into()),
-        kind @ 3..=5 => {
-            let kind = match kind {
-                3 => NoticeKind::Failure,
-                4 => NoticeKind::Delay,
-                _ => NoticeKind::Success,
-            };
-            Basis::Notice {
-                parent: MessageId::new(from.u64()?),
-                kind,
-            }
-        }
-        _ => return Err(Malformed),
-    };
-    Ok(Grounds {
-        basis,
-        generation: Generation(from.u64()?),
-        rulebook: from.u64()?,
-        digest: FactDigest(from.u64()?),
-    })
-}
-
-fn take_reason(from: &mut Decoder<'_>) -> Result<Reason, Malformed> {
-    from.text()?.parse().map_err(|()| Malformed)
-}
-
-pub(crate) fn put_state(out: &mut Encoder, state: &State) {
-    match state {
-        State::Ready => out.u8(0),
-        State::Deferred { until } => {
-            out.u8(1);
-            out.i64(until.0);
-        }
-        State::Held { reason, by, until } => {
-            match by {
-                Holder::Judgement => out.u8(2),
-                Holder::Suspension => out.u8(3),
-                Holder::Operator(name) => {
-                    out.u8(4);
-                    out.text(name);
-                }
-            }
-            out.text(reason.code());
-            out.option(*until, |out, until| out.i64(until.0));
-        }
-        State::Quarantined { reason } => {
-            out.u8(5);
-            out.text(reason.code());
-        }
-        State::Bouncing => out.u8(6),
-        State::Done { outcome, at } => {
-            out.u8(match outcome {
-                Outcome::Delivered => 7,
-                Outcome::Failed => 8,
-                Outcome::Expired => 9,
-                Outcome::Removed => 10,
-            });
-            out.i64(at.0);
-        }
-    }
-}
-
-pub(crate) fn take_state(from: &mut Decoder<'_>) -> Result<State, Malformed> {
-    let held = |by: Holder, from: &mut Decoder<'_>| {
-        Ok(State::Held {
-            reason: take_reason(from)?,
-            by,
-            until: from.option(Decoder::i64)?.map(Timestamp),
-        })
-    };
-    Ok(match from.u8()? {
-        0 => State::Ready,
-        1 => State::Deferred {
-            until: Timestamp(from.i64()?),
-        },
-        2 => held(Holder::Judgement, from)?,
-        3 => held(Holder::Suspension, from)?,
-        4 => {
-            let name = from.text()?.into();
-            held(Holder::Operator(name), from)?
-        }
-        5 => State::Quarantined {
-            reason: take_reason(from)?,
-        },
-        6 => State::Bouncing,
-        done @ 7..=10 => State::Done {
-            outcome: match done {
-                7 => Outcome::Delivered,
-                8 => Outcome::Failed,
-                9 => Outcome::Expired,
-                _ => Outcome::Removed,
-            },
-            at: Timestamp(from.i64()?),
-        },
-        _ => return Err(Malformed),
-    })
-}
-
-fn put_attempt(out: &mut Encoder, attempt: &AttemptRecord) {
-    out.u64(attempt.id.number());
-    out.i64(attempt.at.0);
-    out.u32(attempt.took_ms);
-    for text in [&attempt.host, &attempt.tls, &attempt.reply] {
-        out.text(&cut_text(text, AttemptRecord::TEXT_OCTETS_MAX));
-    }
-    out.option(attempt.ip.as_ref(), Encoder::shown);
-}
-
-fn take_attempt(from: &mut Decoder<'_>) -> Result<AttemptRecord, Malformed> {
-    Ok(AttemptRecord {
-        id: AttemptId::new(from.u64()?),
-        at: Timestamp(from.i64()?),
-        took_ms: from.u32()?,
-        host: from.text()?.into(),
-        tls: from.text()?.into(),
-        reply: from.text()?.into(),
-        ip: from.option(|from| from.text()?.parse().map_err(|_| Malformed))?,
-    })
-}
-
-pub(crate) fn put_standing(out: &mut Encoder, standing: &Standing) {
-    put_state(out, &standing.state);
-    out.u8(u8::from(standing.delay_told));
-    out.u32(standing.attempts_made);
-    out.count(standing.attempts.len());
-    for attempt in &standing.attempts {
-        put_attempt(out, attempt);
-    }
-}
-
-pub(crate) fn take_standing(from: &mut Decoder<'_>) -> Result<Standing, Malformed> {
-    Ok(Standing {
-        state: take_state(from)?,
-        delay_told: from.u8()? != 0,
-        attempts_made: from.u32()?,
-        attempts: from.list(take_attempt)?,
-    })
 }

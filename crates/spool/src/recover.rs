@@ -1,5 +1,6 @@
 //! Reading back what a writer left: its checkpoint, then the tail of its log, then the files of large messages.
 
+mod check;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -431,86 +432,6 @@ impl Reading<'_> {
             }
         }
         Some(())
-    }
-
-    /// Letters of the checkpoint whose segment is not there.
-    fn check_places(&mut self) {
-        let recovered = &mut self.recovered;
-        let missing: Vec<(MessageId, Place)> = recovered
-            .index
-            .entries
-            .iter()
-            .filter(|(_, entry)| !recovered.segments.contains_key(&entry.place.segment))
-            .map(|(id, entry)| (*id, entry.place))
-            .collect();
-        for (id, place) in missing {
-            self.damage(
-                place.segment,
-                place.offset,
-                place.record_len(),
-                Some(id),
-                SEGMENT_MISSING,
-            );
-        }
-    }
-
-    /// Files of large messages: those of no letter are removed, letters without their file are marked. A file that
-    /// still bears the name of a writer whose letters were taken over is found by its number.
-    fn check_own_files(&mut self, names: &[FileName]) -> Result<(), OpenError> {
-        let mut present = BTreeMap::new();
-        for name in names {
-            if let FileName::Own { writer, number } = *name {
-                present.insert(number, writer);
-            }
-        }
-        let wanted: BTreeMap<u64, MessageId> = self
-            .recovered
-            .index
-            .entries
-            .iter()
-            .filter_map(|(id, entry)| Some((entry.own_file?, *id)))
-            .collect();
-        for (number, writer) in &present {
-            let path = FileName::Own {
-                writer: *writer,
-                number: *number,
-            }
-            .path(self.dir);
-            if !wanted.contains_key(number) && *writer == self.writer {
-                // It may be gone already: its message finished in the tail.
-                if self.disk.remove(&path).is_ok() {
-                    self.recovered.abandoned_files += 1;
-                }
-            }
-        }
-        for (number, id) in wanted {
-            let ours = FileName::Own {
-                writer: self.writer,
-                number,
-            }
-            .path(self.dir);
-            if let Some(writer) = present.get(&number).filter(|writer| **writer != self.writer) {
-                let theirs = FileName::Own {
-                    writer: *writer,
-                    number,
-                }
-                .path(self.dir);
-                self.disk.rename(&theirs, &ours).map_err(failed(&theirs))?;
-            }
-            let raw = self.recovered.index.entries.get(&id).map_or(0, |entry| entry.octets);
-            let found = self.disk.open(&ours, OpenMode::Read).and_then(|file| file.len());
-            if !found.is_ok_and(|len| len > 0 || raw == 0) {
-                let damage = Damage {
-                    file: ours,
-                    at: 0,
-                    octets: raw,
-                    message: Some(id),
-                    what: FILE_MISSING,
-                };
-                self.recovered.index.mark_damaged(id, damage);
-            }
-        }
-        Ok(())
     }
 
     fn segment_path(&self, sequence: u32) -> std::path::PathBuf {

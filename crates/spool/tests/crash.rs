@@ -150,7 +150,7 @@ async fn run(disk: &SimDisk, lie: Lie, rounds: usize) -> Model {
             let (id, asked) = sent.await.unwrap();
             model.asked.insert(id, asked);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        rest(Duration::from_millis(10)).await;
         settle_some(&spool, disk, &mut model).await;
         if round % 4 == 1 {
             hold_one(&spool, disk, &mut model).await;

@@ -309,10 +309,10 @@ fn letters_that_stay_long_leave_the_fresh_segments() {
         let staying = contents(&spool).await;
         let old = files(&disk, ".segment");
         // An hour goes by; the writer looks after its log when it is idle.
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        rest(Duration::from_secs(3600)).await;
         for _ in 0..3 {
             send(&spool.intake, "a@example.edu", &["b@example.org"], b"wake").await;
-            tokio::time::sleep(Duration::from_secs(100)).await;
+            rest(Duration::from_secs(100)).await;
         }
         let now_there = files(&disk, ".segment");
         assert!(

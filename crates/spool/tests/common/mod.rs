@@ -152,3 +152,9 @@ pub fn files(disk: &SimDisk, suffix: &str) -> Vec<PathBuf> {
         .filter(|name| name.to_string_lossy().ends_with(suffix))
         .collect()
 }
+
+/// Lets this much time go by.
+pub async fn rest(duration: std::time::Duration) {
+    use world::Clock;
+    SimClock::new(GENESIS).sleep_until(duration).await;
+}
