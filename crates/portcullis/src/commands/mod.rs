@@ -44,23 +44,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Open the gate: listen, judge, keep, deliver.
+    // `about`, not a doc comment: that would clear the long help which the arguments bring along.
+    #[command(about = "Open the gate: listen, judge, keep, deliver")]
     Serve(serve::Args),
-    /// Say everything that is wrong with a configuration, at once.
+    #[command(about = "Say everything that is wrong with a configuration, at once")]
     Check(check::Args),
-    /// Run a complete small organisation on loopback, with nothing to install.
+    #[command(about = "Run a complete small organisation on loopback, with nothing to install")]
     Demo(demo::Args),
-    /// Send one message to a server, as a client would.
+    #[command(about = "Send one message to a server, as a client would")]
     Send(send::Args),
-    /// Take every message and write it to a folder: the outside world of demos and tests.
+    #[command(about = "Take every message and write it to a folder: the outside world of demos and tests")]
     Sink(sink::Args),
-    /// Ask what would become of a message, and why.
+    #[command(about = "Ask what would become of a message, and why")]
     Explain(explain::Args),
-    /// Look at the queue, and move, hold or remove what is in it.
+    #[command(about = "Look at the queue, and move, hold or remove what is in it")]
     Queue(queue::Args),
-    /// Tell the story of one message, session or refusal.
+    #[command(about = "Tell the story of one message, session or refusal")]
     Trace(trace::Args),
-    /// Help with writing a configuration: an example, a schema for editors, fresh secrets.
+    #[command(about = "Help with writing a configuration: an example, a schema for editors, fresh secrets")]
     Config(config::Args),
 }
 
