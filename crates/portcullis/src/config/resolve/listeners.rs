@@ -72,7 +72,7 @@ pub(super) fn resolve(file: &File, hostname: Option<&Domain>, rulebook: &mut Rul
             name: desk.name(name),
             role,
             zone: zone(&written.zone, file, desk),
-            ungranted: ungranted(written, role, desk),
+            ungranted: ungranted(written, role, file, desk),
             place: desk.place(&name.span()),
         });
         gates
@@ -222,7 +222,7 @@ fn zone(written: &Maybe<String>, file: &File, desk: &mut Desk<'_>) -> Option<pol
     super::grants::zone(written, file, desk)
 }
 
-fn ungranted(written: &file::Listener, role: Role, desk: &mut Desk<'_>) -> Ungranted {
+fn ungranted(written: &file::Listener, role: Role, file: &File, desk: &mut Desk<'_>) -> Ungranted {
     let Some(stance) = &written.ungranted else {
         return Ungranted::Deny;
     };
@@ -234,6 +234,14 @@ fn ungranted(written: &file::Listener, role: Role, desk: &mut Desk<'_>) -> Ungra
                     role.name()
                 ))
                 .advise("take it out"),
+        );
+    }
+    let nobody = file.organisation.as_ref().is_some_and(|ours| ours.networks.is_empty());
+    if **stance == RawUngranted::InternalOnly && nobody && !desk.is_spoiled(&["organisation", "networks"]) {
+        desk.say(
+            Problem::warning(stance.span(), "no machine is inside, so nobody gains by this")
+                .why("organisation.networks is empty")
+                .advise("name our networks there, or write \"deny\""),
         );
     }
     match **stance {

@@ -314,7 +314,7 @@ impl Form<'_, '_, '_> {
             RawTls::Opportunistic => TlsPolicy::Opportunistic,
             RawTls::Require => TlsPolicy::Require,
             RawTls::Verify => {
-                self.verify_by_mx(written, to);
+                self.hopeless(written, to);
                 TlsPolicy::Verify
             }
             RawTls::Dane | RawTls::Sts | RawTls::DaneOrStsOrOpportunistic => {
@@ -328,14 +328,31 @@ impl Form<'_, '_, '_> {
         }
     }
 
-    fn verify_by_mx(&mut self, written: &At<RawTls>, to: Option<&NextHop>) {
-        if to == Some(&NextHop::Mx) && self.written.domains.is_empty() {
-            self.desk.say(
-                Problem::warning(written.span(), "many MX hosts have no certificate that can be verified")
-                    .why("mail to them waits until its life time ends, and fails")
-                    .advise("write \"opportunistic\" here, and \"verify\" on routes to hosts you know"),
-            );
-        }
+    /// Where no certificate can be expected to be valid.
+    fn hopeless(&mut self, written: &At<RawTls>, to: Option<&NextHop>) {
+        let everywhere = to == Some(&NextHop::Mx) && self.written.domains.is_empty();
+        let by_address = match to {
+            Some(NextHop::Hosts(hosts)) => hosts.iter().any(|hop| hop.host.domain().is_none()),
+            _ => false,
+        };
+        let (what, advice) = if everywhere {
+            (
+                "many MX hosts have no certificate that can be verified",
+                "write \"opportunistic\" here, and \"verify\" on routes to hosts you know",
+            )
+        } else if by_address {
+            (
+                "a certificate is hardly ever made out to an address",
+                "name the host in `to`, as in \"mail.chem.example.edu:25\"",
+            )
+        } else {
+            return;
+        };
+        self.desk.say(
+            Problem::warning(written.span(), what)
+                .why("mail to them waits until its life time ends, and fails")
+                .advise(advice),
+        );
     }
 
     fn login(&mut self, tls: TlsPolicy, to: Option<&NextHop>) -> Option<RouteLogin> {
