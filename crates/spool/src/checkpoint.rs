@@ -8,7 +8,8 @@ use mail::{MessageId, Timestamp};
 use world::{Disk, DiskFile, OpenMode};
 
 use crate::codec::{Decoder, Encoder, Malformed};
-use crate::entry::{Entry, Interner};
+use crate::entry::Entry;
+use crate::index::Index;
 use crate::layout::{FileName, VERSION};
 use crate::record::{SegmentEnd, put_suspended, take_suspended};
 use crate::writer::LogWriter;
@@ -185,13 +186,8 @@ fn write_frame(file: &dyn DiskFile, at: &mut u64, frame: &[u8]) -> io::Result<()
     Ok(())
 }
 
-/// Reads a checkpoint, giving each entry to `keep`.
-pub(crate) fn read(
-    disk: &dyn Disk,
-    path: &Path,
-    names: &mut Interner,
-    mut keep: impl FnMut(MessageId, Entry),
-) -> Result<Summary, Unusable> {
+/// Reads a checkpoint into an empty index, entry by entry. After an error the index is of no use.
+pub(crate) fn read(disk: &dyn Disk, path: &Path, index: &mut Index) -> Result<Summary, Unusable> {
     let file = disk.open(path, OpenMode::Read)?;
     let mut prefix = [0u8; PREFIX as usize];
     let read = file.read_at(0, &mut prefix)?;
@@ -210,7 +206,8 @@ pub(crate) fn read(
         let mut from = Decoder::new(&frame);
         while !from.is_empty() {
             let id = MessageId::new(from.u64()?);
-            keep(id, Entry::decode(&mut from, names)?);
+            let entry = Entry::decode(&mut from, &mut index.names)?;
+            index.insert_entry(id, entry);
             entries += 1;
         }
     }

@@ -87,8 +87,8 @@ pub(crate) struct More {
 pub(crate) struct Interner {
     names: BTreeSet<Arc<str>>,
     domains: BTreeSet<Domain>,
-    /// The sender seen last: programs send many messages in a row.
-    sender: Option<Mailbox>,
+    /// Senders: programs send many messages.
+    senders: BTreeSet<Mailbox>,
 }
 
 /// Distinct texts that are shared at most; beyond, entries have their own.
@@ -137,13 +137,19 @@ impl Interner {
     fn reverse(&mut self, path: ReversePath) -> ReversePath {
         match path {
             ReversePath::Null => path,
-            ReversePath::Mailbox(mailbox) => {
-                let known = self.sender.take().filter(|known| *known == mailbox);
-                let mailbox = known.unwrap_or_else(|| self.mailbox(mailbox));
-                self.sender = Some(mailbox.clone());
-                ReversePath::Mailbox(mailbox)
-            }
+            ReversePath::Mailbox(mailbox) => ReversePath::Mailbox(self.sender(mailbox)),
         }
+    }
+
+    fn sender(&mut self, mailbox: Mailbox) -> Mailbox {
+        if let Some(known) = self.senders.get(&mailbox) {
+            return known.clone();
+        }
+        let mailbox = self.mailbox(mailbox);
+        if self.senders.len() < INTERNED_MAX {
+            self.senders.insert(mailbox.clone());
+        }
+        mailbox
     }
 }
 

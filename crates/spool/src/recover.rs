@@ -75,6 +75,7 @@ pub(crate) fn recover(
         disk,
         dir,
         writer,
+        finished_max,
         recovered: Recovered::new(finished_max),
     };
     let mine: Vec<FileName> = names.iter().copied().filter(|name| name.writer() == writer).collect();
@@ -128,6 +129,7 @@ struct Reading<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
     writer: u32,
+    finished_max: usize,
     recovered: Recovered,
 }
 
@@ -154,11 +156,11 @@ impl Reading<'_> {
                 number: *number,
             }
             .path(self.dir);
-            let mut entries = Vec::new();
-            let interner = &mut self.recovered.index.names;
-            match checkpoint::read(self.disk, &path, interner, |id, entry| entries.push((id, entry))) {
+            let mut index = Index::new(self.finished_max);
+            match checkpoint::read(self.disk, &path, &mut index) {
                 Ok(mut summary) => {
-                    self.take_over(&mut summary, entries);
+                    self.recovered.index = index;
+                    self.take_over(&mut summary);
                     self.recovered.index.damaged.append(&mut unusable);
                     return Ok(summary);
                 }
@@ -185,14 +187,15 @@ impl Reading<'_> {
         Ok(Summary::default())
     }
 
-    fn take_over(&mut self, summary: &mut Summary, entries: Vec<(MessageId, crate::entry::Entry)>) {
+    fn take_over(&mut self, summary: &mut Summary) {
         let recovered = &mut self.recovered;
-        recovered.index.suspended = std::mem::take(&mut summary.suspended).into_iter().collect();
         recovered.index.damaged = std::mem::take(&mut summary.damaged);
-        recovered.from_checkpoint = entries.len() as u64;
+        recovered.from_checkpoint = recovered.index.entries.len() as u64;
         recovered.last_id = summary.last_id;
-        for (id, entry) in entries {
-            recovered.index.insert_entry(id, entry);
+        if !summary.suspended.is_empty() {
+            recovered
+                .index
+                .set_suspended(std::mem::take(&mut summary.suspended).into_iter().collect());
         }
         for testimony in std::mem::take(&mut summary.recent) {
             recovered.testimony.insert(testimony.id, testimony);
