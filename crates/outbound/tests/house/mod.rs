@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     dead_code,
     unreachable_pub,
     missing_docs,
@@ -30,7 +31,7 @@ use spool::{Addressee, Content, Letter, Opened, State, Story, Writer};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use wire::{Shutdown, ShutdownTrigger};
 use world::sim::{GENESIS, Handles};
-use world::{BoxFuture, Clock, Net, World};
+use world::{BoxFuture, Clock, World};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
