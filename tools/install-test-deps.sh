@@ -26,6 +26,7 @@ need sasl2-bin saslpasswd2
 command -v dpkg-query >/dev/null || { echo "install-test-deps: no Debian; install by hand: ${missing[*]:-nothing}"; exit 0; }
 installed ca-certificates || missing+=(ca-certificates)
 installed libsasl2-modules || missing+=(libsasl2-modules)
+installed libnet-ssleay-perl || missing+=(libnet-ssleay-perl) # swaks speaks TLS through it
 if [ ! -x /usr/sbin/postfix ]; then
     # Two mail servers exclude each other; the one that this machine relies on is not thrown out for a test.
     if [ -e /usr/sbin/sendmail ] && ! installed msmtp-mta; then

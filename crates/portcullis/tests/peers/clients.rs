@@ -224,7 +224,7 @@ with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "billing@example.edu", "jürgen@elsewhere.example", "smtplib-utf8"
     message.set_content("hello\n")
-    client.send_message(message, mail_options=["SMTPUTF8", "BODY=8BITMIME"])
+    client.send_message(message)
 "#;
 
 #[test]

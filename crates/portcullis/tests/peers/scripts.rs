@@ -4,6 +4,16 @@ use std::process::{Child, Command, Stdio};
 
 use crate::house::{blackbox, eventually, free_port, have, run};
 
+/// The demo's copier, as the scripts' arguments.
+const COPIER: [&str; 6] = [
+    "--source",
+    "127.0.0.2",
+    "--sender",
+    "scan@devices.example.edu",
+    "--rcpt",
+    "user@example.edu",
+];
+
 /// A running `portcullis demo`; it ends when dropped.
 struct Demo {
     dir: tempfile::TempDir,
