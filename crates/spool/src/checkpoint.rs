@@ -140,7 +140,7 @@ impl LogWriter {
         out.u64(index.entries.len() as u64);
         drop(index);
         out.count(self.recent.len());
-        for testimony in &self.recent {
+        for (_, testimony) in &self.recent {
             out.u64(testimony.id.number());
             out.i64(testimony.received.0);
             out.octets(&testimony.octets);

@@ -21,6 +21,8 @@ use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
 
 /// How long testimony is kept for the next checkpoint: the ledger lags a second at most.
 const TESTIMONY_KEPT: Duration = Duration::from_secs(3);
+/// Testimonies kept for it at most; far more than any disk takes in that time.
+const TESTIMONY_MAX: usize = 100_000;
 /// After this long without work the writer looks after the log.
 const IDLE: Duration = Duration::from_secs(60);
 /// Octets written between two looks at the free space.
@@ -36,7 +38,8 @@ pub(crate) struct LogWriter {
     pub(crate) checkpoint_octets: u64,
     /// The segment at which the last checkpoint but one began its tail: what lies before may go.
     pub(crate) needed_from: (u32, u32),
-    pub(crate) recent: VecDeque<Testimony>,
+    /// With the moment each was noted.
+    pub(crate) recent: VecDeque<(Duration, Testimony)>,
     measured_at: u64,
 }
 
@@ -315,18 +318,25 @@ impl LogWriter {
     }
 
     fn note_testimony(&mut self, head: &LetterHead) {
-        let horizon = Timestamp(head.received.0.saturating_sub(TESTIMONY_KEPT.as_millis() as i64));
-        while self.recent.front().is_some_and(|oldest| oldest.received < horizon) {
+        if head.testimony.is_empty() {
+            return;
+        }
+        // By the stopwatch: the wall clock may stand or jump, and `received` is the caller's word.
+        let now = self.shared.world.clock.monotonic();
+        while let Some((noted, _)) = self.recent.front()
+            && (now.saturating_sub(*noted) > TESTIMONY_KEPT || self.recent.len() >= TESTIMONY_MAX)
+        {
             self.recent.pop_front();
         }
-        if !head.testimony.is_empty() {
-            let octets = Bytes::copy_from_slice(&head.testimony);
-            self.recent.push_back(Testimony {
+        let octets = Bytes::copy_from_slice(&head.testimony);
+        self.recent.push_back((
+            now,
+            Testimony {
                 id: head.id,
                 received: head.received,
                 octets,
-            });
-        }
+            },
+        ));
     }
 
     /// Moves what should move, writes a checkpoint, deletes what nobody needs.

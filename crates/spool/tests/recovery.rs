@@ -88,6 +88,29 @@ fn a_start_reads_the_checkpoint_and_only_the_tail_behind_it() {
 }
 
 #[test]
+fn a_checkpoint_carries_the_testimony_of_the_last_seconds_and_no_more() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_with(&disk, Config::new(DIR));
+        // All with the same time of receipt, as a caller with a standing clock would say.
+        send(&spool.intake, "a@example.edu", &["b@example.org"], b"long ago").await;
+        rest(Duration::from_secs(10)).await;
+        let late = send(&spool.intake, "a@example.edu", &["b@example.org"], b"just now").await;
+        spool.closer.close().await;
+        let spool = open_with(&disk, Config::new(DIR));
+        assert_eq!(
+            spool
+                .report
+                .testimony
+                .iter()
+                .map(|testimony| testimony.id)
+                .collect::<Vec<_>>(),
+            [late]
+        );
+    });
+}
+
+#[test]
 fn ids_rise_across_a_restart_even_if_the_clock_fell() {
     story(async {
         let disk = SimDisk::new();
