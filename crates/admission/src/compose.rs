@@ -122,16 +122,19 @@ impl Composition<'_> {
         }
     }
 
-    /// Text that begins without a blank line behind the fields would be read as one of them.
+    /// What is changed in the octets that came, in their order.
     fn edits(&self) -> Vec<Edit> {
-        if self.scanned.ended_by != HeaderEnd::OtherText {
-            return Vec::new();
+        let mut edits = Vec::new();
+        // A From with nothing in it makes room for the one we add.
+        if let Some(empty) = self.scanned.empty_from.as_ref().filter(|_| self.may_complete()) {
+            let drop = empty.end.saturating_sub(empty.start);
+            edits.push(Edit { at: empty.start, drop, insert: Bytes::new() });
         }
-        vec![Edit {
-            at: self.scanned.end,
-            drop: 0,
-            insert: Bytes::from_static(b"\r\n"),
-        }]
+        // Text that begins without a blank line behind the fields would be read as one of them.
+        if self.scanned.ended_by == HeaderEnd::OtherText {
+            edits.push(Edit { at: self.scanned.end, drop: 0, insert: Bytes::from_static(b"\r\n") });
+        }
+        edits
     }
 
     fn source(&self) -> String {

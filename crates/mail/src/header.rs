@@ -3,6 +3,8 @@
 //! The scanner is strict where readers differ: a field whose name has a space in it is named as invalid and never
 //! taken for the field it resembles; a From that could be read in two ways is malformed.
 
+use std::ops::Range;
+
 use crate::field::{Field, fields, is_blank};
 use crate::shape::Shape;
 use crate::{Mailbox, address_list};
@@ -129,6 +131,9 @@ impl TransferEncoding {
 pub struct ScannedHeaders {
     /// The authors.
     pub from: Originator,
+    /// The octets of a From field with nothing in it, where it is the only one; `from` is then [`Originator::Missing`].
+    /// Whoever adds a From takes this one out, or there would be two.
+    pub empty_from: Option<Range<u64>>,
     /// Who sent for them.
     pub sender: Originator,
     /// The first Subject, printable and cut; encoded words are left as they are.
@@ -285,9 +290,11 @@ impl HeaderScan {
             .filter_map(|field| by_name(&field.unfolded()))
             .take(RECEIVED_BY_MAX);
         let invalid = || fields.iter().filter(|field| !field.has_valid_name());
+        let empty_from = empty_field(&fields, "From");
         let encodings: Vec<&Field<'_>> = named("Content-Transfer-Encoding").collect();
         ScannedHeaders {
-            from: originator(&fields, "From"),
+            from: if empty_from.is_some() { Originator::Missing } else { originator(&fields, "From") },
+            empty_from,
             sender: originator(&fields, "Sender"),
             subject: first("Subject").map(|text| printable(&text)),
             message_id: first("Message-ID").map(|text| printable(&text)),
@@ -335,6 +342,18 @@ fn is_header_line(line: &[u8], at: usize) -> bool {
         Some(first) if is_blank(*first) => at > 0,
         _ => memchr::memchr(b':', line).is_some(),
     }
+}
+
+/// Where the only field that could be taken for `name` stands, if it has nothing in it.
+fn empty_field(fields: &[Field<'_>], name: &str) -> Option<Range<u64>> {
+    let mut like = fields.iter().filter(|field| field.could_be(name));
+    let only = like.next().filter(|field| field.is(name) && field.unfolded().is_empty())?;
+    if like.next().is_some() {
+        return None;
+    }
+    let before = fields.iter().take_while(|field| !std::ptr::eq(*field, only));
+    let start: usize = before.map(|field| field.raw.len()).sum();
+    Some(start as u64..(start + only.raw.len()) as u64)
 }
 
 fn originator(fields: &[Field<'_>], name: &str) -> Originator {

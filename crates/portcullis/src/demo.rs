@@ -17,7 +17,7 @@ use wire::ShutdownTrigger;
 use world::World;
 
 use crate::commands::say;
-use crate::config::{self, LogFormat, Machine};
+use crate::config::{self, Config, LogFormat, Machine};
 use crate::gateway::{Gateway, Setting, Writers, resolver};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
@@ -63,7 +63,7 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
         &shutdown,
     )
     .await?;
-    let gateway = open(&house, &world).await?;
+    let (gateway, config) = open(&house, &world).await?;
 
     told::introduce(&house);
     let sent = ways::send_all(&house, &gateway, &world).await?;
@@ -74,7 +74,7 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     }
     let refusal = ways::try_refused(&house, &world).await?;
     intact &= refusal.is_right();
-    told::refusal(&house, &gateway, &refusal);
+    told::refusal(&house, &config, gateway.admission().now(), &refusal);
     told::hints(&house, &wish.dir);
     if !wish.once {
         told::running();
@@ -110,7 +110,7 @@ async fn sink(
 }
 
 /// Reads the configuration that was just written as anybody else's would be read.
-async fn open(house: &House, world: &World) -> anyhow::Result<Gateway> {
+async fn open(house: &House, world: &World) -> anyhow::Result<(Gateway, Config)> {
     let reading = config::load(&house.config, &Machine::look(mail::Timestamp(world.clock.wall())))?;
     let Some(config) = reading.config else {
         say(&reading.report.render());
@@ -124,5 +124,5 @@ async fn open(house: &House, world: &World) -> anyhow::Result<Gateway> {
         writers: Writers::Threads,
         file: Some(house.config.clone()),
     };
-    Gateway::start(config, setting).await
+    Ok((Gateway::start(config.clone(), setting).await?, config))
 }

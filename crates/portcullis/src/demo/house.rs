@@ -200,8 +200,8 @@ sessions_per_v6_64   = 20000
 sessions_per_minute  = 10000000
 messages_per_minute  = 10000000
 bad_recipients_per_hour = 10000000
-errors_soft          = 100
-errors_hard          = 150
+errors_soft          = 180
+errors_hard          = 190
 
 [spool]
 dir       = "{dir}/spool"

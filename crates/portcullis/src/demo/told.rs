@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use policy::{Fact, Facts, explain};
+use mail::Timestamp;
 
 use super::house::{APPLICATION, COPIER, House};
 use super::ways::{Refusal, Way};
-use crate::commands::say;
-use crate::gateway::Gateway;
+use crate::commands::{ConfigFile, explain, say};
+use crate::config::Config;
 
 pub(super) fn introduce(house: &House) {
     let ports = house.ports;
@@ -53,52 +53,42 @@ pub(super) fn way(way: &Way) {
     }
 }
 
-pub(super) fn refusal(house: &House, gateway: &Gateway, refusal: &Refusal) {
+pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &Refusal) {
     let verdict = if refusal.is_right() {
         "refused, as it should be"
     } else {
         "NOT REFUSED"
     };
     say(&format!(
-        "Somebody without a grant, {}, tries to relay to {}: {verdict}\n  {}\n",
+        "Somebody without a grant, {}, tries to relay to {}: {verdict}\n  {}\n\n",
         refusal.client, refusal.recipient, refusal.reply
     ));
-    let snapshot = gateway.admission().snapshot();
-    let (Some(listener), Ok(sender), Ok(recipient)) = (
-        snapshot.listener_named("relay"),
-        refusal.sender.parse().map(mail::ReversePath::Mailbox),
-        refusal.recipient.parse().map(mail::ForwardPath::Mailbox),
-    ) else {
-        return;
+    let question = explain::Args {
+        config: ConfigFile { path: house.config.clone() },
+        listener: "relay".to_owned(),
+        client: refusal.client.into(),
+        auth: None,
+        tls: false,
+        from: refusal.sender.to_owned(),
+        to: refusal.recipient.to_owned(),
+        header_from: None,
+        json: false,
     };
-    let facts = Facts {
-        listener,
-        client: Fact::Known(refusal.client.into()),
-        encrypted: Fact::Known(false),
-        login: Fact::Known(None),
-        pin: Fact::Known(None),
-        now: gateway.admission().now(),
-        sender: Fact::Known(&sender),
-        recipient: Fact::Known(&recipient),
-        exists: Fact::NotYet,
-        from: Fact::NotYet,
-        octets: Fact::NotYet,
-        hops: Fact::NotYet,
-        usage: Fact::NotYet,
-        masked: Fact::NotYet,
-        content: Fact::NotYet,
+    match explain::answer(&question, config, "portcullis.toml", now) {
+        Ok(answer) => say(&indented(&answer.text)),
+        Err(why) => say(&format!("  it cannot be explained: {why}\n")),
     };
-    let explanation = explain(&snapshot, &facts);
-    for step in &explanation.steps {
-        say(&format!("    {:?}: {:?}\n", step.check, step.finding));
-    }
     say(&format!(
-        "  the same question again: portcullis explain --config {} --listener relay --client {} --from {} --to {}\n\n",
+        "  asked with: portcullis explain --config {} --listener relay --client {} --from {} --to {}\n\n",
         house.config.display(),
         refusal.client,
         refusal.sender,
         refusal.recipient,
     ));
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
 }
 
 pub(super) fn hints(house: &House, dir: &Path) {

@@ -26,6 +26,8 @@ use wire::ShutdownTrigger;
 use world::World;
 
 use crate::config::Config;
+use crate::control::{self, Desk, Storage};
+use crate::health;
 use crate::identities::StaticLogins;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -163,6 +165,20 @@ impl Gateway {
             view: queue.view.clone(),
             reader: book.reader.clone(),
         });
+        let desk = Desk {
+            view: queue.view,
+            dispatch: queue.dispatch,
+            reader: book.reader,
+            recorder,
+            admission,
+            storage: Storage {
+                disk: world.disk.clone(),
+                dir: config.spool.dir.clone(),
+                keep_free_octets: config.spool.keep_free_octets,
+            },
+            reload: reload::callback(&live),
+        };
+
         let mut tasks = JoinSet::new();
         let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
         for listening in bound {
@@ -171,7 +187,18 @@ impl Gateway {
         }
         let watched = shutdown.clone();
         tasks.spawn(async move { back.run(watched).await });
-        let health_addresses = Vec::new();
+        let mut health_addresses = Vec::new();
+        for at in &config.health {
+            let listener = world.net.listen(*at).await.with_context(|| format!("cannot listen on {at}"))?;
+            health_addresses.push(listener.local_addr()?);
+            tasks.spawn(ended(health::serve(listener, desk.clone(), shutdown.clone())));
+        }
+        if writers == Writers::Threads {
+            let socket = control::path(&config.spool.dir);
+            let serving = control::serve(&socket, desk, shutdown)
+                .with_context(|| format!("the control socket {} cannot be opened", socket.display()))?;
+            tasks.spawn(ended(serving));
+        }
         Ok(Self {
             live,
             addresses,
@@ -240,6 +267,11 @@ impl Gateway {
         self.spool.close().await;
         self.ledger.close().await;
     }
+}
+
+/// Waits for a task of another room; one that panicked has said so itself.
+async fn ended(task: tokio::task::JoinHandle<()>) {
+    let _ = task.await;
 }
 
 fn open_ledger(config: &Config, world: &World, writers: Writers) -> anyhow::Result<ledger::Opening> {
