@@ -377,7 +377,7 @@ fn a_very_large_message_streams_through_a_real_disk_and_a_writer_thread() {
         let block = Bytes::from(octets(1, 1 << 20));
         let id = spool.intake.new_id();
         let mut draft = spool.intake.begin();
-        for _ in 0..40 {
+        for _ in 0..150 {
             draft.append(block.clone()).await.unwrap();
         }
         spool
