@@ -96,14 +96,24 @@ async fn converse(stream: Box<dyn Stream>, desk: Desk, shutdown: Shutdown) {
 async fn answer(method: &Method, path: &str, desk: &Desk, phase: Phase) -> Response<String> {
     let known = matches!(path, "/health" | "/metrics");
     if known && !matches!(*method, Method::GET | Method::HEAD) {
-        let mut response = response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "Only GET here\n".to_owned());
-        response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        let mut response = response(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain",
+            "Only GET here\n".to_owned(),
+        );
+        response
+            .headers_mut()
+            .insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     match path {
         "/health" => health(desk, phase).await,
         "/metrics" => response(StatusCode::OK, OPEN_METRICS, metrics(desk)),
-        _ => response(StatusCode::NOT_FOUND, "text/plain", "There are /health and /metrics\n".to_owned()),
+        _ => response(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "There are /health and /metrics\n".to_owned(),
+        ),
     }
 }
 
@@ -134,7 +144,9 @@ async fn health(desk: &Desk, phase: Phase) -> Response<String> {
 fn metrics(desk: &Desk) -> String {
     let generation = desk.admission.snapshot().generation().0;
     let dropped = desk.recorder.ledger.status().dropped;
-    desk.recorder.metrics.page(&desk.view.counts(), desk.recorder.now(), generation, dropped)
+    desk.recorder
+        .metrics
+        .page(&desk.view.counts(), desk.recorder.now(), generation, dropped)
 }
 
 fn response(code: StatusCode, kind: &'static str, body: String) -> Response<String> {
@@ -144,4 +156,97 @@ fn response(code: StatusCode, kind: &'static str, body: String) -> Response<Stri
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::control::rig::Rig;
+
+    async fn ask(at: SocketAddr, request: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn open(rig: &Rig) -> (SocketAddr, JoinHandle<()>) {
+        let listener = rig.world.net.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        (at, serve(listener, rig.desk.clone(), rig.shutdown.clone()))
+    }
+
+    #[tokio::test]
+    async fn health_is_ok_until_the_gateway_drains_and_gone_when_it_has_stopped() {
+        let rig = Rig::new(100);
+        let (at, served) = open(&rig).await;
+        let ok = ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(ok.starts_with("HTTP/1.1 200 OK\r\n"), "{ok}");
+        assert!(
+            ok.contains("\"status\":\"ok\"") && ok.contains("\"generation\":7"),
+            "{ok}"
+        );
+        rig.trigger.drain();
+        let draining = ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(draining.starts_with("HTTP/1.1 503 "), "{draining}");
+        assert!(
+            draining.contains("draining: the gateway is about to stop"),
+            "{draining}"
+        );
+        rig.trigger.stop();
+        served.await.unwrap();
+        assert!(tokio::net::TcpStream::connect(at).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_disk_without_room_is_told() {
+        let mut rig = Rig::new(100);
+        rig.desk.storage.keep_free_octets = u64::MAX;
+        let (at, _served) = open(&rig).await;
+        let full = ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(
+            full.starts_with("HTTP/1.1 503 ") && full.contains("nothing new is accepted"),
+            "{full}"
+        );
+    }
+
+    #[tokio::test]
+    async fn metrics_are_counted_and_nothing_else_is_there() {
+        let rig = Rig::new(100);
+        rig.store(&["bob@example.org"]).await;
+        let (at, _served) = open(&rig).await;
+        let metrics = ask(at, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(metrics.contains("application/openmetrics-text"), "{metrics}");
+        assert!(
+            metrics.contains("portcullis_queue_recipients{kind=\"ready\"} 1\n"),
+            "{metrics}"
+        );
+        assert!(
+            ask(at, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                .await
+                .starts_with("HTTP/1.1 404 ")
+        );
+        let post = ask(at, "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;
+        assert!(
+            post.starts_with("HTTP/1.1 405 ") && post.contains("allow: GET, HEAD"),
+            "{post}"
+        );
+        let head = ask(at, "HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(
+            head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"),
+            "{head}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_not_waited_for() {
+        let rig = Rig::new(100);
+        let (at, _served) = open(&rig).await;
+        let began = rig.world.clock.monotonic();
+        let _silent = ask(at, "GET /health").await;
+        assert!(rig.world.clock.monotonic() - began < Duration::from_secs(40));
+    }
 }

@@ -86,7 +86,10 @@ pub fn tell(story: Option<&spool::Story>, lines: &[Line]) -> Option<Tale> {
         (None, Some((_, facts))) => facts.message,
         (None, None) => lines.iter().find_map(|line| line.event.message())?,
     };
-    let mut tale = Tale { id: id.to_string(), ..Tale::default() };
+    let mut tale = Tale {
+        id: id.to_string(),
+        ..Tale::default()
+    };
     if let Some((_, facts)) = accepted {
         tale.octets = Some(facts.size);
         tale.from = Some(facts.from.to_string());
@@ -109,7 +112,10 @@ pub fn tell(story: Option<&spool::Story>, lines: &[Line]) -> Option<Tale> {
 /// Tells what happened in a session, or of the refusal a client was told of; `None` where nothing is known.
 #[must_use]
 pub fn tell_session(id: &str, lines: &[Line]) -> Option<Tale> {
-    let mut tale = Tale { id: id.to_owned(), ..Tale::default() };
+    let mut tale = Tale {
+        id: id.to_owned(),
+        ..Tale::default()
+    };
     let origin = lines.iter().find_map(|line| match &line.event {
         Event::Refused(facts) => Some(&facts.origin),
         Event::Login(facts) => Some(&facts.origin),
@@ -164,7 +170,11 @@ impl Tale {
         if !self.waiting.is_empty() {
             return None;
         }
-        self.moments.iter().filter(|moment| moment.what == "delivered").filter_map(|moment| moment.after_ms).max()
+        self.moments
+            .iter()
+            .filter(|moment| moment.what == "delivered")
+            .filter_map(|moment| moment.after_ms)
+            .max()
     }
 
     /// Sorts by time, joins what happened to several recipients at once, and counts from `received`.
@@ -178,7 +188,9 @@ impl Tale {
             }
         }
         for moment in &mut joined {
-            moment.after_ms = received.map(|received| Timestamp(moment.at_ms).since(received)).map(millis);
+            moment.after_ms = received
+                .map(|received| Timestamp(moment.at_ms).since(received))
+                .map(millis);
         }
         self.moments = joined;
     }

@@ -157,7 +157,13 @@ struct Why {
 
 impl SelectArgs {
     fn select(self) -> Select {
-        let Self { id, sender, grant, domain, all: _ } = self;
+        let Self {
+            id,
+            sender,
+            grant,
+            domain,
+            all: _,
+        } = self;
         match (sender, grant, domain) {
             (Some(sender), ..) => Select::Sender(sender),
             (_, Some(grant), _) => Select::Grant(grant),
@@ -171,18 +177,24 @@ impl SelectArgs {
 
 /// Looks at the queue, or changes it.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (text, status) = answer(args)?;
+    say(&text);
+    Ok(status)
+}
+
+fn answer(args: Args) -> anyhow::Result<(String, ExitCode)> {
     let socket = match args.socket {
         Some(socket) => socket,
         None => socket_of(&ConfigFile { path: args.config })?,
     };
     let asked = args.what.asked();
     let answer = control::ask(&socket, asked.clone())?;
-    if args.json {
-        say(&format!("{:#}\n", as_json(&asked, &answer)));
+    let text = if args.json {
+        format!("{:#}\n", as_json(&asked, &answer))
     } else {
-        say(&as_text(&asked, &answer)?);
-    }
-    Ok(status(&answer))
+        as_text(&asked, &answer)?
+    };
+    Ok((text, status(&answer)))
 }
 
 impl What {
@@ -198,21 +210,37 @@ impl What {
             }),
             Self::Show { id } => Asked::Show { id },
             Self::Counts => Asked::Counts,
-            Self::Hold { select, for_how_long, why } => {
-                change(select, Act::Hold { for_secs: for_how_long.map(|long| long.as_secs()) }, why.reason)
-            }
+            Self::Hold {
+                select,
+                for_how_long,
+                why,
+            } => change(
+                select,
+                Act::Hold {
+                    for_secs: for_how_long.map(|long| long.as_secs()),
+                },
+                why.reason,
+            ),
             Self::Release { select, why } => change(select, Act::Release, why.reason),
             Self::Retry { select } => change(select, Act::Retry, None),
             Self::Remove { select, why } => change(select, Act::Remove, why.reason),
             Self::Bounce { select } => change(select, Act::Bounce, None),
-            Self::Suspend { select } => Asked::Suspend { select: select.select() },
-            Self::Resume { select } => Asked::Resume { select: select.select() },
+            Self::Suspend { select } => Asked::Suspend {
+                select: select.select(),
+            },
+            Self::Resume { select } => Asked::Resume {
+                select: select.select(),
+            },
         }
     }
 }
 
 fn change(select: SelectArgs, act: Act, reason: Option<String>) -> Asked {
-    Asked::Change { select: select.select(), act, reason }
+    Asked::Change {
+        select: select.select(),
+        act,
+        reason,
+    }
 }
 
 /// Where the configuration says that the gateway is reached.
@@ -253,7 +281,11 @@ fn as_json(asked: &Asked, answer: &Answer) -> Value {
 fn as_text(asked: &Asked, answer: &Answer) -> anyhow::Result<String> {
     Ok(match asked {
         Asked::List(_) => {
-            let mails: Vec<Mail> = answer.items.iter().map(|item| serde_json::from_value(item.clone())).collect::<Result<_, _>>()?;
+            let mails: Vec<Mail> = answer
+                .items
+                .iter()
+                .map(|item| serde_json::from_value(item.clone()))
+                .collect::<Result<_, _>>()?;
             table::list(&mails, answer.done.get("more") == Some(&Value::Bool(true)))
         }
         Asked::Show { .. } => table::show(&serde_json::from_value(answer.done.clone())?),
@@ -287,18 +319,116 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some("d") => 86_400,
         _ => return Err(wrong()),
     };
-    number.checked_mul(unit).filter(|secs| *secs > 0).map(Duration::from_secs).ok_or_else(wrong)
+    number
+        .checked_mul(unit)
+        .filter(|secs| *secs > 0)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::control::rig::Rig;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &[&str]) -> Result<Args, clap::Error> {
+        Line::try_parse_from(std::iter::once(&"queue").chain(line)).map(|line| line.args)
+    }
+
+    /// What the command prints, and its exit status.
+    async fn queue(rig: &Rig, line: &[&str]) -> anyhow::Result<(String, String)> {
+        let mut args = parse(line).unwrap();
+        args.socket = Some(rig.socket());
+        let (text, status) = tokio::task::spawn_blocking(|| answer(args)).await.unwrap()?;
+        Ok((text, format!("{status:?}")))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_commands_work_on_a_running_queue() {
+        let (good, no) = (format!("{:?}", ExitCode::SUCCESS), format!("{:?}", ExitCode::from(1)));
+        let rig = Rig::new(100);
+        rig.open();
+        let id = rig.store(&["bob@example.org", "eve@example.net"]).await.to_string();
+
+        let (list, status) = queue(&rig, &["list"]).await.unwrap();
+        assert_eq!(status, good);
+        assert!(
+            list.contains(&id) && list.contains("bob@example.org +1  ready"),
+            "{list}"
+        );
+        let (held, _) = queue(
+            &rig,
+            &["hold", "--all", "--for", "2h", "--reason", "their server moves"],
+        )
+        .await
+        .unwrap();
+        assert_eq!(held, "2 recipients held.\n");
+        let (show, _) = queue(&rig, &["show", &id]).await.unwrap();
+        assert!(
+            show.contains("subject   Scan from 3rd floor") && show.contains("holds it until"),
+            "{show}"
+        );
+        let (counts, _) = queue(&rig, &["counts", "--json"]).await.unwrap();
+        let counts: Value = serde_json::from_str(&counts).unwrap();
+        assert_eq!(counts["recipients"]["held"], 2);
+        let (list, _) = queue(&rig, &["list", "--state", "ready"]).await.unwrap();
+        assert!(list.starts_with("Nothing"), "{list}");
+        assert_eq!(
+            queue(&rig, &["release", "--id", &id]).await.unwrap().0,
+            "2 recipients released.\n"
+        );
+        let (again, status) = queue(&rig, &["release", "--id", &id]).await.unwrap();
+        assert!(again.starts_with("Nothing was released") && status == no, "{again}");
+        queue(&rig, &["suspend", "--grant", "copier-3f"]).await.unwrap();
+        let (counts, _) = queue(&rig, &["counts"]).await.unwrap();
+        assert!(counts.contains("Suspended: mail on grant copier-3f."), "{counts}");
+        let unknown = queue(&rig, &["show", "000000000007"]).await.unwrap_err();
+        assert!(
+            unknown.to_string().contains("portcullis trace 000000000007"),
+            "{unknown}"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn without_a_gateway_it_says_which_socket_was_tried() {
+        let rig = Rig::new(100);
+        let nobody = queue(&rig, &["counts"]).await.unwrap_err().to_string();
+        assert!(
+            nobody.contains("control.sock") && nobody.contains("portcullis serve"),
+            "{nobody}"
+        );
+    }
+
+    #[test]
+    fn exactly_one_kind_of_selection_is_demanded() {
+        assert!(parse(&["remove"]).is_err());
+        assert!(parse(&["remove", "--all", "--domain", "example.org"]).is_err());
+        assert!(parse(&["remove", "--id", "06M3K8FQ2XRA", "--id", "06M3K8FQ2XRB"]).is_ok());
+    }
 
     #[test]
     fn a_duration_has_a_number_and_a_unit() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("3d"), Ok(Duration::from_secs(259_200)));
-        for wrong in ["", "h", "2", "2 h", "0m", "-1h", "2w", "99999999999999999999d", "9999999999999999999d"] {
+        for wrong in [
+            "",
+            "h",
+            "2",
+            "2 h",
+            "0m",
+            "-1h",
+            "2w",
+            "99999999999999999999d",
+            "9999999999999999999d",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

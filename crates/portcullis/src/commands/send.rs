@@ -65,10 +65,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
     /// The subject.
-    #[arg(long, value_name = "TEXT", conflicts_with = "file", default_value = "A message from portcullis send")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "file",
+        default_value = "A message from portcullis send"
+    )]
     pub subject: String,
     /// The text; `-` reads it from standard input.
-    #[arg(long, value_name = "TEXT", conflicts_with = "file", default_value = "This is a test.")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "file",
+        default_value = "This is a test."
+    )]
     pub body: String,
     /// A whole message with its headers, in place of subject and body; `-` reads it from standard input.
     #[arg(long, value_name = "FILE")]
@@ -102,8 +112,16 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let sent = tokio::runtime::Runtime::new()?.block_on(send(args, &World::real()))?;
-    say(&if json { format!("{:#}\n", sent.to_json()) } else { sent.to_text() });
-    Ok(if sent.all_taken() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    say(&if json {
+        format!("{:#}\n", sent.to_json())
+    } else {
+        sent.to_text()
+    });
+    Ok(if sent.all_taken() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// What became of a message.
@@ -142,7 +160,12 @@ async fn send(args: Args, world: &World) -> anyhow::Result<Sent> {
         format!("{} {}, {verified}", tls.version, tls.cipher)
     });
     connection.quit().await;
-    Ok(Sent { server: address, tls, answers, took: world.clock.monotonic().saturating_sub(began) })
+    Ok(Sent {
+        server: address,
+        tls,
+        answers,
+        took: world.clock.monotonic().saturating_sub(began),
+    })
 }
 
 /// `host:port`, `192.0.2.1:25`, `[2001:db8::1]:25`.
@@ -150,7 +173,9 @@ fn server(text: &str) -> anyhow::Result<(Host, u16)> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok((Host::Literal(address.ip()), address.port()));
     }
-    let (host, port) = text.rsplit_once(':').with_context(|| format!("`{text}` has no port; write it as host:port"))?;
+    let (host, port) = text
+        .rsplit_once(':')
+        .with_context(|| format!("`{text}` has no port; write it as host:port"))?;
     let port = port.parse().with_context(|| format!("`{port}` is no port"))?;
     // Names that only this machine knows, such as `localhost`, are as good here.
     let host = Domain::parse(host).with_context(|| format!("`{host}` is no host name"))?;
@@ -227,17 +252,30 @@ fn dial(args: &Args, host: &Host, world: &World) -> anyhow::Result<Dial> {
         // For the words about the certificate alone; without a store of authorities nothing is verified.
         None => Roots::system().unwrap_or_else(|_| Roots::none()),
     };
-    let names = args.verify.iter().map(|name| Domain::parse(name).with_context(|| format!("`{name}` is no host name")));
+    let names = args
+        .verify
+        .iter()
+        .map(|name| Domain::parse(name).with_context(|| format!("`{name}` is no host name")));
     let names = names.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Dial {
         to: SocketAddr::from(([0, 0, 0, 0], 0)),
         from: args.source,
         // The name that is verified is the one to ask for: servers choose their certificate by it.
-        host: names.first().map_or_else(|| host.clone(), |name| Host::Domain(name.clone())),
-        transport: if implicit { Transport::ImplicitTls } else { Transport::Clear },
+        host: names
+            .first()
+            .map_or_else(|| host.clone(), |name| Host::Domain(name.clone())),
+        transport: if implicit {
+            Transport::ImplicitTls
+        } else {
+            Transport::Clear
+        },
         client,
         tls: speaks_tls.then(|| TlsClient::new(roots, None, world.clock.clone())),
-        trust: if checks { Trust::Verify { names } } else { Trust::Opportunistic },
+        trust: if checks {
+            Trust::Verify { names }
+        } else {
+            Trust::Opportunistic
+        },
         connect_timeout: CONNECT_WITHIN,
     })
 }
@@ -245,9 +283,9 @@ fn dial(args: &Args, host: &Host, world: &World) -> anyhow::Result<Dial> {
 fn login(args: &Args) -> anyhow::Result<Option<Login>> {
     let Some(user) = &args.user else { return Ok(None) };
     let password = match &args.password_file {
-        Some(file) => Zeroizing::new(
-            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
-        ),
+        Some(file) => {
+            Zeroizing::new(std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?)
+        }
         None => Zeroizing::new(
             std::env::var("PORTCULLIS_PASSWORD")
                 .context("--user needs a password: name a --password-file, or set PORTCULLIS_PASSWORD")?,
@@ -268,7 +306,11 @@ fn read_letter(args: &Args, world: &World) -> anyhow::Result<Letter> {
     let octets = match &args.file {
         Some(file) => letter::with_line_ends(&read_input(file)?),
         None => {
-            let text = if args.body == "-" { read_input("-".as_ref())? } else { args.body.clone().into_bytes() };
+            let text = if args.body == "-" {
+                read_input("-".as_ref())?
+            } else {
+                args.body.clone().into_bytes()
+            };
             let written = Written {
                 from: &reverse,
                 to: &recipients,
@@ -280,13 +322,20 @@ fn read_letter(args: &Args, world: &World) -> anyhow::Result<Letter> {
             written.octets()
         }
     };
-    Ok(Letter { reverse, recipients, octets: octets.into() })
+    Ok(Letter {
+        reverse,
+        recipients,
+        octets: octets.into(),
+    })
 }
 
 fn read_input(from: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     if from.as_os_str() == "-" {
         let mut octets = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut octets).context("standard input cannot be read")?;
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut octets)
+            .context("standard input cannot be read")?;
         return Ok(octets);
     }
     std::fs::read(from).with_context(|| format!("{} cannot be read", from.display()))
@@ -302,7 +351,10 @@ async fn deliver(connection: &mut Connection, letter: &Letter) -> anyhow::Result
             recipients: some.iter().map(|path| (path.clone(), RcptParams::default())).collect(),
             params: letter.params(),
         };
-        let outcome = match connection.deliver(transaction, &mut WholeBody::new(letter.octets.clone())).await {
+        let outcome = match connection
+            .deliver(transaction, &mut WholeBody::new(letter.octets.clone()))
+            .await
+        {
             Ok(outcome) => outcome.recipients,
             // Some already have it; the others are told apart from them.
             Err(why) if !answers.is_empty() => {
@@ -318,20 +370,31 @@ async fn deliver(connection: &mut Connection, letter: &Letter) -> anyhow::Result
 }
 
 fn told(path: &ForwardPath, text: String) -> Told {
-    Told { to: crate::story::bare(&path.to_string()), taken: false, stage: String::new(), code: None, text }
+    Told {
+        to: crate::story::bare(&path.to_string()),
+        taken: false,
+        stage: String::new(),
+        code: None,
+        text,
+    }
 }
 
 fn answered(path: &ForwardPath, outcome: RecipientOutcome) -> Told {
     match outcome {
-        RecipientOutcome::Delivered(reply) => {
-            Told { taken: true, code: Some(reply.code), ..told(path, reply.to_string()) }
-        }
-        RecipientOutcome::Refused(stage, reply) => {
-            Told { stage: stage.to_string(), code: Some(reply.code), ..told(path, reply.to_string()) }
-        }
-        RecipientOutcome::Unanswered(stage) => {
-            Told { stage: stage.to_string(), ..told(path, "no answer; the connection broke".to_owned()) }
-        }
+        RecipientOutcome::Delivered(reply) => Told {
+            taken: true,
+            code: Some(reply.code),
+            ..told(path, reply.to_string())
+        },
+        RecipientOutcome::Refused(stage, reply) => Told {
+            stage: stage.to_string(),
+            code: Some(reply.code),
+            ..told(path, reply.to_string())
+        },
+        RecipientOutcome::Unanswered(stage) => Told {
+            stage: stage.to_string(),
+            ..told(path, "no answer; the connection broke".to_owned())
+        },
     }
 }
 
@@ -345,8 +408,16 @@ impl Sent {
         let mut text = format!("{}, {tls}, {} ms\n", self.server, self.took.as_millis());
         for answer in &self.answers {
             let word = if answer.taken { "taken" } else { "REFUSED" };
-            let stage = if answer.stage.is_empty() { String::new() } else { format!(" (at {})", answer.stage) };
-            text.push_str(&format!("  {word:<8} {}  {}{stage}\n", Printable(&answer.to), Printable(&answer.text)));
+            let stage = if answer.stage.is_empty() {
+                String::new()
+            } else {
+                format!(" (at {})", answer.stage)
+            };
+            text.push_str(&format!(
+                "  {word:<8} {}  {}{stage}\n",
+                Printable(&answer.to),
+                Printable(&answer.text)
+            ));
         }
         text
     }

@@ -57,17 +57,29 @@ async fn take(args: Args) -> anyhow::Result<ExitCode> {
     let tls = match (&args.certificate, &args.key) {
         (Some(chain), Some(key)) => {
             let identity = Identity::load(chain, key)?;
-            Some(Arc::new(TlsServer::new(vec![identity], Asking::No, world.clock.clone())?))
+            Some(Arc::new(TlsServer::new(
+                vec![identity],
+                Asking::No,
+                world.clock.clone(),
+            )?))
         }
         _ => None,
     };
     let (trigger, shutdown) = ShutdownTrigger::new();
-    let config = SinkConfig { hostname, dir: args.dir.clone(), tls };
+    let config = SinkConfig {
+        hostname,
+        dir: args.dir.clone(),
+        tls,
+    };
     let sink = Sink::start(config, args.listen, &world, shutdown)
         .await
         .with_context(|| format!("cannot take mail at {}", args.listen))?;
     let mut reading = Folder::from_now(&args.dir)?;
-    say_aside(&format!("Taking mail at {} into {}; Ctrl-C ends it.\n", sink.address(), args.dir.display()));
+    say_aside(&format!(
+        "Taking mail at {} into {}; Ctrl-C ends it.\n",
+        sink.address(),
+        args.dir.display()
+    ));
     loop {
         let interrupted = tokio::select! {
             biased;
@@ -113,10 +125,17 @@ impl Folder {
         let mut last = 0;
         for entry in std::fs::read_dir(dir)? {
             let path = entry?.path();
-            let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            let number = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .and_then(|stem| stem.parse().ok());
             last = last.max(number.unwrap_or(0));
         }
-        Ok(Self { dir: dir.to_owned(), last, missing: BTreeSet::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            last,
+            missing: BTreeSet::new(),
+        })
     }
 
     fn read(&self, number: u64) -> Option<Envelope> {
@@ -156,8 +175,15 @@ mod tests {
     fn messages_that_are_finished_out_of_turn_are_all_told_once() {
         let dir = tempfile::tempdir().unwrap();
         let write = |number: u64| {
-            let envelope = Envelope { from: format!("{number}@example.edu"), ..Envelope::default() };
-            std::fs::write(dir.path().join(format!("{number:06}.json")), serde_json::to_vec(&envelope).unwrap()).unwrap();
+            let envelope = Envelope {
+                from: format!("{number}@example.edu"),
+                ..Envelope::default()
+            };
+            std::fs::write(
+                dir.path().join(format!("{number:06}.json")),
+                serde_json::to_vec(&envelope).unwrap(),
+            )
+            .unwrap();
         };
         write(7);
         let mut folder = Folder::from_now(dir.path()).unwrap();

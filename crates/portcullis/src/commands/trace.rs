@@ -75,14 +75,18 @@ fn find(args: &Args) -> anyhow::Result<Result<(Tale, &'static str), String>> {
             Err(AskError::Refused(why)) => Ok(Err(why)),
             Err(why @ AskError::Nobody(_)) if args.socket.is_none() => {
                 if !args.json {
-                    say_aside(&format!("{why}\nTold from the ledger's files alone: without subject and present state.\n"));
+                    say_aside(&format!(
+                        "{why}\nTold from the ledger's files alone: without subject and present state.\n"
+                    ));
                 }
                 Ok(from_files(&queue::config_of(&args.config)?.ledger.dir, &args.id))
             }
             Err(why) => Err(why.into()),
         };
     };
-    folder.read_dir().with_context(|| format!("the ledger in {} cannot be read", folder.display()))?;
+    folder
+        .read_dir()
+        .with_context(|| format!("the ledger in {} cannot be read", folder.display()))?;
     Ok(from_files(folder, &args.id))
 }
 

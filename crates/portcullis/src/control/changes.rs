@@ -8,10 +8,10 @@ use policy::{Basis, Name, Reason};
 use serde_json::{Value, json};
 use spool::{Change, ChangeError, Filter, Holder, Selector, State, Summary};
 
+use super::Desk;
 use super::desk::PAGE;
 use super::protocol::{Act, Select};
 use super::serve::{Out, Unanswered};
-use super::Desk;
 use crate::story::bare;
 
 /// What is left alone is explained for this many recipients; the rest is counted.
@@ -25,7 +25,11 @@ impl Operator {
     pub(super) fn new(uid: u32, name: Option<&str>) -> Self {
         let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
         let name: String = name.unwrap_or_default().chars().filter(plain).take(64).collect();
-        let text = if name.is_empty() { format!("uid {uid}") } else { format!("{name} (uid {uid})") };
+        let text = if name.is_empty() {
+            format!("uid {uid}")
+        } else {
+            format!("{name} (uid {uid})")
+        };
         Self(text.into())
     }
 }
@@ -77,10 +81,13 @@ pub(super) async fn change(
     if changed > 0 {
         testify(desk, by, act, reason, &survey.concerned).await;
         let fields = json!({ "by": by.to_string(), "what": select.to_string(), "recipients": changed });
-        desk.recorder.journal.note(desk.now(), &format!("operator.{}", word(act)), fields);
+        desk.recorder
+            .journal
+            .note(desk.now(), &format!("operator.{}", word(act)), fields);
     }
     for kept in &survey.kept {
-        out.item(json!({ "id": kept.message.to_string(), "to": kept.rcpt, "kept": kept.why })).await?;
+        out.item(json!({ "id": kept.message.to_string(), "to": kept.rcpt, "kept": kept.why }))
+            .await?;
     }
     Ok(json!({ "changed": changed, "kept": survey.kept_count }))
 }
@@ -115,7 +122,13 @@ fn applies(act: Act, state: &State) -> Result<bool, String> {
         (_, State::Done { .. }) => false,
         (Act::Hold { .. }, State::Ready | State::Deferred { .. }) => true,
         (Act::Hold { .. }, _) => false,
-        (Act::Release, State::Held { by: Holder::Operator(_), .. }) => true,
+        (
+            Act::Release,
+            State::Held {
+                by: Holder::Operator(_),
+                ..
+            },
+        ) => true,
         (Act::Release, State::Held { by, reason, .. }) => return Err(why_kept(*reason, Some(by))),
         (Act::Release, State::Quarantined { reason }) => return Err(why_kept(*reason, None)),
         (Act::Release, _) => false,
@@ -145,7 +158,13 @@ async fn survey(desk: &Desk, selector: &Selector, act: Act) -> Survey {
             for id in ids {
                 // The one behind the id before it, if it is the id itself.
                 let after = id.number().checked_sub(1).map(MessageId::new);
-                let found = desk.view.list(&Filter { after, ..Filter::default() }, 1);
+                let found = desk.view.list(
+                    &Filter {
+                        after,
+                        ..Filter::default()
+                    },
+                    1,
+                );
                 if let Some(summary) = found.first().filter(|summary| summary.id == *id) {
                     survey.add(desk, selector, act, summary).await;
                 }
@@ -199,9 +218,15 @@ impl Survey {
             }
         }
         if concerned.len() == open && open > 0 {
-            self.concerned.push(Concerned { message: summary.id, rcpt: None });
+            self.concerned.push(Concerned {
+                message: summary.id,
+                rcpt: None,
+            });
         } else {
-            let each = concerned.into_iter().map(|rcpt| Concerned { message: summary.id, rcpt: Some(rcpt) });
+            let each = concerned.into_iter().map(|rcpt| Concerned {
+                message: summary.id,
+                rcpt: Some(rcpt),
+            });
             self.concerned.extend(each);
         }
     }
@@ -222,7 +247,12 @@ async fn granted(desk: &Desk, selector: &Selector, summary: &Summary) -> Option<
     }
     let story = desk.view.get(summary.id).await.ok().flatten()?;
     let on_it = story.recipients.iter().enumerate();
-    Some(on_it.filter(|(_, one)| one.basis == Basis::Grant(grant.clone())).map(|(place, _)| place).collect())
+    Some(
+        on_it
+            .filter(|(_, one)| one.basis == Basis::Grant(grant.clone()))
+            .map(|(place, _)| place)
+            .collect(),
+    )
 }
 
 async fn testify(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>, concerned: &[Concerned]) {
@@ -233,7 +263,11 @@ async fn testify(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>, con
         // What comes of these is testified to by the attempt that follows.
         Act::Retry | Act::Bounce => return,
     };
-    let unsaid = if matches!(act, Act::Hold { .. }) { Reason::HeldByOperator.code() } else { "no reason was given" };
+    let unsaid = if matches!(act, Act::Hold { .. }) {
+        Reason::HeldByOperator.code()
+    } else {
+        "no reason was given"
+    };
     let reason = Words::new(reason.unwrap_or(unsaid));
     for one in concerned {
         let change = ledger::Change {
@@ -253,7 +287,10 @@ pub(super) async fn suspend(desk: &Desk, by: &Operator, select: &Select) -> Resu
         let why = "single messages are not suspended; `portcullis queue hold --id ...` holds them";
         return Err(why.to_owned().into());
     }
-    desk.dispatch.suspend(selector).await.map_err(|error| format!("nothing was suspended: {error}"))?;
+    desk.dispatch
+        .suspend(selector)
+        .await
+        .map_err(|error| format!("nothing was suspended: {error}"))?;
     Ok(note(desk, by, "operator.suspend", select))
 }
 
@@ -263,7 +300,10 @@ pub(super) async fn resume(desk: &Desk, by: &Operator, select: &Select) -> Resul
     if !desk.view.suspended().contains(&selector) {
         return Err(format!("{select} is not suspended; `portcullis queue counts` shows what is").into());
     }
-    desk.dispatch.resume(selector).await.map_err(|error| format!("nothing was resumed: {error}"))?;
+    desk.dispatch
+        .resume(selector)
+        .await
+        .map_err(|error| format!("nothing was resumed: {error}"))?;
     Ok(note(desk, by, "operator.resume", select))
 }
 

@@ -63,7 +63,10 @@ pub fn ask(socket: &Path, asked: Asked) -> Result<Answer, AskError> {
 fn converse(stream: &mut UnixStream, asked: Asked) -> io::Result<Result<Answer, AskError>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_vec(&Request { operator: operator(), asked })?;
+    let mut line = serde_json::to_vec(&Request {
+        operator: operator(),
+        asked,
+    })?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = Answer::default();
@@ -77,10 +80,15 @@ fn converse(stream: &mut UnixStream, asked: Asked) -> io::Result<Result<Answer, 
             AnswerLine::Refused(why) => return Ok(Err(AskError::Refused(why))),
         }
     }
-    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed before it was done; is it stopping?"))
+    Err(io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "it closed before it was done; is it stopping?",
+    ))
 }
 
 /// Who sits at the keyboard, also behind sudo.
 fn operator() -> Option<String> {
-    ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()))
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()))
 }

@@ -101,7 +101,9 @@ impl Desk {
         let message = protocol::id(id).map_err(|error| error.to_string())?;
         match self.view.get(message).await {
             Ok(Some(story)) => Ok(to_value(Mail::whole(&story, self.now()))),
-            Ok(None) => Err(format!("{id} is not in the queue; `portcullis trace {id}` tells what became of it").into()),
+            Ok(None) => {
+                Err(format!("{id} is not in the queue; `portcullis trace {id}` tells what became of it").into())
+            }
             Err(error) => Err(format!("{id} cannot be shown: {error}").into()),
         }
     }
@@ -136,18 +138,17 @@ impl Desk {
         let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
         // What was told a moment ago is to be found.
         self.recorder.ledger.flush().await;
-        let story = match self.view.get(message).await {
-            Ok(story) => story,
-            // A damaged message has a story nevertheless: the ledger's.
-            Err(_) => None,
-        };
+        // A message that cannot be read has a story nevertheless: the ledger's.
+        let story = self.view.get(message).await.ok().flatten();
         let (reader, text) = (self.reader.clone(), id.to_owned());
         let found = tokio::task::spawn_blocking(move || trace(&reader, &text, story.as_ref())).await;
         found.map_err(|error| error.to_string())?
     }
 
     async fn reload(&self, by: &changes::Operator) -> Result<Value, Unanswered> {
-        self.recorder.journal.note(self.now(), "config.reload", json!({ "by": by.to_string() }));
+        self.recorder
+            .journal
+            .note(self.now(), "config.reload", json!({ "by": by.to_string() }));
         let outcome = (self.reload)().await?;
         Ok(json!({ "outcome": outcome }))
     }
@@ -168,7 +169,11 @@ impl Desk {
     /// What keeps the gateway from its work, in words; nothing where all is well.
     pub async fn troubles(&self) -> Vec<String> {
         let mut troubles = Vec::new();
-        let Storage { disk, dir, keep_free_octets } = self.storage.clone();
+        let Storage {
+            disk,
+            dir,
+            keep_free_octets,
+        } = self.storage.clone();
         let shown = dir.display().to_string();
         match tokio::task::spawn_blocking(move || disk.free_space(&dir)).await {
             Ok(Ok(free)) if free < keep_free_octets => troubles.push(format!(
@@ -193,17 +198,26 @@ impl Desk {
 /// In words: nothing is known of it, or it cannot be read.
 pub(crate) fn trace(reader: &Reader, id: &str, story: Option<&spool::Story>) -> Result<Tale, String> {
     let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
-    let read = |key| reader.events_of(key).map_err(|error| format!("the ledger cannot be read: {error}"));
+    let read = |key| {
+        reader
+            .events_of(key)
+            .map_err(|error| format!("the ledger cannot be read: {error}"))
+    };
     if let Some(tale) = story::tell(story, &read(Key::Message(message))?) {
         return Ok(tale);
     }
     let number = message.number();
-    for key in [Key::Event(mail::EventId::new(number)), Key::Session(mail::SessionId::new(number))] {
+    for key in [
+        Key::Event(mail::EventId::new(number)),
+        Key::Session(mail::SessionId::new(number)),
+    ] {
         if let Some(tale) = story::tell_session(&message.to_string(), &read(key)?) {
             return Ok(tale);
         }
     }
-    Err(format!("nothing is known of {message}: no message, session or refusal has this id"))
+    Err(format!(
+        "nothing is known of {message}: no message, session or refusal has this id"
+    ))
 }
 
 pub(super) fn to_value(value: impl serde::Serialize) -> Value {

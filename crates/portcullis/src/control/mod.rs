@@ -10,6 +10,8 @@ mod changes;
 mod client;
 mod desk;
 mod protocol;
+#[cfg(test)]
+pub(crate) mod rig;
 mod serve;
 mod socket;
 #[cfg(test)]

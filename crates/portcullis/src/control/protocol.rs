@@ -260,7 +260,12 @@ impl Mail {
     pub(crate) fn summary(summary: &Summary, now: mail::Timestamp) -> Self {
         let recipients = summary.recipients.iter().map(|(path, state)| {
             let (word, text) = standing(state);
-            Recipient { to: bare(&path.to_string()), state: word.to_owned(), text, ..Recipient::default() }
+            Recipient {
+                to: bare(&path.to_string()),
+                state: word.to_owned(),
+                text,
+                ..Recipient::default()
+            }
         });
         Self {
             id: summary.id.to_string(),
@@ -333,7 +338,10 @@ mod protocol_tests {
         let wrong = Select::Ids(vec!["nope".to_owned()]).selector().unwrap_err();
         assert!(wrong.to_string().contains("`nope` is no id"), "{wrong}");
         assert_eq!(Select::Ids(Vec::new()).selector(), Err(WordsError::Nothing));
-        let listing = Listing { state: Some("lost".to_owned()), ..Listing::default() };
+        let listing = Listing {
+            state: Some("lost".to_owned()),
+            ..Listing::default()
+        };
         assert!(listing.filter().is_err());
     }
 }

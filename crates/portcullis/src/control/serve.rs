@@ -72,7 +72,11 @@ async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
         if line.is_empty() {
             return Ok(());
         }
-        let mut out = Out { stream: stream.get_mut(), desk, waiting: Vec::new() };
+        let mut out = Out {
+            stream: stream.get_mut(),
+            desk,
+            waiting: Vec::new(),
+        };
         if !line.ends_with(b"\n") {
             let why = "the request has no line end, or is longer than 256 KiB; name fewer messages at once";
             return out.last(&json!({ "refused": why })).await;
@@ -144,7 +148,11 @@ impl Out<'_> {
     async fn line(&mut self, line: &Value) -> io::Result<()> {
         serde_json::to_writer(&mut self.waiting, line)?;
         self.waiting.push(b'\n');
-        if self.waiting.len() >= BATCH_OCTETS { self.flush().await } else { Ok(()) }
+        if self.waiting.len() >= BATCH_OCTETS {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn flush(&mut self) -> io::Result<()> {

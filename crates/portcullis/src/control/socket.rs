@@ -28,7 +28,11 @@ impl Socket {
         std::fs::set_permissions(&half, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(&half, path)?;
         let inode = std::fs::symlink_metadata(path)?.ino();
-        Ok(Self { listener, path: path.to_owned(), inode })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            inode,
+        })
     }
 }
 
@@ -39,7 +43,10 @@ fn make_way(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !found.file_type().is_socket() {
-        let text = format!("{} is in the way of the control socket and is no socket; move it away", path.display());
+        let text = format!(
+            "{} is in the way of the control socket and is no socket; move it away",
+            path.display()
+        );
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
     match UnixStream::connect(path) {
@@ -56,7 +63,10 @@ fn make_way(path: &Path) -> io::Result<()> {
 fn explain(path: &Path, error: io::Error) -> io::Error {
     // The address of a unix socket holds 107 octets; a longer one is refused as invalid.
     if error.kind() == io::ErrorKind::InvalidInput {
-        let text = format!("{} is too long for a socket; give the spool a shorter folder", path.display());
+        let text = format!(
+            "{} is too long for a socket; give the spool a shorter folder",
+            path.display()
+        );
         return io::Error::new(io::ErrorKind::InvalidInput, text);
     }
     io::Error::new(error.kind(), format!("{} cannot be bound: {error}", path.display()))

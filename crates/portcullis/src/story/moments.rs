@@ -26,9 +26,14 @@ pub(super) fn arrival(tale: &mut Tale, story: Option<&Story>, accepted: Option<(
     }
     // The ledger hears of an acceptance when the sync has returned; the spool alone knows only when it began.
     let durable = accepted.map_or(received, |(at, _)| at.max(received));
-    let took = accepted.map(|(at, _)| super::millis(at.since(received))).filter(|_| story.is_some());
+    let took = accepted
+        .map(|(at, _)| super::millis(at.since(received)))
+        .filter(|_| story.is_some());
     let stored = Moment::new(durable, "stored", "durable on disk before the client was told 250");
-    tale.moments.push(Moment { took_ms: took, ..stored });
+    tale.moments.push(Moment {
+        took_ms: took,
+        ..stored
+    });
 }
 
 fn judged_by_testimony(tale: &mut Tale, at: Timestamp, facts: &Accepted) {
@@ -38,15 +43,22 @@ fn judged_by_testimony(tale: &mut Tale, at: Timestamp, facts: &Accepted) {
             (Some(reason), false) => format!("; accepted and held ({reason})"),
             (Some(reason), true) => format!("; accepted and set aside ({reason})"),
         };
-        let text = format!("{}, rulebook {}{fate}", ground(&one.basis), facts.generation);
-        tale.moments.push(Moment::new(at, "judged", text).to(bare(one.rcpt.as_str())));
+        let mended = facts
+            .mended
+            .as_ref()
+            .map(|what| format!("; tolerated: {what}"))
+            .unwrap_or_default();
+        let text = format!("{}, rulebook {}{fate}{mended}", ground(&one.basis), facts.generation);
+        tale.moments
+            .push(Moment::new(at, "judged", text).to(bare(one.rcpt.as_str())));
     }
 }
 
 fn judged_by_record(tale: &mut Tale, at: Timestamp, story: &Story) {
     for one in &story.recipients {
         let text = format!("{}, rulebook {}", one.basis, one.generation);
-        tale.moments.push(Moment::new(at, "judged", text).to(bare(&one.path.to_string())));
+        tale.moments
+            .push(Moment::new(at, "judged", text).to(bare(&one.path.to_string())));
     }
 }
 
@@ -69,10 +81,14 @@ pub(super) fn afterwards(tale: &mut Tale, story: Option<&Story>, lines: &[Line])
                 tale.moments.push(recorded_attempt(recipient, attempt, place == last));
             }
         }
-        if let State::Done { outcome: Outcome::Removed, at } = recipient.state
+        if let State::Done {
+            outcome: Outcome::Removed,
+            at,
+        } = recipient.state
             && !lines.iter().any(|line| matches!(line.event, Event::Removed(_)))
         {
-            tale.moments.push(Moment::new(at, "removed", "by an operator; nobody was told").to(bare(&to)));
+            tale.moments
+                .push(Moment::new(at, "removed", "by an operator; nobody was told").to(bare(&to)));
         }
     }
 }
@@ -96,14 +112,18 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         Event::Held(change) => changed(at, "held", change),
         Event::Released(change) => changed(at, "released", change),
         Event::Removed(change) => changed(at, "removed", change),
-        Event::NoticeSent(notice) if notice.notice.to_string() == id => {
-            Moment::new(at, "notice", format!("this is a {} notice about message {}", notice.kind, notice.parent))
-                .to(bare(notice.rcpt.as_str()))
-        }
-        Event::NoticeSent(notice) => {
-            Moment::new(at, "notice", format!("told of the {} as message {}", notice.kind, notice.notice))
-                .to(bare(notice.rcpt.as_str()))
-        }
+        Event::NoticeSent(notice) if notice.notice.to_string() == id => Moment::new(
+            at,
+            "notice",
+            format!("this is a {} notice about message {}", notice.kind, notice.parent),
+        )
+        .to(bare(notice.rcpt.as_str())),
+        Event::NoticeSent(notice) => Moment::new(
+            at,
+            "notice",
+            format!("told of the {} as message {}", notice.kind, notice.notice),
+        )
+        .to(bare(notice.rcpt.as_str())),
         Event::Refused(_)
         | Event::Accepted(_)
         | Event::Login(_)
@@ -133,21 +153,35 @@ fn tried(at: Timestamp, what: &str, attempt: &Attempt, until: Option<Timestamp>)
     }
     let moment = Moment::new(at, what, text).to(bare(attempt.rcpt.as_str()));
     // Where nothing was tried nothing took time.
-    if attempt.attempt.is_some() { moment.took(attempt.took_ms) } else { moment }
+    if attempt.attempt.is_some() {
+        moment.took(attempt.took_ms)
+    } else {
+        moment
+    }
 }
 
 /// An attempt the ledger has not told of yet. Only the last one can have ended the matter.
 fn recorded_attempt(recipient: &RecipientStory, attempt: &AttemptRecord, last: bool) -> Moment {
     let what = match &recipient.state {
-        State::Done { outcome: Outcome::Delivered, .. } if last => "delivered",
-        State::Done { outcome: Outcome::Failed | Outcome::Expired, .. } if last => "failed",
+        State::Done {
+            outcome: Outcome::Delivered,
+            ..
+        } if last => "delivered",
+        State::Done {
+            outcome: Outcome::Failed | Outcome::Expired,
+            ..
+        } if last => "failed",
         _ => "deferred",
     };
     let ip = attempt.ip.map(|ip| format!(" [{ip}]")).unwrap_or_default();
     let tls = if attempt.tls.is_empty() { "no TLS" } else { &attempt.tls };
     let text = format!("via {}{ip}, {tls}, {}", attempt.host, said(&attempt.reply));
-    let ended = attempt.at.plus(std::time::Duration::from_millis(attempt.took_ms.into()));
-    Moment::new(ended, what, text).to(bare(&recipient.path.to_string())).took(attempt.took_ms.into())
+    let ended = attempt
+        .at
+        .plus(std::time::Duration::from_millis(attempt.took_ms.into()));
+    Moment::new(ended, what, text)
+        .to(bare(&recipient.path.to_string()))
+        .took(attempt.took_ms.into())
 }
 
 fn changed(at: Timestamp, what: &str, change: &ledger::Change) -> Moment {
@@ -248,8 +282,16 @@ pub(super) fn waiting(story: &Story) -> Vec<Waiting> {
     let open = story.recipients.iter().filter(|recipient| !recipient.state.is_done());
     open.map(|recipient| {
         let (state, text) = standing(&recipient.state);
-        let text = if recipient.leased { "a worker is busy with it".to_owned() } else { text };
-        Waiting { to: bare(&recipient.path.to_string()), state: state.to_owned(), text }
+        let text = if recipient.leased {
+            "a worker is busy with it".to_owned()
+        } else {
+            text
+        };
+        Waiting {
+            to: bare(&recipient.path.to_string()),
+            state: state.to_owned(),
+            text,
+        }
     })
     .collect()
 }
@@ -290,7 +332,10 @@ fn held(reason: Reason, by: &Holder, until: Option<Timestamp>) -> String {
 
 /// An address without its brackets, as people write it.
 pub(crate) fn bare(path: &str) -> String {
-    path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path).to_owned()
+    path.strip_prefix('<')
+        .and_then(|path| path.strip_suffix('>'))
+        .unwrap_or(path)
+        .to_owned()
 }
 
 fn said(reply: &str) -> String {

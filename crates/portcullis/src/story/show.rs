@@ -24,7 +24,10 @@ impl fmt::Display for Tale {
         }
         writeln!(f)?;
         let width = self.moments.iter().map(|moment| moment.what.len());
-        let width = width.chain(self.waiting.iter().map(|one| one.state.len())).max().unwrap_or(0);
+        let width = width
+            .chain(self.waiting.iter().map(|one| one.state.len()))
+            .max()
+            .unwrap_or(0);
         let mut day = "";
         for moment in &self.moments {
             let (date, time) = moment.at.split_once('T').unwrap_or(("", &moment.at));
@@ -60,7 +63,12 @@ fn line(f: &mut fmt::Formatter<'_>, moment: &Moment) -> fmt::Result {
 }
 
 fn names(to: &[String]) -> String {
-    let mut text = to.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut text = to
+        .iter()
+        .take(NAMED_MAX)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     if to.len() > NAMED_MAX {
         text.push_str(&format!(" and {} more", to.len() - NAMED_MAX));
     }
@@ -73,7 +81,11 @@ pub fn size(octets: u64) -> String {
     let mut value = octets as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 1000.0 || unit == "GB" {
-            return if unit == "B" { format!("{octets} B") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" {
+                format!("{octets} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1000.0;
     }
@@ -87,6 +99,8 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        self.0.chars().try_for_each(|c| f.write_char(if c.is_control() || turns(c) { ' ' } else { c }))
+        self.0
+            .chars()
+            .try_for_each(|c| f.write_char(if c.is_control() || turns(c) { ' ' } else { c }))
     }
 }

@@ -25,13 +25,24 @@ pub(super) fn list(mails: &[Mail], more: bool) -> String {
 }
 
 fn row(mail: &Mail) -> [String; 6] {
-    let first = mail.recipients.iter().find(|one| one.state != "done").or(mail.recipients.first());
+    let first = mail
+        .recipients
+        .iter()
+        .find(|one| one.state != "done")
+        .or(mail.recipients.first());
     let others = mail.recipients.len().saturating_sub(1);
     let mut to = first.map(|one| short(&one.to)).unwrap_or_default();
     if others > 0 {
         to.push_str(&format!(" +{others}"));
     }
-    [mail.id.clone(), age(mail.age_secs), size(mail.octets), short(&mail.from), to, states(&mail.recipients)]
+    [
+        mail.id.clone(),
+        age(mail.age_secs),
+        size(mail.octets),
+        short(&mail.from),
+        to,
+        states(&mail.recipients),
+    ]
 }
 
 /// The state all share, or how many are in each.
@@ -45,7 +56,11 @@ fn states(recipients: &[Recipient]) -> String {
     }
     match counted.as_slice() {
         [(state, _)] => (*state).to_owned(),
-        several => several.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", "),
+        several => several
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -101,7 +116,13 @@ pub(super) fn show(mail: &Mail) -> String {
         field("", &format!("{}: {}", one.state, one.text));
         if let Some(basis) = &one.basis {
             let attempts = one.attempts.unwrap_or(0);
-            field("", &format!("accepted on {basis}; {attempts} attempt{}", if attempts == 1 { "" } else { "s" }));
+            field(
+                "",
+                &format!(
+                    "accepted on {basis}; {attempts} attempt{}",
+                    if attempts == 1 { "" } else { "s" }
+                ),
+            );
         }
         if let Some(last) = &one.last {
             field("", &format!("last answer from {last}"));
@@ -115,11 +136,19 @@ pub(super) fn show(mail: &Mail) -> String {
 pub(super) fn counts(counts: &Value) -> String {
     let number = |path: &str| counts.pointer(path).and_then(Value::as_u64).unwrap_or(0);
     let mut rows = vec![
-        ["messages".to_owned(), number("/messages").to_string(), size(number("/octets"))],
+        [
+            "messages".to_owned(),
+            number("/messages").to_string(),
+            size(number("/octets")),
+        ],
         ["recipients".to_owned(), String::new(), String::new()],
     ];
     for state in ["ready", "deferred", "held", "quarantined", "bouncing"] {
-        rows.push([format!("  {state}"), number(&format!("/recipients/{state}")).to_string(), String::new()]);
+        rows.push([
+            format!("  {state}"),
+            number(&format!("/recipients/{state}")).to_string(),
+            String::new(),
+        ]);
     }
     let mut text = aligned(&rows);
     if let Some(secs) = counts.get("oldest_age_secs").and_then(Value::as_u64) {
@@ -131,7 +160,10 @@ pub(super) fn counts(counts: &Value) -> String {
         }
     }
     if number("/damaged") > 0 {
-        text.push_str(&format!("Damaged and kept for you to look at: {}.\n", number("/damaged")));
+        text.push_str(&format!(
+            "Damaged and kept for you to look at: {}.\n",
+            number("/damaged")
+        ));
     }
     text
 }
@@ -154,7 +186,12 @@ pub(super) fn changed(act: Act, answer: &Answer) -> String {
     };
     for item in &answer.items {
         let word = |name| Printable(item.get(name).and_then(Value::as_str).unwrap_or_default()).to_string();
-        text.push_str(&format!("Left alone: {} to {}: {}.\n", word("id"), word("to"), word("kept")));
+        text.push_str(&format!(
+            "Left alone: {} to {}: {}.\n",
+            word("id"),
+            word("to"),
+            word("kept")
+        ));
     }
     let explained = answer.items.len() as u64;
     if kept > explained {
@@ -187,7 +224,13 @@ mod tests {
 
     #[test]
     fn a_list_is_aligned_and_tells_each_state() {
-        let text = list(&[mail("<>", &["ready"]), mail("billing@example.edu", &["held", "done", "held"])], true);
+        let text = list(
+            &[
+                mail("<>", &["ready"]),
+                mail("billing@example.edu", &["held", "done", "held"]),
+            ],
+            true,
+        );
         let expected = "\
 ID            AGE  SIZE    FROM                 TO                  STATE
 06M3K8FQ2XRA  4m   2.1 kB  <>                   bob@example.org     ready
@@ -200,12 +243,17 @@ There are more: --after 06M3K8FQ2XRA, or a higher --limit.
     #[test]
     fn a_change_that_changed_nothing_says_so() {
         let answer = Answer {
-            items: vec![serde_json::json!({ "id": "06M3K8FQ2XRA", "to": "bob@example.org", "kept": "held by judgement" })],
+            items: vec![
+                serde_json::json!({ "id": "06M3K8FQ2XRA", "to": "bob@example.org", "kept": "held by judgement" }),
+            ],
             done: serde_json::json!({ "changed": 0, "kept": 3 }),
         };
         let text = changed(Act::Release, &answer);
         assert!(text.starts_with("Nothing was released"), "{text}");
-        assert!(text.contains("Left alone: 06M3K8FQ2XRA to bob@example.org: held by judgement."), "{text}");
+        assert!(
+            text.contains("Left alone: 06M3K8FQ2XRA to bob@example.org: held by judgement."),
+            "{text}"
+        );
         assert!(text.ends_with("2 more.\n"), "{text}");
     }
 }

@@ -21,7 +21,11 @@ impl Letter {
         };
         MailParams {
             size: Some(self.octets.len() as u64),
-            body: if self.octets.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime },
+            body: if self.octets.is_ascii() {
+                BodyType::SevenBit
+            } else {
+                BodyType::EightBitMime
+            },
             // RFC 6532: a header beyond US-ASCII is for servers with SMTPUTF8 alone.
             smtputf8: !header.is_ascii(),
             ..MailParams::default()
@@ -49,9 +53,17 @@ impl Written<'_> {
         let from = self.from.mailbox();
         let us = from.map_or_else(|| "portcullis.invalid".to_owned(), |from| from.host().to_string());
         let us = us.trim_matches(['[', ']']).replace(':', ".");
-        let to = self.to.iter().filter_map(ForwardPath::mailbox).map(ToString::to_string).collect::<Vec<_>>();
+        let to = self
+            .to
+            .iter()
+            .filter_map(ForwardPath::mailbox)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
         let mut lines = vec![
-            format!("From: {}", from.map_or_else(|| format!("postmaster@{us}"), ToString::to_string)),
+            format!(
+                "From: {}",
+                from.map_or_else(|| format!("postmaster@{us}"), ToString::to_string)
+            ),
             format!("To: {}", to.join(",\r\n ")),
             format!("Subject: {}", encoded(self.subject)),
             format!("Date: {}", self.at.to_rfc5322()),
@@ -117,12 +129,30 @@ mod letter_tests {
         let to = [ForwardPath::Mailbox(Mailbox::parse("b@example.org").unwrap())];
         let subject = "Grüße\r\nBcc: eve@example.org";
         let at = Timestamp::from_secs(1_795_262_400);
-        let octets = Written { from: &from, to: &to, subject, text: "Grüße\n".as_bytes(), at, number: 1 }.octets();
+        let octets = Written {
+            from: &from,
+            to: &to,
+            subject,
+            text: "Grüße\n".as_bytes(),
+            at,
+            number: 1,
+        }
+        .octets();
         let text = String::from_utf8(octets.clone()).unwrap();
-        assert!(text.starts_with("From: a@example.edu\r\nTo: b@example.org\r\nSubject: =?utf-8?B?"), "{text}");
+        assert!(
+            text.starts_with("From: a@example.edu\r\nTo: b@example.org\r\nSubject: =?utf-8?B?"),
+            "{text}"
+        );
         assert!(!text.contains("\r\nBcc"), "{text}");
-        assert!(text.ends_with("\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße\r\n"), "{text}");
-        let letter = Letter { reverse: from, recipients: to.to_vec(), octets: octets.into() };
+        assert!(
+            text.ends_with("\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße\r\n"),
+            "{text}"
+        );
+        let letter = Letter {
+            reverse: from,
+            recipients: to.to_vec(),
+            octets: octets.into(),
+        };
         let params = letter.params();
         assert_eq!((params.body, params.smtputf8), (BodyType::EightBitMime, false));
     }
