@@ -5,14 +5,15 @@
 //! it was after any earlier operation, so a test records one run and crashes it everywhere.
 
 mod model;
+mod operation;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Disk, DiskFile, OpenMode};
-pub use model::{Fate, Fault, Kind, Operation};
 use model::{Model, Planned};
+pub use operation::{Fate, Fault, Kind, Operation};
 
 /// A simulated disk; cloning shares it.
 #[derive(Clone)]
