@@ -332,7 +332,10 @@ impl Form<'_, '_, '_> {
     fn hopeless(&mut self, written: &At<RawTls>, to: Option<&NextHop>) {
         let everywhere = to == Some(&NextHop::Mx) && self.written.domains.is_empty();
         let by_address = match to {
-            Some(NextHop::Hosts(hosts)) => hosts.iter().any(|hop| hop.host.domain().is_none()),
+            // An authority of our own may well vouch for an address.
+            Some(NextHop::Hosts(hosts)) => {
+                self.written.ca.is_none() && hosts.iter().any(|hop| hop.host.domain().is_none())
+            }
             _ => false,
         };
         let (what, advice) = if everywhere {
