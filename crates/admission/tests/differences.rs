@@ -4,7 +4,7 @@
 
 mod hall;
 
-use admission::Room;
+use admission::{Mending, Room};
 use hall::{NOW, WHOLE, book, copier, hall, outsider, recipient, rejected, suspend};
 use mail::{RcptParams, Timestamp};
 use policy::{Generation, Reason, Scope, Verdict};
@@ -21,6 +21,25 @@ async fn a_suspension_between_mail_and_the_end_of_the_body_refuses() {
     let later = hall.envelope(&copier(), "scan@own.test", &[]).err().unwrap();
     assert_eq!(later.verdict, Verdict::Refuse(Reason::GrantSuspended));
     assert_eq!(later.grant.as_deref(), Some("copier"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspension_in_the_midst_of_judgement_is_noticed_before_anything_is_stored() {
+    let mut hall = hall(book());
+    let mut transaction = hall.begun(&copier(), "scan@own.test", &["bob@foreign.test"]).unwrap();
+    transaction.append(WHOLE.into()).await;
+    hall.publish_during_judgement(suspend);
+    assert_eq!(
+        hall.admission.snapshot().generation(),
+        Generation(1),
+        "not suspended when judgement begins"
+    );
+    let admitted = hall
+        .admission
+        .end_body(&copier(), transaction, Mending::default())
+        .await;
+    assert_eq!(rejected(admitted), Verdict::Refuse(Reason::GrantSuspended));
+    hall.assert_untouched();
 }
 
 #[tokio::test(start_paused = true)]

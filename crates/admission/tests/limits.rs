@@ -177,9 +177,12 @@ async fn several_clients_behind_one_exception_are_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_senders_of_one_login_are_no_mask() {
+async fn those_who_log_in_do_not_mask_the_exception_of_their_address() {
     let mut book = book();
     book.grants[0].senders = vec![SenderPattern::parse("*@own.test").unwrap()];
+    let mut fax = hall::grant("fax");
+    fax.by = By::Address(vec!["10.0.0.1/32".parse().unwrap()]);
+    book.grants.push(fax);
     let hall = hall(book);
     for name in ["a", "b", "c", "d"] {
         let mut visitor = copier();
@@ -189,4 +192,6 @@ async fn many_senders_of_one_login_are_no_mask() {
         let id = hall.stored(&visitor, &sender, &BOB, &text).await;
         assert_eq!(hall.states(id).await, [State::Ready]);
     }
+    let id = hall.stored(&nameless(), "scan@own.test", &BOB, WHOLE).await;
+    assert_eq!(hall.states(id).await, [State::Ready]);
 }

@@ -27,7 +27,7 @@ use policy::{
 use spool::{Dispatch, Opened, State, View, Writer};
 use world::sim::disk::{Fate, SimDisk};
 use world::sim::{GENESIS, SeedRng, SimClock, SimNet};
-use world::{BoxFuture, World};
+use world::{BoxFuture, Clock, World};
 
 /// When these worlds begin.
 pub(crate) const NOW: Timestamp = Timestamp(GENESIS);
@@ -83,6 +83,31 @@ impl Witness for Told {
     }
 }
 
+/// What is to happen when somebody next looks at the calendar.
+type Errand = Box<dyn FnOnce() + Send>;
+
+/// The simulated clock, with one errand to run in the midst of whatever asks for the time.
+struct ErrandClock {
+    clock: Arc<SimClock>,
+    errand: Arc<Mutex<Option<Errand>>>,
+}
+
+impl Clock for ErrandClock {
+    fn wall(&self) -> i64 {
+        let errand = self.errand.lock().unwrap().take();
+        if let Some(errand) = errand {
+            errand();
+        }
+        self.clock.wall()
+    }
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+    fn sleep_until(&self, at: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(at)
+    }
+}
+
 /// Everything a story needs.
 pub(crate) struct Hall {
     pub(crate) admission: Admission,
@@ -92,6 +117,7 @@ pub(crate) struct Hall {
     pub(crate) dispatch: Dispatch,
     pub(crate) view: View,
     rulebook: Rulebook,
+    errand: Arc<Mutex<Option<Errand>>>,
 }
 
 pub(crate) fn hall(rulebook: Rulebook) -> Hall {
@@ -100,8 +126,12 @@ pub(crate) fn hall(rulebook: Rulebook) -> Hall {
 
 fn hall_on(disk: SimDisk, rulebook: Rulebook) -> Hall {
     let clock = Arc::new(SimClock::new(GENESIS));
+    let errand = Arc::default();
     let world = World {
-        clock: clock.clone(),
+        clock: Arc::new(ErrandClock {
+            clock: clock.clone(),
+            errand: Arc::clone(&errand),
+        }),
         rng: Arc::new(SeedRng::new(7)),
         net: Arc::new(SimNet::new()),
         disk: Arc::new(disk.clone()),
@@ -122,6 +152,7 @@ fn hall_on(disk: SimDisk, rulebook: Rulebook) -> Hall {
         dispatch: opened.dispatch,
         view: opened.view,
         rulebook,
+        errand,
     }
 }
 
@@ -133,10 +164,21 @@ impl Hall {
 
     /// Publishes the rulebook as `change` leaves it, as the next generation.
     pub(crate) fn publish(&mut self, change: impl FnOnce(&mut Rulebook)) {
+        let snapshot = self.next(change);
+        self.admission.publish(snapshot);
+    }
+
+    /// Publishes it when judgement next asks what time it is: after it has taken its snapshot.
+    pub(crate) fn publish_during_judgement(&mut self, change: impl FnOnce(&mut Rulebook)) {
+        let snapshot = self.next(change);
+        let admission = self.admission.clone();
+        *self.errand.lock().unwrap() = Some(Box::new(move || admission.publish(snapshot)));
+    }
+
+    fn next(&mut self, change: impl FnOnce(&mut Rulebook)) -> Arc<Snapshot> {
         change(&mut self.rulebook);
         let next = Generation(self.admission.snapshot().generation().0 + 1);
-        let snapshot = Snapshot::build(self.rulebook.clone(), next, next.0).unwrap();
-        self.admission.publish(Arc::new(snapshot));
+        Arc::new(Snapshot::build(self.rulebook.clone(), next, next.0).unwrap())
     }
 
     /// MAIL and RCPT, up to where the body begins.
