@@ -105,7 +105,7 @@ impl Admission {
         Timestamp(self.0.world.clock.wall())
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.0.world.clock.monotonic()
     }
 
@@ -486,7 +486,7 @@ impl Verdicts {
 }
 
 /// A listener that is gone from the rulebook judges like one that allows nothing.
-fn listener(snapshot: &Snapshot, visitor: &Visitor) -> u32 {
+pub(crate) fn listener(snapshot: &Snapshot, visitor: &Visitor) -> u32 {
     snapshot.listener_named(&visitor.listener).unwrap_or(u32::MAX)
 }
 

@@ -128,11 +128,19 @@ impl Composition<'_> {
         // A From with nothing in it makes room for the one we add.
         if let Some(empty) = self.scanned.empty_from.as_ref().filter(|_| self.may_complete()) {
             let drop = empty.end.saturating_sub(empty.start);
-            edits.push(Edit { at: empty.start, drop, insert: Bytes::new() });
+            edits.push(Edit {
+                at: empty.start,
+                drop,
+                insert: Bytes::new(),
+            });
         }
         // Text that begins without a blank line behind the fields would be read as one of them.
         if self.scanned.ended_by == HeaderEnd::OtherText {
-            edits.push(Edit { at: self.scanned.end, drop: 0, insert: Bytes::from_static(b"\r\n") });
+            edits.push(Edit {
+                at: self.scanned.end,
+                drop: 0,
+                insert: Bytes::from_static(b"\r\n"),
+            });
         }
         edits
     }

@@ -12,6 +12,7 @@
 mod admit;
 mod compose;
 mod facts;
+mod held;
 mod ids;
 mod limits;
 mod masks;
@@ -22,6 +23,7 @@ mod witness;
 
 pub use admit::{Admission, Config, Room};
 pub use compose::Mending;
+pub use held::{Held, Reviewed};
 pub use ids::Ids;
 pub use limits::LocalLimits;
 pub use masks::Masks;

@@ -32,7 +32,19 @@ impl Masks {
         let faces = all.entry(grant.clone()).or_default();
         faces.hellos.see(digest(&hello.to_ascii_lowercase()), now);
         faces.senders.see(digest(sender), now);
-        faces.hellos.0.len() >= NAMES_THAT_MASK && faces.senders.0.len() >= NAMES_THAT_MASK
+        faces.are_several(now)
+    }
+
+    /// Whether several clients have shown behind the exception within the last hour.
+    #[must_use]
+    pub fn was_masked(&self, grant: &Name, now: Duration) -> bool {
+        self.0.lock().get(grant).is_some_and(|faces| faces.are_several(now))
+    }
+}
+
+impl Faces {
+    fn are_several(&self, now: Duration) -> bool {
+        self.hellos.recent(now) >= NAMES_THAT_MASK && self.senders.recent(now) >= NAMES_THAT_MASK
     }
 }
 
@@ -47,6 +59,10 @@ fn digest(value: &impl Hash) -> u64 {
 struct Recent(Vec<(u64, Duration)>);
 
 impl Recent {
+    fn recent(&self, now: Duration) -> usize {
+        self.0.iter().filter(|(_, at)| now.saturating_sub(*at) < WINDOW).count()
+    }
+
     fn see(&mut self, what: u64, now: Duration) {
         self.0
             .retain(|(seen, at)| *seen != what && now.saturating_sub(*at) < WINDOW);

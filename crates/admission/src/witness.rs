@@ -111,6 +111,11 @@ pub struct LoginTold<'a> {
 pub trait Witness: Send + Sync + 'static {
     /// The testimony that is stored with the message under the same sync, so that the ledger can be completed from it.
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes;
+    /// Who the message came from, as that testimony tells it; `None` where it cannot be read, or none is kept.
+    fn recall(&self, testimony: &[u8]) -> Option<Visitor> {
+        let _ = testimony;
+        None
+    }
     /// A message was accepted and is durable. Waits only where testimony has piled up.
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()>;
     /// Something was refused.

@@ -51,6 +51,9 @@ pub struct Tls {
     /// Whether the peer's certificate was valid for the name we meant; absent where nobody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// SHA-256 of the public key of the certificate the client proved, in hexadecimal; absent where it showed none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cert: Option<Words>,
 }
 
 /// A refusal.
@@ -99,6 +102,9 @@ pub struct Accepted {
     pub rulebook: u64,
     /// To whom, and on what ground each.
     pub recipients: Vec<AcceptedRecipient>,
+    /// What was set right on the way, under the grant's tolerances; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<Words>,
 }
 
 /// One accepted recipient.

@@ -125,6 +125,7 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         version: "TLSv1.3".into(),
         cipher: "TLS13_AES_256".into(),
         verified: Some(true),
+        client_cert: None,
     });
     let login = Login {
         origin,

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use admission::{Accepted, LoginTold, Refused, Visitor, Witness};
+use admission::{Accepted, LoginTold, Refused, TlsSeen, Visitor, Witness};
 use bytes::Bytes;
 use ledger::{Event, Ledger, LoginOutcome, Origin, Words};
 use mail::{ForwardPath, MessageId, Timestamp};
-use policy::{AuthRefusal, Basis, BoxFuture, Name, NoticeKind};
+use policy::{AuthRefusal, Basis, BoxFuture, Name, NoticeKind, Role};
 use world::Clock;
 
 use crate::journal::Journal;
@@ -57,6 +57,12 @@ impl Witness for Recorder {
         Box::pin(self.testify(Event::Accepted(Box::new(facts(accepted)))))
     }
 
+    fn recall(&self, testimony: &[u8]) -> Option<Visitor> {
+        ledger::Accepted::from_testimony(testimony)
+            .ok()
+            .map(|facts| visitor(&facts.origin))
+    }
+
     fn refused(&self, refused: &Refused<'_>) {
         self.metrics.refused(refused);
         self.remark(Event::Refused(Box::new(ledger::Refused {
@@ -86,7 +92,10 @@ impl Witness for Recorder {
     }
 
     fn login(&self, told: &LoginTold<'_>) {
-        let outcome = told.failed.as_ref().map_or(LoginOutcome::Proved, |(why, ..)| outcome(*why));
+        let outcome = told
+            .failed
+            .as_ref()
+            .map_or(LoginOutcome::Proved, |(why, ..)| outcome(*why));
         self.metrics.login(told.mechanism, outcome);
         let mut origin = origin(told.visitor, None);
         origin.login = told.login.map(Words::new);
@@ -109,7 +118,12 @@ impl Witness for Recorder {
 
     fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId, to: &ForwardPath) {
         self.metrics.noticed(kind);
-        self.remark(Event::NoticeSent(Box::new(ledger::NoticeSent::new(parent, notice, kind, Words::of(to)))));
+        self.remark(Event::NoticeSent(Box::new(ledger::NoticeSent::new(
+            parent,
+            notice,
+            kind,
+            Words::of(to),
+        ))));
     }
 }
 
@@ -132,7 +146,9 @@ fn facts(accepted: &Accepted<'_>) -> ledger::Accepted {
     let recipients = accepted.recipients.iter();
     ledger::Accepted {
         message: accepted.id,
-        origin: accepted.visitor.map_or_else(ourselves, |visitor| origin(visitor, grant)),
+        origin: accepted
+            .visitor
+            .map_or_else(ourselves, |visitor| origin(visitor, grant)),
         from: Words::of(accepted.sender),
         size: accepted.octets,
         generation: accepted.generation.0,
@@ -140,6 +156,7 @@ fn facts(accepted: &Accepted<'_>) -> ledger::Accepted {
         recipients: recipients
             .map(|(path, permit)| ledger::AcceptedRecipient::new(Words::of(path), permit))
             .collect(),
+        mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
     }
 }
 
@@ -154,10 +171,51 @@ fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
             version: Words::new(&tls.version),
             cipher: Words::new(&tls.cipher),
             verified: None,
+            client_cert: visitor.pin.map(|pin| Words::new(&hex(&pin))),
         }),
         login: visitor.login.as_deref().map(Words::new),
         grant,
     }
+}
+
+/// The visitor that testimony speaks of; the role of its listener is looked up where it is judged again.
+fn visitor(origin: &Origin) -> Visitor {
+    let word = |words: &Words| Box::from(words.as_str());
+    Visitor {
+        session: origin.session,
+        listener: origin.listener.clone(),
+        role: Role::Mx,
+        client: origin.client,
+        port: origin.port,
+        hello: origin.helo.as_ref().map(word).unwrap_or_default(),
+        extended: true,
+        ptr: None,
+        tls: origin.tls.as_ref().map(|tls| TlsSeen {
+            version: word(&tls.version),
+            cipher: word(&tls.cipher),
+        }),
+        login: origin.login.as_ref().map(|login| login.as_str().into()),
+        pin: origin
+            .tls
+            .as_ref()
+            .and_then(|tls| unhex(tls.client_cert.as_ref()?.as_str())),
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| u8::try_from(c.to_digit(16)?).ok())
+        .collect();
+    let octets: Vec<u8> = digits
+        .chunks_exact(2)
+        .filter_map(|two| Some(two.first()? << 4 | two.get(1)?))
+        .collect();
+    octets.try_into().ok()
 }
 
 /// Where our own notices come from: no session, no client.
@@ -176,4 +234,16 @@ fn ourselves() -> Origin {
 
 fn session(visitor: &Visitor) -> serde_json::Value {
     serde_json::to_value(origin(visitor, None)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_reads_back_from_testimony() {
+        let pin: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
+        assert_eq!(unhex(&hex(&pin)), Some(pin));
+        assert_eq!(unhex("12"), None);
+    }
 }

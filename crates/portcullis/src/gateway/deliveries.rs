@@ -95,5 +95,6 @@ fn tls(words: &str) -> Option<ledger::Tls> {
         version: Words::new(version),
         cipher: Words::new(cipher),
         verified: Some(worth.starts_with("verified")),
+        client_cert: None,
     })
 }

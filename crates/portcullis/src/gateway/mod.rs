@@ -3,6 +3,7 @@
 mod back;
 mod deliveries;
 mod front;
+mod held;
 mod notices;
 mod reload;
 
@@ -39,6 +40,8 @@ pub use reload::ReloadError;
 
 /// How long sessions and deliveries may take to end when the gateway is told to.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What a gateway is given beside its configuration.
 pub struct Setting {
@@ -187,6 +190,13 @@ impl Gateway {
         }
         let watched = shutdown.clone();
         tasks.spawn(async move { back.run(watched).await });
+        tasks.spawn(held::watch(
+            desk.admission.clone(),
+            desk.view.clone(),
+            desk.dispatch.clone(),
+            desk.recorder.clone(),
+            shutdown.clone(),
+        ));
         let mut health_addresses = Vec::new();
         for at in &config.health {
             let listener = world.net.listen(*at).await.with_context(|| format!("cannot listen on {at}"))?;
@@ -266,6 +276,9 @@ impl Gateway {
         self.tasks.shutdown().await;
         self.spool.close().await;
         self.ledger.close().await;
+        // The last lines tell how it ended; a log nobody reads any more is not waited for.
+        let journal = self.live.recorder.journal.clone();
+        let _ = tokio::task::spawn_blocking(move || journal.flush(LAST_LINES)).await;
     }
 }
 

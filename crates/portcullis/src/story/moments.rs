@@ -1,6 +1,7 @@
 //! From testimony and records to moments.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use ledger::{Accepted, Attempt, Event, Ground, Line, LoginOutcome, Origin, Refused};
 use mail::Timestamp;
@@ -29,7 +30,11 @@ pub(super) fn arrival(tale: &mut Tale, story: Option<&Story>, accepted: Option<(
     let took = accepted
         .map(|(at, _)| super::millis(at.since(received)))
         .filter(|_| story.is_some());
-    let stored = Moment::new(durable, "stored", "durable on disk before the client was told 250");
+    let text = match tale.session {
+        Some(_) => "durable on disk before the client was told 250",
+        None => "durable on disk",
+    };
+    let stored = Moment::new(durable, "stored", text);
     tale.moments.push(Moment {
         took_ms: took,
         ..stored
@@ -136,10 +141,7 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
 fn tried(at: Timestamp, what: &str, attempt: &Attempt, until: Option<Timestamp>) -> Moment {
     let mut text = String::new();
     if !attempt.host.as_str().is_empty() {
-        text.push_str(&format!("via {}", attempt.host));
-        if let Some(ip) = attempt.ip {
-            text.push_str(&format!(" [{ip}]"));
-        }
+        text.push_str(&host(attempt.host.as_str(), attempt.ip));
         let tls = attempt.tls.as_ref().map(|tls| match tls.verified {
             Some(true) => format!("{} verified", tls.version),
             Some(false) => format!("{} not verified", tls.version),
@@ -160,6 +162,16 @@ fn tried(at: Timestamp, what: &str, attempt: &Attempt, until: Option<Timestamp>)
     }
 }
 
+/// The host that was spoken to, with its address where the name does not say it.
+fn host(name: &str, ip: Option<IpAddr>) -> String {
+    match ip {
+        Some(ip) if name.trim_matches(['[', ']']).trim_start_matches("IPv6:") != ip.to_string() => {
+            format!("via {name} [{ip}]")
+        }
+        _ => format!("via {name}"),
+    }
+}
+
 /// An attempt the ledger has not told of yet. Only the last one can have ended the matter.
 fn recorded_attempt(recipient: &RecipientStory, attempt: &AttemptRecord, last: bool) -> Moment {
     let what = match &recipient.state {
@@ -173,9 +185,8 @@ fn recorded_attempt(recipient: &RecipientStory, attempt: &AttemptRecord, last: b
         } if last => "failed",
         _ => "deferred",
     };
-    let ip = attempt.ip.map(|ip| format!(" [{ip}]")).unwrap_or_default();
     let tls = if attempt.tls.is_empty() { "no TLS" } else { &attempt.tls };
-    let text = format!("via {}{ip}, {tls}, {}", attempt.host, said(&attempt.reply));
+    let text = format!("{}, {tls}, {}", host(&attempt.host, attempt.ip), said(&attempt.reply));
     let ended = attempt
         .at
         .plus(std::time::Duration::from_millis(attempt.took_ms.into()));

@@ -54,6 +54,7 @@ fn accepted(to: &[&str]) -> Line {
             generation: 41,
             rulebook: 1,
             recipients: to.iter().map(recipient).collect(),
+            mended: None,
         })),
     )
 }
@@ -69,6 +70,7 @@ fn attempt(to: &str, text: &str) -> Attempt {
             version: "TLSv1.3".into(),
             cipher: "X".into(),
             verified: Some(true),
+            client_cert: None,
         }),
         enhanced: Some(EnhancedCode::new(2, 0, 0)),
         text: Words::new(text),
@@ -216,4 +218,18 @@ fn sizes_are_in_units_people_read() {
             .each_ref()
             .map(String::as_str)
     );
+}
+
+#[test]
+fn a_host_that_is_named_by_its_address_is_named_once() {
+    let delivered = Attempt {
+        host: "[192.0.2.25]".into(),
+        ..attempt("<b@x.example>", "250 ok")
+    };
+    let lines = [
+        accepted(&["<b@x.example>"]),
+        line(9, Event::Delivered(Box::new(delivered))),
+    ];
+    let text = tell(None, &lines).unwrap().to_string();
+    assert!(text.contains("via [192.0.2.25], TLSv1.3"), "{text}");
 }
