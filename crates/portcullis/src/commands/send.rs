@@ -5,7 +5,7 @@ mod letter;
 mod tests;
 
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -209,6 +209,9 @@ async fn open(
     let mut last = None;
     for address in addresses {
         dial.to = *address;
+        if args.helo.is_none() {
+            dial.client.hello = Host::Literal(args.source.or_else(|| own_address(*address)).unwrap_or(address.ip()));
+        }
         match Connection::open(&*world.net, world.clock.clone(), &dial).await {
             Ok(connection) => return Ok((connection, *address)),
             Err(why @ (wire::ConnectionError::Connect(_) | wire::ConnectionError::ConnectTimeout)) => {
@@ -223,13 +226,25 @@ async fn open(
     }
 }
 
+/// Which address of ours leads there. Choosing the peer of a datagram socket sends nothing.
+fn own_address(to: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(to).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 fn dial(args: &Args, host: &Host, world: &World) -> anyhow::Result<Dial> {
     let (_, port) = server(&args.server)?;
     let login = login(args)?;
-    let hello = match (&args.helo, args.source) {
-        (Some(name), _) => Host::parse(name).map_err(|_| anyhow::anyhow!("`{name}` is no name for --helo"))?,
-        (None, Some(source)) => Host::Literal(source),
-        (None, None) => Host::Literal(IpAddr::from([127, 0, 0, 1])),
+    let hello = match &args.helo {
+        Some(name) => Host::parse(name).map_err(|_| anyhow::anyhow!("`{name}` is no name for --helo"))?,
+        // Replaced once it is known where to.
+        None => Host::Literal(IpAddr::from([127, 0, 0, 1])),
     };
     let mut client = ClientConfig::new(hello);
     let checks = args.ca.is_some() || args.verify.is_some() || (login.is_some() && !args.insecure);
