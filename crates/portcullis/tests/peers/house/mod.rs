@@ -177,11 +177,15 @@ impl Gate {
         python(COPIER, &[&self.ports.relay.to_string(), to, message]).expect_ok("the copier");
     }
 
-    /// Ends the gate at once, as a power cut would, and starts it again on the same folder.
-    pub fn crash_and_restart(&mut self) {
+    /// Ends the gate at once, as a power cut would.
+    pub fn cut(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Starts it again on the same folder.
+    pub fn restart(&mut self) {
         assert!(self.launch(), "the gate did not come back:\n{}", self.log());
     }
 
