@@ -408,6 +408,7 @@ impl Admission {
             visitor: Some(composition.visitor),
             octets: draft.octets(),
             sender: &sender,
+            authors: composition.scanned.from.mailboxes(),
             subject: subject.as_deref(),
             generation: verdicts.snapshot.generation(),
             rulebook: verdicts.snapshot.hash(),

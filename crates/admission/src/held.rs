@@ -5,6 +5,7 @@ use policy::{By, ContentClass, Demand, Fact, FromHeader, Live, Permit, Reason, S
 
 use crate::admit::{Admission, listener};
 use crate::facts::{Learned, gather};
+use crate::witness::Recalled;
 
 /// A recipient that waits for a new decision.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub enum Reviewed {
 impl Admission {
     /// Decides about a held recipient again: a permit to deliver it, or why it stays.
     pub fn decide_again(&self, held: &Held<'_>, reviewed: Reviewed) -> Result<Permit, Reason> {
-        let Some(visitor) = self.witness().recall(held.testimony) else {
+        let Some(Recalled { visitor, authors }) = self.witness().recall(held.testimony) else {
             return Err(Reason::AuthorityUnknown);
         };
         let snapshot = self.snapshot();
@@ -48,8 +49,10 @@ impl Admission {
             Fact::Known(held.recipient),
             &learned,
         );
-        // The From header was judged when the message came, and is not kept; what binds the envelope is judged anew.
-        facts.from = Fact::Known(FromHeader::Mailboxes(&[]));
+        facts.from = Fact::Known(match authors.as_slice() {
+            [] => FromHeader::Missing,
+            authors => FromHeader::Mailboxes(authors),
+        });
         facts.hops = Fact::Known(0);
         facts.content = Fact::Known(ContentClass::Below);
         facts.masked = Fact::Known(false);

@@ -32,4 +32,4 @@ pub use notice::{Notice, NoticeError};
 pub use spool::CommitError;
 pub use transaction::{Admitted, Rejection, Transaction};
 pub use window::Window;
-pub use witness::{Accepted, LoginTold, Refused, TlsSeen, Visitor, Witness};
+pub use witness::{Accepted, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};

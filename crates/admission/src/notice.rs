@@ -94,6 +94,7 @@ impl Admission {
             visitor: None,
             octets: draft.octets(),
             sender: &ReversePath::Null,
+            authors: &[],
             subject: None,
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),

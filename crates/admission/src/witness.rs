@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::{EventId, ForwardPath, MessageId, Reply, ReversePath, SessionId, Timestamp};
+use mail::{EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
 use policy::{AuthRefusal, BoxFuture, Generation, Name, NoticeKind, Permit, Role};
 
 /// Who is at the door: what is known of one session.
@@ -44,6 +44,15 @@ pub struct TlsSeen {
     pub cipher: Box<str>,
 }
 
+/// What testimony remembers of a message.
+#[derive(Clone, Debug)]
+pub struct Recalled {
+    /// Who it came from.
+    pub visitor: Visitor,
+    /// The mailboxes of its From header.
+    pub authors: Vec<Mailbox>,
+}
+
 /// Something was refused or deferred.
 #[derive(Clone, Debug)]
 pub struct Refused<'a> {
@@ -78,6 +87,8 @@ pub struct Accepted<'a> {
     pub octets: u64,
     /// The envelope sender.
     pub sender: &'a ReversePath,
+    /// The mailboxes of the From header.
+    pub authors: &'a [Mailbox],
     /// The subject.
     pub subject: Option<&'a str>,
     /// The rulebook that was asked.
@@ -111,8 +122,8 @@ pub struct LoginTold<'a> {
 pub trait Witness: Send + Sync + 'static {
     /// The testimony that is stored with the message under the same sync, so that the ledger can be completed from it.
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes;
-    /// Who the message came from, as that testimony tells it; `None` where it cannot be read, or none is kept.
-    fn recall(&self, testimony: &[u8]) -> Option<Visitor> {
+    /// What that testimony tells of a message; `None` where it cannot be read, or none is kept.
+    fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
         let _ = testimony;
         None
     }

@@ -193,8 +193,14 @@ impl Gate {
             return Some((stream, peer));
         }
         match accept_proxied(stream, self.world.clock.clone(), PROXY_PATIENCE).await {
-            Ok(Proxied { stream, header: ProxyHeader::Proxied { source, .. } }) => Some((stream, source)),
-            Ok(Proxied { stream, header: ProxyHeader::Local }) => Some((stream, peer)),
+            Ok(Proxied {
+                stream,
+                header: ProxyHeader::Proxied { source, .. },
+            }) => Some((stream, source)),
+            Ok(Proxied {
+                stream,
+                header: ProxyHeader::Local,
+            }) => Some((stream, peer)),
             Err(error) => {
                 tracing::warn!(event = "listener.proxy_refused", proxy = %peer, %error, "no PROXY header from a proxy");
                 None

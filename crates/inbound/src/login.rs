@@ -1,19 +1,10 @@
 //! One AUTH exchange, between the dialogue and whoever proves identities.
 
 use mail::{EnhancedCode, EventId, Reply};
-use policy::{AuthExchange, AuthRefusal, AuthStep, Mechanism, Principal};
+use policy::{AuthExchange, AuthRefusal, AuthStep, Principal};
 use smtp::server::Answer;
 
 use crate::reply::closing;
-
-/// The policy's word for a mechanism of the dialogue.
-#[must_use]
-pub(crate) const fn mechanism(mechanism: smtp::server::Mechanism) -> Mechanism {
-    match mechanism {
-        smtp::server::Mechanism::Plain => Mechanism::Plain,
-        smtp::server::Mechanism::Login => Mechanism::Login,
-    }
-}
 
 /// What a step of an exchange means to the session.
 pub(crate) enum Progress {
@@ -72,7 +63,10 @@ mod tests {
     #[test]
     fn an_unknown_login_and_a_wrong_secret_hear_the_same() {
         let event = EventId::new(1);
-        assert_eq!(refusal(AuthRefusal::WithoutGrant, None, event), refusal(AuthRefusal::WrongSecret, None, event));
+        assert_eq!(
+            refusal(AuthRefusal::WithoutGrant, None, event),
+            refusal(AuthRefusal::WrongSecret, None, event)
+        );
         assert_eq!(
             refusal(AuthRefusal::UnknownLogin, None, event),
             refusal(AuthRefusal::WrongSecret, None, event)

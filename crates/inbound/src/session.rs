@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
 use bytes::Bytes;
-use mail::{EnhancedCode, EventId, ForwardPath, MailParams, RcptParams, Reply, ReversePath, Tolerances};
+use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role};
 use smtp::server::{Answer, CloseReason, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
@@ -119,13 +119,13 @@ impl Session {
         Answer::Reply(Reply::plain(250, self.hall.admission.hostname().to_string()))
     }
 
-    async fn auth(&mut self, mechanism: smtp::server::Mechanism, initial: Option<Vec<u8>>) -> Answer {
+    async fn auth(&mut self, mechanism: Mechanism, initial: Option<Vec<u8>>) -> Answer {
         let context = AuthContext {
             client: self.visitor.client,
             listener: self.visitor.listener.clone(),
             channel_binding: self.channel_binding.clone(),
         };
-        let steps = self.hall.authenticator.begin(login::mechanism(mechanism), context);
+        let steps = self.hall.authenticator.begin(mechanism, context);
         self.exchange = Some(Exchange {
             steps,
             mechanism: mechanism.name(),
@@ -174,14 +174,15 @@ impl Session {
         reply
     }
 
-    fn tell_login(
-        &self,
-        login: Option<&str>,
-        mechanism: &'static str,
-        failed: Option<(AuthRefusal, EventId, &Reply)>,
-    ) {
+    fn tell_login(&self, login: Option<&str>, mechanism: &'static str, failed: Option<(AuthRefusal, EventId, &Reply)>) {
         let admission = &self.hall.admission;
-        let told = LoginTold { at: admission.now(), visitor: &self.visitor, login, mechanism, failed };
+        let told = LoginTold {
+            at: admission.now(),
+            visitor: &self.visitor,
+            login,
+            mechanism,
+            failed,
+        };
         admission.witness().login(&told);
     }
 
@@ -413,7 +414,10 @@ impl SessionHandler for Session {
     }
 
     fn tls(&mut self, tls: TlsFacts) {
-        self.visitor.tls = Some(TlsSeen { version: tls.version.name().into(), cipher: tls.cipher.into() });
+        self.visitor.tls = Some(TlsSeen {
+            version: tls.version.name().into(),
+            cipher: tls.cipher.into(),
+        });
         self.visitor.pin = tls.peer.map(|peer| peer.spki_sha256);
         self.channel_binding = tls.channel_binding.map(Into::into);
         // What was said in the clear is forgotten (RFC 3207 §4.2).

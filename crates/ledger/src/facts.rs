@@ -102,6 +102,9 @@ pub struct Accepted {
     pub rulebook: u64,
     /// To whom, and on what ground each.
     pub recipients: Vec<AcceptedRecipient>,
+    /// The mailboxes of the From header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub header_from: Vec<Words>,
     /// What was set right on the way, under the grant's tolerances; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mended: Option<Words>,

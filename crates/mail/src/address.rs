@@ -112,7 +112,10 @@ impl LocalPart {
 
     fn is_dot_string(&self) -> bool {
         !self.0.is_empty()
-            && self.0.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+            && self
+                .0
+                .split('.')
+                .all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
     }
 }
 
@@ -154,7 +157,10 @@ impl Host {
             return Domain::parse(text).map(Self::Domain).map_err(MailboxFault::Domain);
         };
         let inner = inner.strip_suffix(']').ok_or(MailboxFault::Literal)?;
-        let v6 = inner.get(..5).filter(|tag| tag.eq_ignore_ascii_case("ipv6:")).and_then(|_| inner.get(5..));
+        let v6 = inner
+            .get(..5)
+            .filter(|tag| tag.eq_ignore_ascii_case("ipv6:"))
+            .and_then(|_| inner.get(5..));
         match v6 {
             Some(v6) => v6.parse::<Ipv6Addr>().map(|ip| Self::Literal(ip.into())),
             None => inner.parse::<Ipv4Addr>().map(|ip| Self::Literal(ip.into())),
@@ -179,7 +185,11 @@ impl Mailbox {
         let (local, used) = parse_local(text)?;
         let rest = text.get(used..).unwrap_or_default();
         let Some(host) = rest.strip_prefix('@') else {
-            let fault = if rest.is_empty() { MailboxFault::MissingAt } else { MailboxFault::BadCharacter };
+            let fault = if rest.is_empty() {
+                MailboxFault::MissingAt
+            } else {
+                MailboxFault::BadCharacter
+            };
             return Err(MailboxError { at: used, fault });
         };
         let host = Host::parse(host).map_err(|fault| MailboxError { at: used + 1, fault })?;
@@ -192,11 +202,17 @@ impl Mailbox {
             if used == local.len() {
                 Ok((part, used))
             } else {
-                Err(MailboxError { at: used, fault: MailboxFault::BadCharacter })
+                Err(MailboxError {
+                    at: used,
+                    fault: MailboxFault::BadCharacter,
+                })
             }
         })?;
         debug_assert!(used > 0, "a local part that was read has octets");
-        Ok(Self { local, host: Host::Domain(domain.clone()) })
+        Ok(Self {
+            local,
+            host: Host::Domain(domain.clone()),
+        })
     }
 
     /// What stands before the `@`.
@@ -290,12 +306,22 @@ fn is_atext(c: char) -> bool {
 
 /// Reads a local part from the front of `text`; returns it and the octets used.
 fn parse_local(text: &str) -> Result<(LocalPart, usize), MailboxError> {
-    let (local, used) = if text.starts_with('"') { parse_quoted(text)? } else { parse_dotted(text)? };
+    let (local, used) = if text.starts_with('"') {
+        parse_quoted(text)?
+    } else {
+        parse_dotted(text)?
+    };
     if local.is_empty() {
-        return Err(MailboxError { at: 0, fault: MailboxFault::EmptyLocalPart });
+        return Err(MailboxError {
+            at: 0,
+            fault: MailboxFault::EmptyLocalPart,
+        });
     }
     if local.len() > LOCAL_OCTETS_MAX {
-        return Err(MailboxError { at: LOCAL_OCTETS_MAX, fault: MailboxFault::LocalPartTooLong });
+        return Err(MailboxError {
+            at: LOCAL_OCTETS_MAX,
+            fault: MailboxFault::LocalPartTooLong,
+        });
     }
     Ok((LocalPart(local.into()), used))
 }
@@ -304,13 +330,22 @@ fn parse_dotted(text: &str) -> Result<(String, usize), MailboxError> {
     let end = text.find(|c| c != '.' && !is_atext(c)).unwrap_or(text.len());
     let local = text.get(..end).unwrap_or_default();
     if local.starts_with('.') {
-        return Err(MailboxError { at: 0, fault: MailboxFault::MisplacedDot });
+        return Err(MailboxError {
+            at: 0,
+            fault: MailboxFault::MisplacedDot,
+        });
     }
     if let Some(at) = local.find("..") {
-        return Err(MailboxError { at: at + 1, fault: MailboxFault::MisplacedDot });
+        return Err(MailboxError {
+            at: at + 1,
+            fault: MailboxFault::MisplacedDot,
+        });
     }
     if local.ends_with('.') {
-        return Err(MailboxError { at: end - 1, fault: MailboxFault::MisplacedDot });
+        return Err(MailboxError {
+            at: end - 1,
+            fault: MailboxFault::MisplacedDot,
+        });
     }
     Ok((local.to_owned(), end))
 }
@@ -324,14 +359,27 @@ fn parse_quoted(text: &str) -> Result<(String, usize), MailboxError> {
             '"' => return Ok((local, at + 1)),
             '\\' => match chars.next() {
                 Some((_, escaped)) if (' '..='~').contains(&escaped) => local.push(escaped),
-                Some((at, _)) => return Err(MailboxError { at, fault: MailboxFault::BadCharacter }),
+                Some((at, _)) => {
+                    return Err(MailboxError {
+                        at,
+                        fault: MailboxFault::BadCharacter,
+                    });
+                }
                 None => break,
             },
-            c if c.is_control() => return Err(MailboxError { at, fault: MailboxFault::BadCharacter }),
+            c if c.is_control() => {
+                return Err(MailboxError {
+                    at,
+                    fault: MailboxFault::BadCharacter,
+                });
+            }
             c => local.push(c),
         }
     }
-    Err(MailboxError { at: text.len(), fault: MailboxFault::OpenQuote })
+    Err(MailboxError {
+        at: text.len(),
+        fault: MailboxFault::OpenQuote,
+    })
 }
 
 #[cfg(test)]
@@ -344,7 +392,10 @@ mod tests {
 
     #[test]
     fn plain_and_quoted_local_parts_meet() {
-        assert_eq!(Mailbox::parse("\"bob\"@Example.edu").unwrap().to_string(), "bob@example.edu");
+        assert_eq!(
+            Mailbox::parse("\"bob\"@Example.edu").unwrap().to_string(),
+            "bob@example.edu"
+        );
         assert_eq!(Mailbox::parse("\"a b\"@c.d").unwrap().to_string(), "\"a b\"@c.d");
         assert_eq!(Mailbox::parse("\"a\\\"b\"@c.d").unwrap().to_string(), "\"a\\\"b\"@c.d");
         assert_eq!(Mailbox::parse("scan+a/b=c@d.e").unwrap().local().as_str(), "scan+a/b=c");
@@ -369,6 +420,9 @@ mod tests {
         assert_eq!(fault("a.@c.d"), MailboxFault::MisplacedDot);
         assert_eq!(fault("\"a@c.d"), MailboxFault::OpenQuote);
         assert_eq!(fault("a\u{7}b@c.d"), MailboxFault::BadCharacter);
-        assert_eq!(fault(&format!("{}@c.d", "a".repeat(1000))), MailboxFault::LocalPartTooLong);
+        assert_eq!(
+            fault(&format!("{}@c.d", "a".repeat(1000))),
+            MailboxFault::LocalPartTooLong
+        );
     }
 }

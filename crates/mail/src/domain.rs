@@ -99,7 +99,10 @@ fn check_labels(text: &str) -> Result<(), DomainError> {
         if label.starts_with('-') || label.ends_with('-') {
             return Err(DomainError::HyphenAtEdge);
         }
-        if let Some(bad) = label.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_')) {
+        if let Some(bad) = label
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_'))
+        {
             return Err(DomainError::BadCharacter(bad));
         }
     }
@@ -176,19 +179,28 @@ mod tests {
     #[test]
     fn names_are_folded_and_checked() {
         assert_eq!(Domain::parse("Example.EDU").unwrap().as_str(), "example.edu");
-        assert_eq!(Domain::parse("my_copier.example").unwrap().as_str(), "my_copier.example");
+        assert_eq!(
+            Domain::parse("my_copier.example").unwrap().as_str(),
+            "my_copier.example"
+        );
         assert_eq!(Domain::parse("a..b"), Err(DomainError::EmptyLabel));
         assert_eq!(Domain::parse(""), Err(DomainError::EmptyLabel));
         assert_eq!(Domain::parse("a.b."), Err(DomainError::EmptyLabel));
         assert_eq!(Domain::parse("-a.b"), Err(DomainError::HyphenAtEdge));
         assert_eq!(Domain::parse("a b"), Err(DomainError::BadCharacter(' ')));
         assert_eq!(Domain::parse(&"d".repeat(64)), Err(DomainError::LabelTooLong));
-        assert_eq!(Domain::parse(&["d".repeat(60).as_str(); 5].join(".")), Err(DomainError::TooLong));
+        assert_eq!(
+            Domain::parse(&["d".repeat(60).as_str(); 5].join(".")),
+            Err(DomainError::TooLong)
+        );
     }
 
     #[test]
     fn unicode_becomes_a_labels() {
-        assert_eq!(Domain::parse("bücher.example").unwrap().as_str(), "xn--bcher-kva.example");
+        assert_eq!(
+            Domain::parse("bücher.example").unwrap().as_str(),
+            "xn--bcher-kva.example"
+        );
     }
 
     #[test]

@@ -37,7 +37,11 @@ pub enum Notify {
 
 impl Notify {
     /// What holds when the client said nothing: failure and delay (RFC 3461 §4.1 leaves it to us).
-    pub const UNSAID: Self = Self::On { success: false, failure: true, delay: true };
+    pub const UNSAID: Self = Self::On {
+        success: false,
+        failure: true,
+        delay: true,
+    };
 
     /// Whether a failure is to be told.
     #[must_use]

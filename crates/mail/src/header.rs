@@ -293,7 +293,11 @@ impl HeaderScan {
         let empty_from = empty_field(&fields, "From");
         let encodings: Vec<&Field<'_>> = named("Content-Transfer-Encoding").collect();
         ScannedHeaders {
-            from: if empty_from.is_some() { Originator::Missing } else { originator(&fields, "From") },
+            from: if empty_from.is_some() {
+                Originator::Missing
+            } else {
+                originator(&fields, "From")
+            },
             empty_from,
             sender: originator(&fields, "Sender"),
             subject: first("Subject").map(|text| printable(&text)),
@@ -347,7 +351,9 @@ fn is_header_line(line: &[u8], at: usize) -> bool {
 /// Where the only field that could be taken for `name` stands, if it has nothing in it.
 fn empty_field(fields: &[Field<'_>], name: &str) -> Option<Range<u64>> {
     let mut like = fields.iter().filter(|field| field.could_be(name));
-    let only = like.next().filter(|field| field.is(name) && field.unfolded().is_empty())?;
+    let only = like
+        .next()
+        .filter(|field| field.is(name) && field.unfolded().is_empty())?;
     if like.next().is_some() {
         return None;
     }

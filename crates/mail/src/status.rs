@@ -71,12 +71,20 @@ pub struct Reply {
 impl Reply {
     /// A reply with an enhanced code.
     pub fn new(code: u16, enhanced: EnhancedCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, enhanced: Some(enhanced), text: text.into() }
+        Self {
+            code,
+            enhanced: Some(enhanced),
+            text: text.into(),
+        }
     }
 
     /// A reply without an enhanced code.
     pub fn plain(code: u16, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, enhanced: None, text: text.into() }
+        Self {
+            code,
+            enhanced: None,
+            text: text.into(),
+        }
     }
 
     /// What the first digit says; anything below 400 that is not 3yz counts as success.

@@ -22,7 +22,10 @@ impl Timestamp {
     /// This long after.
     #[must_use]
     pub fn plus(self, duration: std::time::Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The time from `earlier` to this; zero where this lies before.
@@ -51,7 +54,9 @@ impl Timestamp {
 
     fn zoned(self) -> jiff::Zoned {
         // Times outside of what a calendar holds are shown as the epoch; no input of ours reaches them.
-        jiff::Timestamp::from_millisecond(self.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC)
+        jiff::Timestamp::from_millisecond(self.0)
+            .unwrap_or_default()
+            .to_zoned(jiff::tz::TimeZone::UTC)
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Tolerances {
 
 impl Tolerances {
     /// Nothing is tolerated.
-    pub const NONE: Self =
-        Self { bare_lf: false, long_lines: false, missing_from: false, no_starttls_advertised: false };
+    pub const NONE: Self = Self {
+        bare_lf: false,
+        long_lines: false,
+        missing_from: false,
+        no_starttls_advertised: false,
+    };
 }

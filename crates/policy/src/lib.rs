@@ -30,8 +30,7 @@ pub use model::{
     Scope, SenderPattern, Ungranted, Zone, canonical,
 };
 pub use ports::{
-    AuthContext, AuthExchange, AuthRefusal, AuthStep, Authenticator, BoxFuture, Demand, Limits, Mechanism, Principal,
-    Usage,
+    AuthContext, AuthExchange, AuthRefusal, AuthStep, Authenticator, BoxFuture, Demand, Limits, Principal, Usage,
 };
 pub use reason::Reason;
 pub use snapshot::{AddressTable, Conflict, DomainTable, ForwardTable, LoginTable, PinTable, Snapshot, contains};

@@ -7,30 +7,12 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use mail::Mechanism;
+
 use crate::basis::Name;
 
 /// A future behind a pointer; this crate knows no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A SASL mechanism we speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Mechanism {
-    /// RFC 4616.
-    Plain,
-    /// The two-prompt mechanism most copiers speak; never standardised.
-    Login,
-}
-
-impl Mechanism {
-    /// As EHLO says it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::Login => "LOGIN",
-        }
-    }
-}
 
 /// Who a client has proved to be: the name of a login, to which at most one grant is bound.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

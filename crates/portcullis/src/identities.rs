@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
-use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Mechanism, Name, Principal};
+use mail::Mechanism;
+use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
 use tokio::sync::Semaphore;
 use world::{Clock, Rng};
 use zeroize::Zeroizing;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use admission::{Accepted, LoginTold, Refused, TlsSeen, Visitor, Witness};
+use admission::{Accepted, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};
 use bytes::Bytes;
 use ledger::{Event, Ledger, LoginOutcome, Origin, Words};
 use mail::{ForwardPath, MessageId, Timestamp};
@@ -57,10 +57,10 @@ impl Witness for Recorder {
         Box::pin(self.testify(Event::Accepted(Box::new(facts(accepted)))))
     }
 
-    fn recall(&self, testimony: &[u8]) -> Option<Visitor> {
-        ledger::Accepted::from_testimony(testimony)
-            .ok()
-            .map(|facts| visitor(&facts.origin))
+    fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
+        let facts = ledger::Accepted::from_testimony(testimony).ok()?;
+        let authors = facts.header_from.iter().map(|words| words.as_str().parse());
+        Some(Recalled { visitor: visitor(&facts.origin), authors: authors.collect::<Result<_, _>>().ok()? })
     }
 
     fn refused(&self, refused: &Refused<'_>) {
@@ -156,6 +156,7 @@ fn facts(accepted: &Accepted<'_>) -> ledger::Accepted {
         recipients: recipients
             .map(|(path, permit)| ledger::AcceptedRecipient::new(Words::of(path), permit))
             .collect(),
+        header_from: accepted.authors.iter().map(Words::of).collect(),
         mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mail::{
-    BodyType, Domain, DsnReturn, EnhancedCode, ForwardPath, Host, MailParams, Notify, RcptParams, Reply, ReversePath,
-    Tolerances,
+    BodyType, Domain, DsnReturn, EnhancedCode, ForwardPath, Host, MailParams, Mechanism, Notify, RcptParams, Reply,
+    ReversePath, Tolerances,
 };
 use proptest::prelude::*;
 use smtp::client::{
     Client, ClientConfig, ClientStep, Failure, Login, Outcome, RecipientOutcome, Stage, TlsDemand, Transaction,
 };
-use smtp::server::{Answer, AuthOffer, Mechanism, Question, Server, ServerConfig, Step, Transport};
+use smtp::server::{Answer, AuthOffer, Question, Server, ServerConfig, Step, Transport};
 
 const NOW: Duration = Duration::from_secs(1);
 

@@ -29,9 +29,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use mail::{EnhancedCode, Reply};
+use mail::{EnhancedCode, Mechanism, Reply};
 use rig::{Rig, Setting};
-use smtp::server::{Answer, AuthOffer, Dialect, Mechanism, Transport};
+use smtp::server::{Answer, AuthOffer, Dialect, Transport};
 
 #[test]
 fn every_dialogue_goes_as_written() {

@@ -97,6 +97,7 @@ pub fn accepted(number: u64) -> Accepted {
             held: None,
             quarantined: false,
         }],
+        header_from: Vec::new(),
         mended: None,
     }
 }

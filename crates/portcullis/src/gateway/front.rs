@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use inbound::{ClientLimits, DoorsConfig, ListenerConfig};
+use mail::Mechanism;
 use policy::{By, Name, Role, Rulebook};
-use smtp::server::{AuthOffer, Dialect, Mechanism, ServerConfig, Transport};
+use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
 use wire::{Asking, Identity, TlsServer};
 use world::Clock;
 

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture, Mechanism};
+use mail::Mechanism;
+use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture};
 use zeroize::Zeroizing;
 
 use super::Inner;

@@ -54,6 +54,7 @@ fn accepted(to: &[&str]) -> Line {
             generation: 41,
             rulebook: 1,
             recipients: to.iter().map(recipient).collect(),
+            header_from: Vec::new(),
             mended: None,
         })),
     )

@@ -5,7 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::Fault;
-use crate::server::Mechanism;
+use mail::Mechanism;
 
 /// Devices forget the padding; nothing else is forgiven.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use mail::Domain;
-
-use super::Mechanism;
+use mail::{Domain, Mechanism};
 
 /// Everything the dialogue needs to know of its listener; shared by all its connections.
 #[derive(Clone, Debug)]

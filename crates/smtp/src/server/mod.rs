@@ -59,7 +59,7 @@ use crate::reply::{Charset, write_reply};
 
 pub use config::{AuthOffer, Dialect, Limits, Offer, ServerConfig, Timeouts};
 pub use question::{
-    Answer, BodyVia, CloseReason, Event, HelloVerb, Mechanism, Mended, Question, Step, Timer, Transport, Violation,
+    Answer, BodyVia, CloseReason, Event, HelloVerb, Mended, Question, Step, Timer, Transport, Violation,
 };
 
 /// The dialogue of one connection, as its server.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use mail::{ForwardPath, MailParams, RcptParams, Reply, ReversePath, Tolerances};
+use mail::{ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
 
 /// How the connection began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,26 +102,6 @@ pub enum BodyVia {
     Data,
     /// BDAT, in counted chunks (RFC 3030).
     Bdat,
-}
-
-/// SASL mechanisms spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mechanism {
-    /// PLAIN (RFC 4616).
-    Plain,
-    /// LOGIN, which no RFC describes and every device speaks. The challenges must be exactly `Username:` and `Password:`.
-    Login,
-}
-
-impl Mechanism {
-    /// As EHLO lists it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::Login => "LOGIN",
-        }
-    }
 }
 
 /// Tolerated faults of a body, counted.

@@ -12,10 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::{Domain, EnhancedCode, Reply, Tolerances};
-use smtp::server::{
-    Answer, AuthOffer, CloseReason, Dialect, Mechanism, Question, Server, ServerConfig, Step, Transport,
-};
+use mail::{Domain, EnhancedCode, Mechanism, Reply, Tolerances};
+use smtp::server::{Answer, AuthOffer, CloseReason, Dialect, Question, Server, ServerConfig, Step, Transport};
 
 /// What a test begins with.
 pub struct Setting {
