@@ -38,8 +38,10 @@ impl Default for Concurrency {
 const TURN_MIN: Duration = Duration::from_millis(50);
 /// Turns are given out this far ahead at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
-/// Between two turns, while nobody knows how long a delivery takes there.
-const TURN_UNKNOWN: Duration = Duration::from_millis(20);
+/// The furthest turn when nobody knows anything yet.
+const TURN_UNKNOWN: Duration = Duration::from_millis(250);
+/// How long a delivery takes, while nobody knows: a guess that is soon replaced.
+const PACE_UNKNOWN: Duration = Duration::from_millis(5);
 /// Who finds somebody looking whether the destination answers again comes back after this at the soonest.
 const PROBED_AGAIN: Duration = Duration::from_millis(500);
 /// Nobody waits for a slot who would have to wait longer than this: a message that waits keeps others from the worker.
@@ -74,16 +76,22 @@ struct Inner {
 struct Destination {
     /// Deliveries at a time now.
     limit: usize,
+    /// Deliveries at a time at most.
+    most: usize,
+    /// When it was first asked for.
+    since: Duration,
     /// Deliveries under way.
     active: usize,
     waiting: VecDeque<oneshot::Sender<Slot>>,
     /// Tries that did not get through, since the last that did.
     failures: u32,
     down: Option<Down>,
-    /// When the next message that is sent away may come back.
-    turn: Duration,
-    /// How long a delivery takes, smoothed.
-    pace: Duration,
+    /// When those who were sent away come back, in milliseconds of the stopwatch, and how many then.
+    turns: BTreeMap<u128, usize>,
+    /// How many were sent away and are not back yet.
+    away: usize,
+    /// How long a delivery takes, smoothed; `None` before the first.
+    pace: Option<Duration>,
 }
 
 struct Down {
@@ -110,15 +118,18 @@ pub(crate) struct Lesson<'a> {
 }
 
 impl Destination {
-    fn new(bounds: Concurrency, most: usize) -> Self {
+    fn new(bounds: Concurrency, most: usize, since: Duration) -> Self {
         Self {
             limit: bounds.first.clamp(1, most.max(1)),
+            most: most.max(1),
+            since,
             active: 0,
             waiting: VecDeque::new(),
             failures: 0,
             down: None,
-            turn: Duration::ZERO,
-            pace: Duration::ZERO,
+            turns: BTreeMap::new(),
+            away: 0,
+            pace: None,
         }
     }
 
@@ -157,36 +168,45 @@ impl Destination {
         self.waiting.clear();
     }
 
-    /// How long `many` deliveries behind each other take here.
-    fn time_for(&self, many: usize) -> Duration {
-        let limit = u32::try_from(self.limit).unwrap_or(u32::MAX).max(1);
-        self.pace.saturating_mul(u32::try_from(many).unwrap_or(u32::MAX)) / limit
+    /// How long `many` deliveries take here with so many at a time.
+    fn time_for(&self, many: usize, at_a_time: usize) -> Duration {
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        self.pace.unwrap_or(PACE_UNKNOWN).saturating_mul(count(many)) / count(at_a_time).max(1)
     }
 
     /// Whether one more may wait for a slot. Where nobody knows how long that is, only a few.
     fn may_wait(&self) -> bool {
         let waiting = self.waiting.len();
-        if self.pace.is_zero() {
-            return waiting < self.limit;
+        match self.pace {
+            None => waiting < self.limit,
+            Some(_) => waiting < WAITING_MAX && self.time_for(waiting + 1, self.limit) <= WAIT_MAX,
         }
-        waiting < WAITING_MAX && self.time_for(waiting + 1) <= WAIT_MAX
     }
 
-    /// A turn for somebody who is sent away: when those who wait are through, and as far behind the last turn as
-    /// deliveries take.
+    /// A turn for somebody who is sent away: when those who wait, and those who were sent away before, may be through at
+    /// the earliest. So a queue of any length is asked about hardly faster than it drains. While nobody knows how fast
+    /// that is, nobody is sent further away than the destination has been waited for.
     fn next_turn(&mut self, now: Duration) -> Duration {
-        let step = if self.pace.is_zero() {
-            TURN_UNKNOWN
-        } else {
-            self.time_for(1)
+        while let Some(first) = self.turns.first_entry().filter(|first| *first.key() <= now.as_millis()) {
+            self.away = self.away.saturating_sub(first.remove());
+        }
+        let furthest = match self.pace {
+            None => now.saturating_sub(self.since).clamp(TURN_UNKNOWN, TURN_MAX),
+            Some(_) => TURN_MAX,
         };
-        let soonest = now + self.time_for(self.waiting.len()).clamp(TURN_MIN, TURN_MAX);
-        self.turn = (self.turn + step).clamp(soonest, now + TURN_MAX);
-        self.turn
+        let ahead = self.waiting.len() + self.away + 1;
+        let turn = now + self.time_for(ahead, self.most).clamp(TURN_MIN, furthest);
+        *self.turns.entry(turn.as_millis()).or_default() += 1;
+        self.away += 1;
+        turn
+    }
+
+    fn learn_pace(&mut self, took: Duration) {
+        self.pace = Some(self.pace.map_or(took, |pace| (pace * 7 + took) / 8));
     }
 
     fn is_forgettable(&self) -> bool {
-        self.active == 0 && self.waiting.is_empty() && self.down.is_none()
+        self.active == 0 && self.waiting.is_empty() && self.away == 0 && self.down.is_none()
     }
 }
 
@@ -231,8 +251,9 @@ impl Destinations {
         let destination = inner
             .known
             .entry(key.clone())
-            .or_insert_with(|| Destination::new(bounds, most));
-        destination.limit = destination.limit.min(most.max(1));
+            .or_insert_with(|| Destination::new(bounds, most, now));
+        destination.most = most.max(1);
+        destination.limit = destination.limit.min(destination.most);
         if let Some(down) = &mut destination.down {
             if now < down.until {
                 return Ok(Admittance::Down(down.why.clone()));
@@ -332,7 +353,7 @@ impl Slot {
         match lesson.pressure {
             Pressure::None => {
                 let took = lesson.now.saturating_sub(self.begun);
-                destination.pace = (destination.pace * 7 + took) / 8;
+                destination.learn_pace(took);
                 destination.learn_success(self.most);
             }
             Pressure::Throttle => {

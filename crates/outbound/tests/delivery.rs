@@ -242,6 +242,50 @@ async fn a_connection_carries_a_hundred_letters() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_burst_drains_as_fast_as_the_destination_takes_it() {
+    let house = House::usual().await;
+    house.handles.net.set_latency(Duration::from_millis(1));
+    let mx1 = Peer::usual();
+    mx1.listen(&house.world, MX1).await;
+    for _ in 0..3000 {
+        house.send(&["bob@example.org"]).await;
+    }
+    let begun = house.world.clock.monotonic();
+    while mx1.notes().letters.len() < 3000 {
+        house.pass(Duration::from_millis(10)).await;
+    }
+    // Twenty at a time with some milliseconds each; what is lost by waiting for turns stays small beside that.
+    let took = house.world.clock.monotonic() - begun;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(mx1.notes().open_most <= 20);
+    assert_eq!(house.events.count("deferred"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_is_never_said_in_the_clear() {
+    let login = smtp::client::Login::new("gate", "not for everybody").unwrap();
+    let route = Route {
+        login: Some(login),
+        ..Route::new("smart", vec![], Target::Mx)
+    };
+    let house = House::open(
+        Config {
+            routes: Routes::new(vec![route], None),
+            ..usual_config()
+        },
+        usual_dns(),
+    )
+    .await;
+    let mx1 = Peer::with(&["AUTH PLAIN LOGIN"], |_, _| None);
+    mx1.listen(&house.world, MX1).await;
+    let id = house.send(&["bob@example.org"]).await;
+    house.pass(MINUTE).await;
+    assert!(matches!(house.state(id).await, State::Deferred { .. }));
+    let notes = mx1.notes();
+    assert_eq!((notes.said("AUTH"), notes.said("MAIL")), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_destination_with_much_mail_is_asked_a_few_times_only() {
     let house = House::usual().await;
     house.handles.net.set_fault(at(MX1), Some(Fault::Hang));
