@@ -46,7 +46,8 @@ fn a_field_that_only_resembles_from_makes_from_malformed() {
         "Fr om: e@e.e\r\nFrom: g@g.g",
         "From: g@g.g\r\nFrom : e@e.e",
         "From: g@g.g\r\nFrom: e@e.e",
-        "From:",
+        "From:\r\nFrom: e@e.e",
+        "From: ,",
     ] {
         assert_eq!(from(trick), Originator::Malformed, "{trick}");
     }
@@ -59,6 +60,14 @@ fn a_field_that_only_resembles_from_makes_from_malformed() {
         scan(b"From: a@b.c\r\nfrom: a@b.c\r\nTo: x\r\nTo: y\r\n\r\n").duplicates,
         ["From", "To"]
     );
+}
+
+#[test]
+fn an_empty_from_is_missing_and_known_by_its_place() {
+    let found = scan(b"To: x\r\nFrom: \r\n \r\nSubject: y\r\n\r\n");
+    assert_eq!((found.from, found.empty_from), (Originator::Missing, Some(7..18)));
+    assert_eq!(scan(b"From: a@b.c\r\n\r\n").empty_from, None);
+    assert_eq!(scan(b"From:\r\nFrom:\r\n\r\n").empty_from, None);
 }
 
 #[test]

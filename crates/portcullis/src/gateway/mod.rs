@@ -22,7 +22,7 @@ use mail::Timestamp;
 use outbound::Outbound;
 use parking_lot::Mutex;
 use policy::{Generation, Name};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use wire::ShutdownTrigger;
 use world::World;
 
@@ -73,6 +73,8 @@ pub struct Gateway {
     health: Vec<SocketAddr>,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    /// Health and the control socket: they go on until everything else has ended, so that the end can be watched.
+    watchers: Vec<JoinHandle<()>>,
     spool: spool::Closer,
     ledger: ledger::Closer,
 }
@@ -198,16 +200,17 @@ impl Gateway {
             shutdown.clone(),
         ));
         let mut health_addresses = Vec::new();
+        let mut watchers = Vec::new();
         for at in &config.health {
             let listener = world.net.listen(*at).await.with_context(|| format!("cannot listen on {at}"))?;
             health_addresses.push(listener.local_addr()?);
-            tasks.spawn(ended(health::serve(listener, desk.clone(), shutdown.clone())));
+            watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
         }
         if writers == Writers::Threads {
             let socket = control::path(&config.spool.dir);
             let serving = control::serve(&socket, desk, shutdown)
                 .with_context(|| format!("the control socket {} cannot be opened", socket.display()))?;
-            tasks.spawn(ended(serving));
+            watchers.push(serving);
         }
         Ok(Self {
             live,
@@ -215,6 +218,7 @@ impl Gateway {
             health: health_addresses,
             trigger,
             tasks,
+            watchers,
             spool: queue.closer,
             ledger: book.closer,
         })
@@ -271,20 +275,20 @@ impl Gateway {
         tokio::select! {
             biased;
             () = drained => {}
-            () = patience => self.trigger.stop(),
+            () = patience => {}
         }
+        self.trigger.stop();
         self.tasks.shutdown().await;
+        for watcher in self.watchers {
+            // One that panicked has said so itself.
+            let _ = watcher.await;
+        }
         self.spool.close().await;
         self.ledger.close().await;
         // The last lines tell how it ended; a log nobody reads any more is not waited for.
         let journal = self.live.recorder.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.flush(LAST_LINES)).await;
     }
-}
-
-/// Waits for a task of another room; one that panicked has said so itself.
-async fn ended(task: tokio::task::JoinHandle<()>) {
-    let _ = task.await;
 }
 
 fn open_ledger(config: &Config, world: &World, writers: Writers) -> anyhow::Result<ledger::Opening> {
