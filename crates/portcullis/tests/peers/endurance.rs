@@ -43,6 +43,18 @@ fn what_was_acknowledged_is_delivered_after_a_power_cut() {
     }
 }
 
+#[test]
+fn a_gate_with_nothing_to_do_ends_in_good_order_when_told() {
+    let outside = Outside::new();
+    let inside = outside.sink("inside");
+    let mut gate = Gate::start(Plan::to(&inside, &inside));
+    let ended = gate
+        .end()
+        .expect("it ends before the time is up that busy sessions are given");
+    assert!(ended.success(), "{ended}");
+    gate.restart();
+}
+
 /// A session that is open while the configuration changes.
 const PATIENT: &str = r#"
 import smtplib, subprocess, sys, time

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::house::{blackbox, eventually, free_port, have, run};
+use crate::house::{blackbox, end, eventually, free_port, have, run};
 
 /// The demo's copier, as the scripts' arguments.
 const COPIER: [&str; 6] = [
@@ -91,8 +91,7 @@ impl Drop for Demo {
                 std::fs::read_to_string(self.dir.path().join("log")).unwrap()
             );
         }
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
+        end(&mut self.process);
     }
 }
 

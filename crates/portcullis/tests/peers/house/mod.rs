@@ -20,7 +20,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 pub use outside::{Outside, Sink};
@@ -30,6 +30,8 @@ pub use programs::{Done, blackbox, have, python, run, run_within};
 
 /// How long anything may take that does not involve a pause of somebody's.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a program may take to end when nothing is going on; well below the time it grants to what is.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// The password of the grant `erp`.
 pub const PASSWORD: &str = "correct-horse-9";
 
@@ -184,6 +186,11 @@ impl Gate {
         process.wait().unwrap();
     }
 
+    /// Tells it to end; `None` where it had to be killed.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        end(&mut self.process.take().unwrap())
+    }
+
     /// Starts it again on the same folder.
     pub fn restart(&mut self) {
         assert!(self.launch(), "the gate did not come back:\n{}", self.log());
@@ -333,19 +340,27 @@ impl Drop for Gate {
         if std::thread::panicking() {
             eprintln!("--- what the gate logged\n{}", self.log());
         }
-        self.signal("TERM");
         if let Some(mut process) = self.process.take() {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_secs(10) {
-                if process.try_wait().is_ok_and(|ended| ended.is_some()) {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            let _ = process.kill();
-            let _ = process.wait();
+            end(&mut process);
         }
     }
+}
+
+/// Tells a program of ours to end and waits; `None` where it had to be killed.
+pub fn end(process: &mut Child) -> Option<ExitStatus> {
+    let _ = Command::new("kill")
+        .args(["-s", "TERM", &process.id().to_string()])
+        .status();
+    let began = Instant::now();
+    while began.elapsed() < ENDS_WITHIN {
+        if let Ok(Some(status)) = process.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    None
 }
 
 /// The last day of a grant: half a year from now.
