@@ -4,6 +4,8 @@
 //! room its finished settings; the identities that stand in the file; and the commands of `portcullis`.
 //!
 //! Refuses to know: how mail is spoken, judged, stored or delivered. It puts the rooms together and nobody imports it.
+//!
+//! The letter's whole way is wired in [`gateway`].
 
 pub mod commands;
 pub mod config;

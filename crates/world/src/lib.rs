@@ -3,7 +3,8 @@
 //! Responsible for: [`Clock`], [`Rng`], [`Net`] and [`Disk`], their real implementations, and (feature `sim`) the
 //! simulated ones that tests hand to a gateway instead.
 //!
-//! Refuses to know: mail. Nothing here imports another room.
+//! Refuses to know: mail. Nothing here imports another room, and no letter comes here; whoever carries one asks here what
+//! time it is, for chance, for a connection, for a file.
 
 mod clock;
 mod disk;
