@@ -78,8 +78,8 @@ struct Destination {
     limit: usize,
     /// Deliveries at a time at most.
     most: usize,
-    /// When it was first asked for.
-    since: Duration,
+    /// When something was last learned about it, or it was first asked for.
+    moved: Duration,
     /// Deliveries under way.
     active: usize,
     waiting: VecDeque<oneshot::Sender<Slot>>,
@@ -118,11 +118,11 @@ pub(crate) struct Lesson<'a> {
 }
 
 impl Destination {
-    fn new(bounds: Concurrency, most: usize, since: Duration) -> Self {
+    fn new(bounds: Concurrency, most: usize, now: Duration) -> Self {
         Self {
             limit: bounds.first.clamp(1, most.max(1)),
             most: most.max(1),
-            since,
+            moved: now,
             active: 0,
             waiting: VecDeque::new(),
             failures: 0,
@@ -184,18 +184,17 @@ impl Destination {
     }
 
     /// A turn for somebody who is sent away: when those who wait, and those who were sent away before, may be through at
-    /// the earliest. So a queue of any length is asked about hardly faster than it drains. While nobody knows how fast
-    /// that is, nobody is sent further away than the destination has been waited for.
+    /// the earliest, but as far away again as nothing has moved here. So a queue of any length is asked about hardly faster
+    /// than it drains, and one that stands still less and less.
     fn next_turn(&mut self, now: Duration) -> Duration {
         while let Some(first) = self.turns.first_entry().filter(|first| *first.key() <= now.as_millis()) {
             self.away = self.away.saturating_sub(first.remove());
         }
-        let furthest = match self.pace {
-            None => now.saturating_sub(self.since).clamp(TURN_UNKNOWN, TURN_MAX),
-            Some(_) => TURN_MAX,
-        };
+        let furthest = if self.pace.is_some() { TURN_MAX } else { TURN_UNKNOWN };
         let ahead = self.waiting.len() + self.away + 1;
-        let turn = now + self.time_for(ahead, self.most).clamp(TURN_MIN, furthest);
+        let drained = self.time_for(ahead, self.most).clamp(TURN_MIN, furthest);
+        let stood_still = now.saturating_sub(self.moved).min(TURN_MAX);
+        let turn = now + drained.max(stood_still);
         *self.turns.entry(turn.as_millis()).or_default() += 1;
         self.away += 1;
         turn
@@ -350,6 +349,7 @@ impl Slot {
             return false;
         };
         let was_up = destination.down.is_none();
+        destination.moved = lesson.now;
         match lesson.pressure {
             Pressure::None => {
                 let took = lesson.now.saturating_sub(self.begun);
