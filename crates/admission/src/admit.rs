@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mail::{Domain, ForwardPath, MailParams, RcptParams, ReversePath, Timestamp};
-use policy::{By, Decision, Demand, Fact, Ground, Limits, Live, Permit, Snapshot, Usage, decide, digest};
+use mail::{Domain, Timestamp};
+use policy::{By, Decision, Fact, Ground, Limits, Live, Permit, Snapshot, decide, digest};
 use spool::{Addressee, CommitError, DraftError, Intake};
 use world::World;
 
 use crate::compose::{self, Mending};
-use crate::facts::{Learned, gather};
+use crate::facts::gather;
 use crate::ids::Ids;
 use crate::masks::Masks;
-use crate::transaction::{Admitted, IncomingBody, Rejection, Reservation, Transaction};
+use crate::transaction::{Admitted, IncomingBody, Rejection, Transaction};
 use crate::witness::{Accepted, Visitor, Witness};
 
 /// What admission is built from.
@@ -109,84 +109,6 @@ impl Admission {
         self.0.world.clock.monotonic()
     }
 
-    /// Whether a client may speak at all, before it has said who it is.
-    pub fn connect(&self, visitor: &Visitor) -> Result<(), Rejection> {
-        self.ask(visitor, |mut facts| {
-            facts.login = Fact::NotYet;
-            facts.pin = Fact::NotYet;
-            facts
-        })
-        .map(|_| ())
-    }
-
-    /// Begins a message, as far as its sender is concerned.
-    pub fn mail(&self, visitor: &Visitor, sender: ReversePath, params: MailParams) -> Result<Transaction, Rejection> {
-        let transaction = Transaction::new(sender, params);
-        let octets = transaction.learned.octets;
-        self.ask(visitor, |mut facts| {
-            facts.sender = Fact::Known(&transaction.sender);
-            facts.octets = octets;
-            facts
-        })?;
-        Ok(transaction)
-    }
-
-    /// Adds a recipient. `Ok` says whether there is room for it under its grant's limit.
-    pub fn recipient(
-        &self,
-        visitor: &Visitor,
-        transaction: &mut Transaction,
-        path: ForwardPath,
-        params: RcptParams,
-    ) -> Result<Room, Rejection> {
-        let most = self.ask(visitor, |mut facts| {
-            facts.sender = Fact::Known(&transaction.sender);
-            facts.recipient = Fact::Known(&path);
-            facts.octets = transaction.learned.octets;
-            facts
-        })?;
-        // The same address twice is one recipient (RFC 5321 leaves it to us); its last parameters count.
-        if let Some((_, known)) = transaction.recipients.iter_mut().find(|(known, _)| *known == path) {
-            *known = params;
-            return Ok(Room::Taken);
-        }
-        if most.is_some_and(|most| transaction.recipients.len() >= most as usize) {
-            return Ok(Room::Full);
-        }
-        transaction.recipients.push((path, params));
-        Ok(Room::Taken)
-    }
-
-    /// Judges with what is known so far; a grant's bound on recipients where one was selected.
-    fn ask<'a>(
-        &self,
-        visitor: &'a Visitor,
-        fill: impl FnOnce(policy::Facts<'a>) -> policy::Facts<'a>,
-    ) -> Result<Option<u32>, Rejection> {
-        let snapshot = self.snapshot();
-        let listener = listener(&snapshot, visitor);
-        let facts = fill(gather(
-            listener,
-            visitor,
-            self.now(),
-            Fact::NotYet,
-            Fact::NotYet,
-            &Learned::NOTHING,
-        ));
-        let decision = decide(&snapshot, &mut Live::new(&facts));
-        let grant = decision.grant(&snapshot);
-        if decision.verdict.accepts() {
-            return Ok(grant.map(|grant| grant.limits.recipients_per_message));
-        }
-        let grant = grant.map(|grant| grant.name.clone());
-        Err(Rejection {
-            verdict: decision.verdict,
-            reason: decision.reason,
-            grant,
-            snapshot,
-        })
-    }
-
     /// Makes ready for the body: takes its use from the grant's limits and opens a draft.
     pub fn begin_body(&self, visitor: &Visitor, transaction: &mut Transaction) -> Result<(), Rejection> {
         let snapshot = self.snapshot();
@@ -202,41 +124,6 @@ impl Admission {
             broken: None,
         });
         Ok(())
-    }
-
-    fn reserve(&self, snapshot: &Snapshot, visitor: &Visitor, transaction: &mut Transaction) -> Usage {
-        let Some((path, _)) = transaction.recipients.first() else {
-            return Usage::Within;
-        };
-        let listener = listener(snapshot, visitor);
-        let sender = Fact::Known(&transaction.sender);
-        let facts = gather(
-            listener,
-            visitor,
-            self.now(),
-            sender,
-            Fact::Known(path),
-            &transaction.learned,
-        );
-        let decision = decide(snapshot, &mut Live::new(&facts));
-        let Some(grant) = decision.grant(snapshot) else {
-            return Usage::Within;
-        };
-        let demand = Demand {
-            messages: 1,
-            recipients: u32::try_from(transaction.recipients.len()).unwrap_or(u32::MAX),
-            octets: transaction.params.size.unwrap_or(0),
-        };
-        let usage = self.0.limits.reserve(&grant.name, &grant.limits, demand);
-        if usage != Usage::Hard {
-            transaction.reserved = Some(Reservation {
-                grant: grant.name.clone(),
-                demand,
-                limits: grant.limits,
-                usage,
-            });
-        }
-        usage
     }
 
     fn first_rejection(
@@ -273,34 +160,6 @@ impl Admission {
             verdicts.decisions.push(decision);
         }
         verdicts
-    }
-
-    /// Takes what the client did not announce from what the grant may have held.
-    fn count_octets(&self, transaction: &mut Transaction, octets: u64) {
-        transaction.learned.octets = Fact::Known(octets);
-        let Some(reserved) = transaction.reserved.as_mut() else {
-            return;
-        };
-        let more = octets.saturating_sub(reserved.demand.octets);
-        if reserved.usage != Usage::Soft || more == 0 {
-            return;
-        }
-        let demand = Demand {
-            octets: more,
-            ..Demand::default()
-        };
-        match self.0.limits.reserve(&reserved.grant, &reserved.limits, demand) {
-            Usage::Soft => reserved.demand.octets = octets,
-            Usage::Hard => transaction.learned.usage = Fact::Known(Usage::Hard),
-            // The window went on meanwhile, so there is room.
-            Usage::Within => {}
-        }
-    }
-
-    fn give_back(&self, transaction: &mut Transaction) {
-        if let Some(reserved) = transaction.reserved.take() {
-            self.0.limits.release(&reserved.grant, reserved.demand, reserved.usage);
-        }
     }
 
     /// Forgets a message that is not going to be complete.
@@ -427,15 +286,6 @@ impl Admission {
             Err(error) => Admitted::NotStored(error),
         }
     }
-}
-
-/// Whether a recipient found room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// It is one of the message's recipients now.
-    Taken,
-    /// The message has as many recipients as the grant allows; the rest go into another (RFC 5321 §4.5.3.1.10).
-    Full,
 }
 
 impl Verdicts {

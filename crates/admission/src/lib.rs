@@ -11,18 +11,23 @@
 
 mod admit;
 mod compose;
+mod early;
 mod facts;
 mod held;
 mod ids;
 mod limits;
 mod masks;
 mod notice;
+mod reserve;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transaction;
 mod window;
 mod witness;
 
-pub use admit::{Admission, Config, Room};
+pub use admit::{Admission, Config};
 pub use compose::Mending;
+pub use early::Room;
 pub use held::{Held, Reviewed};
 pub use ids::Ids;
 pub use limits::LocalLimits;

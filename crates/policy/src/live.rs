@@ -203,7 +203,8 @@ pub fn digest(facts: &Facts<'_>) -> FactDigest {
     FactDigest(hasher.finish())
 }
 
-/// FNV-1a; the same on every machine and in every release.
+/// FNV-1a over what derived `Hash` writes: the same for the same facts on one build. It tells decisions apart; what
+/// replays them reads the facts themselves.
 struct Fnv(u64);
 
 impl std::hash::Hasher for Fnv {
