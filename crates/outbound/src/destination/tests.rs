@@ -1,0 +1,169 @@
+use super::*;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn key() -> Arc<str> {
+    "mx:internet:mx.example".into()
+}
+
+fn go(destinations: &Destinations, now: Duration) -> Slot {
+    match destinations.ask(&key(), None, now) {
+        Ok(Admittance::Go(slot)) => slot,
+        _ => panic!("not let in"),
+    }
+}
+
+fn learn(slot: &mut Slot, pressure: Pressure, now: Duration) -> bool {
+    slot.learn(&Lesson {
+        pressure,
+        why: "refused",
+        now,
+    })
+}
+
+fn is_down(destinations: &Destinations, now: Duration) -> bool {
+    matches!(destinations.ask(&key(), None, now), Ok(Admittance::Down(_)))
+}
+
+#[test]
+fn a_destination_begins_low_and_earns_more_up_to_the_most() {
+    let destinations = Destinations::new(Concurrency::default());
+    let mut slot = go(&destinations, secs(0));
+    assert_eq!(destinations.limit(&key()), 5);
+    for _ in 0..3 {
+        learn(&mut slot, Pressure::None, secs(1));
+    }
+    assert_eq!(destinations.limit(&key()), 8);
+    for _ in 0..100 {
+        learn(&mut slot, Pressure::None, secs(1));
+    }
+    assert_eq!(destinations.limit(&key()), 20);
+}
+
+#[test]
+fn a_421_halves_what_it_gets_and_never_below_one() {
+    let destinations = Destinations::new(Concurrency {
+        first: 20,
+        ..Concurrency::default()
+    });
+    let mut slot = go(&destinations, secs(0));
+    for expected in [10, 5, 2, 1, 1] {
+        learn(&mut slot, Pressure::Throttle, secs(1));
+        assert_eq!(destinations.limit(&key()), expected);
+    }
+    assert!(!is_down(&destinations, secs(1)));
+}
+
+#[test]
+fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
+    let destinations = Destinations::new(Concurrency {
+        first: 1,
+        ..Concurrency::default()
+    });
+    let slot = go(&destinations, secs(0));
+    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, secs(0)) else {
+        panic!("let in")
+    };
+    assert_eq!(until, TURN_MIN);
+    assert!(queued.try_recv().is_err());
+    drop(slot);
+    assert!(queued.try_recv().is_ok());
+}
+
+#[test]
+fn a_waiter_that_is_gone_is_passed_over() {
+    let destinations = Destinations::new(Concurrency {
+        first: 2,
+        ..Concurrency::default()
+    });
+    let (one, _two) = (go(&destinations, secs(0)), go(&destinations, secs(0)));
+    drop(destinations.ask(&key(), None, secs(0)).err().unwrap());
+    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    drop(one);
+    assert!(queued.try_recv().is_ok());
+}
+
+#[test]
+fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
+    let destinations = Destinations::new(Concurrency {
+        first: 1,
+        most: 1,
+        ..Concurrency::default()
+    });
+    let mut slot = go(&destinations, secs(0));
+    for _ in 0..100 {
+        slot.begun = secs(0);
+        learn(&mut slot, Pressure::None, secs(2));
+    }
+    let _queued = destinations.ask(&key(), None, secs(2));
+    let turn = || match destinations.ask(&key(), None, secs(2)) {
+        Ok(Admittance::Busy(until)) => until,
+        _ => panic!("let in"),
+    };
+    let turns: Vec<Duration> = (0..400).map(|_| turn()).collect();
+    assert!(turns[1] - turns[0] > secs(1) && turns[1] - turns[0] <= secs(2));
+    assert_eq!(*turns.last().unwrap(), secs(2) + TURN_MAX);
+}
+
+#[test]
+fn a_dead_destination_is_asked_once_in_a_growing_while() {
+    let destinations = Destinations::new(Concurrency::default());
+    let mut slot = go(&destinations, secs(0));
+    assert!(
+        learn(&mut slot, Pressure::Unreachable, secs(1)),
+        "the only one under way failed: down"
+    );
+    drop(slot);
+    let mut now = secs(1);
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        let mut pause = 0;
+        while is_down(&destinations, now + secs(pause)) {
+            pause += 60;
+        }
+        // The question that was not answered with Down was the probe; nothing was learned from it.
+        now += secs(pause);
+        let mut probe = go(&destinations, now);
+        assert!(
+            matches!(destinations.ask(&key(), None, now), Ok(Admittance::Busy(_))),
+            "one looks, not two"
+        );
+        assert!(!learn(&mut probe, Pressure::Unreachable, now), "it was down before");
+        pauses.push(pause / 60);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+    let mut probe = go(&destinations, now + secs(1800));
+    learn(&mut probe, Pressure::None, now + secs(1800));
+    assert!(destinations.down().is_empty());
+}
+
+#[test]
+fn one_failure_among_many_under_way_does_not_stop_the_others() {
+    let destinations = Destinations::new(Concurrency {
+        first: 8,
+        ..Concurrency::default()
+    });
+    let mut slots: Vec<Slot> = (0..8).map(|_| go(&destinations, secs(0))).collect();
+    assert!(!learn(&mut slots[0], Pressure::Unreachable, secs(1)));
+    assert!(!is_down(&destinations, secs(1)));
+    assert!(
+        learn(&mut slots[1], Pressure::Unreachable, secs(1)),
+        "4, then 2 at a time, and 2 failures in a row"
+    );
+}
+
+#[test]
+fn those_who_wait_for_a_destination_that_goes_down_are_told() {
+    let destinations = Destinations::new(Concurrency {
+        first: 1,
+        ..Concurrency::default()
+    });
+    let mut slot = go(&destinations, secs(0));
+    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    learn(&mut slot, Pressure::Unreachable, secs(1));
+    assert!(matches!(queued.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+    assert!(is_down(&destinations, secs(2)));
+}
