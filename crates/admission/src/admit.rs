@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mail::{Domain, Timestamp};
-use policy::{By, Decision, Fact, Ground, Limits, Live, Permit, Snapshot, decide, digest};
+use mail::{Domain, ForwardPath, RcptParams, Timestamp};
+use policy::{Basis, By, Decision, Fact, Ground, Limits, Live, Permit, Snapshot, decide, digest};
 use spool::{Addressee, CommitError, DraftError, Intake};
 use world::World;
 
@@ -247,7 +247,7 @@ impl Admission {
         let mut addressees = Vec::with_capacity(transaction.recipients.len());
         for ((path, params), permit) in transaction.recipients.drain(..).zip(verdicts.permits) {
             match permit {
-                Some(permit) => addressees.push(Addressee { path, params, permit }),
+                Some(permit) => addressees.push(addressee(&verdicts.snapshot, path, params, permit)),
                 // `groundless` was asked before; without a permit nothing may be stored.
                 None => return Admitted::NotStored(CommitError::Invalid("a recipient without a permit")),
             }
@@ -333,6 +333,24 @@ impl Verdicts {
             Some(Ground::Grant(index)) => self.snapshot.grant(index),
             _ => None,
         })
+    }
+}
+
+/// A recipient as it is stored: a forwarded one under the address its mail goes on to, its own kept as ORCPT.
+fn addressee(snapshot: &Snapshot, path: ForwardPath, mut params: RcptParams, permit: Permit) -> Addressee {
+    let Basis::Forward(name) = permit.basis() else {
+        return Addressee { path, params, permit };
+    };
+    match (snapshot.forward_named(name), &path) {
+        (Some(forward), ForwardPath::Mailbox(own)) => {
+            params.orcpt.get_or_insert_with(|| format!("rfc822;{own}").into());
+            Addressee {
+                path: ForwardPath::Mailbox(forward.to.clone()),
+                params,
+                permit,
+            }
+        }
+        _ => Addressee { path, params, permit },
     }
 }
 

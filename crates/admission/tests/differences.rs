@@ -116,6 +116,22 @@ async fn a_forward_that_ended_meanwhile_is_set_aside_beside_what_is_delivered() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_forwarded_goes_on_to_the_other_address_and_remembers_its_own() {
+    let hall = hall(book());
+    let admitted = hall
+        .send(&outsider(), "eve@foreign.test", &["fwd@own.test"], WHOLE)
+        .await;
+    let admission::Admitted::Stored { id } = admitted else {
+        panic!("{admitted:?}")
+    };
+    let story = hall.view.get(id).await.unwrap().unwrap();
+    let recipient = &story.recipients[0];
+    assert_eq!(recipient.path.to_string(), "<bob@foreign.test>");
+    assert_eq!(recipient.params.orcpt.as_deref(), Some("rfc822;fwd@own.test"));
+    assert_eq!(recipient.basis.to_string(), "forward away");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_recipient_that_lost_its_ground_altogether_puts_the_whole_message_off() {
     let mut book = book();
     let mut other = book.routes[0].clone();

@@ -294,6 +294,12 @@ impl Snapshot {
         self.rulebook.forwards.get(index as usize)
     }
 
+    /// The forward with this name.
+    #[must_use]
+    pub fn forward_named(&self, name: &str) -> Option<&Forward> {
+        self.rulebook.forwards.iter().find(|forward| &*forward.name == name)
+    }
+
     /// A zone by its name.
     #[must_use]
     pub fn zone(&self, name: &str) -> Option<&Zone> {
