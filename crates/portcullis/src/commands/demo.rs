@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::config::{LogFormat, LogLevel};
 use crate::demo::{self, Wish};
 
 /// Arguments of `demo`.
@@ -26,7 +27,7 @@ pub struct Args {
 
 /// Runs the demo.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    super::log_trouble();
+    super::log_trouble(LogFormat::Text, LogLevel::Warn);
     let scratch = args
         .dir
         .is_none()

@@ -25,7 +25,6 @@ pub struct Args {
 
 /// Opens the gate.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    super::log_trouble();
     super::runtime()?.block_on(serve(args))
 }
 
@@ -39,6 +38,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let Some(config) = reading.config else {
         return Ok(ExitCode::FAILURE);
     };
+    super::log_trouble(config.log.format, config.log.level);
     let mut ear = Ear::new()?;
     let setting = Setting {
         resolver: resolver(&config.dns, &world)?,
