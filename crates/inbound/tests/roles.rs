@@ -16,13 +16,18 @@ use policy::By;
 async fn the_front_gate_takes_mail_for_us_alone() {
     let house = House::usual().await;
     let mut client = house.hello(MX, OUTSIDER).await;
-    client.deliver("eve@foreign.test", &["anna@own.test", "bert@own.test"]).await;
+    client
+        .deliver("eve@foreign.test", &["anna@own.test", "bert@own.test"])
+        .await;
     client.ask("MAIL FROM:<eve@foreign.test>", "250").await;
     client.ask("RCPT TO:<bob@foreign.test>", "554 5.7.1").await;
     client.ask("RCPT TO:<nobody@own.test>", "550 5.1.1").await;
     client.ask("DATA", "554 5.5.1").await;
     client.ask("QUIT", "221").await;
-    assert_eq!(house.told.reasons(), ["not-our-domain", "no-such-recipient", "no-valid-recipients"]);
+    assert_eq!(
+        house.told.reasons(),
+        ["not-our-domain", "no-such-recipient", "no-valid-recipients"]
+    );
     assert_eq!(house.stored(), 1);
     house.told.assert_all_heard();
 }
@@ -53,15 +58,22 @@ async fn submission_wants_starttls_and_a_login_first() {
     let mut client = client.handshake().await.unwrap();
     client.ask("MAIL FROM:<scan@own.test>", "503").await;
     let offers = client.ask("EHLO again.test", "250").await;
-    assert!(offers.contains("AUTH PLAIN LOGIN") && !offers.contains("STARTTLS"), "{offers}");
+    assert!(
+        offers.contains("AUTH PLAIN LOGIN") && !offers.contains("STARTTLS"),
+        "{offers}"
+    );
     client.ask("MAIL FROM:<scan@own.test>", "530 5.7.0").await;
     client.ask("STARTTLS", "503").await;
     client.ask(&client.plain("app", SECRET), "235 2.7.0").await;
-    client.deliver("scan@own.test", &["anna@own.test", "bob@foreign.test"]).await;
+    client
+        .deliver("scan@own.test", &["anna@own.test", "bob@foreign.test"])
+        .await;
     assert_eq!(house.told.of("login"), ["login app by PLAIN"]);
     assert_eq!(
         house.told.of("accepted"),
-        ["accepted <scan@own.test> at submission from 10.0.0.99: <anna@own.test> by grant app, <bob@foreign.test> by grant app"]
+        [
+            "accepted <scan@own.test> at submission from 10.0.0.99: <anna@own.test> by grant app, <bob@foreign.test> by grant app"
+        ]
     );
     house.told.assert_all_heard();
 }
@@ -80,7 +92,11 @@ async fn submissions_begins_with_tls() {
     let mut clear = house.connect(SUBMISSIONS, OUTSIDER).await;
     clear.say("EHLO client.test\r\n").await;
     house.settle().await;
-    assert!(house.told.of("closed").iter().any(|line| line.contains("TLS")), "{:?}", house.told.lines());
+    assert!(
+        house.told.of("closed").iter().any(|line| line.contains("TLS")),
+        "{:?}",
+        house.told.lines()
+    );
     assert_eq!(house.stored(), 1);
 }
 
@@ -131,7 +147,10 @@ async fn a_machine_of_ours_without_a_grant_is_told_so_for_good() {
     let house = House::usual().await;
     let mut client = house.hello(DEVICES, UNGRANTED).await;
     let said = client.ask("MAIL FROM:<scan@own.test>", "554 5.7.1").await;
-    assert!(said.contains("10.0.0.99 may not send through here; it has no relay grant"), "{said}");
+    assert!(
+        said.contains("10.0.0.99 may not send through here; it has no relay grant"),
+        "{said}"
+    );
     // The connection stays, so that a person at the other end can read on.
     client.ask("NOOP", "250").await;
     client.ask("MAIL FROM:<>", "554 5.7.1").await;
@@ -153,7 +172,10 @@ async fn internal_only_lets_our_own_machines_reach_our_own_people() {
         let mut client = house.hello(PLANT, stranger).await;
         client.ask("MAIL FROM:<ups@own.test>", "554 5.7.1").await;
     }
-    assert_eq!(house.told.reasons(), ["no-grant", "sender-not-granted", "no-grant", "no-grant"]);
+    assert_eq!(
+        house.told.reasons(),
+        ["no-grant", "sender-not-granted", "no-grant", "no-grant"]
+    );
     house.told.assert_all_heard();
 }
 
@@ -173,7 +195,11 @@ async fn a_listener_of_a_zone_turns_others_away_when_they_connect() {
     let mut client = house.connect(DEVICES, "10.9.0.1").await;
     client.expect("554 5.7.1").await;
     client.expect_end().await;
-    house.hello(DEVICES, COPIER).await.deliver("scan@own.test", &["anna@own.test"]).await;
+    house
+        .hello(DEVICES, COPIER)
+        .await
+        .deliver("scan@own.test", &["anna@own.test"])
+        .await;
     assert_eq!(house.told.reasons(), ["outside-zone"]);
 }
 

@@ -67,7 +67,11 @@ impl Listen {
             addresses: self.addresses.clone(),
             smtp: Arc::new(self.smtp.clone()),
             tls: Some(tls.clone()),
-            transport: if implicit { Transport::ImplicitTls } else { Transport::Clear },
+            transport: if implicit {
+                Transport::ImplicitTls
+            } else {
+                Transport::Clear
+            },
             proxies: self.proxies.clone(),
         }
     }

@@ -265,10 +265,7 @@ pub fn book() -> Rulebook {
         routes: vec![Route {
             name: "inside".into(),
             domains: domains("own.test"),
-            recipients: Recipients::Listed(vec![
-                "anna@own.test".parse().unwrap(),
-                "bert@own.test".parse().unwrap(),
-            ]),
+            recipients: Recipients::Listed(vec!["anna@own.test".parse().unwrap(), "bert@own.test".parse().unwrap()]),
             place: Place { line: 3 },
         }],
         grants: vec![

@@ -54,7 +54,10 @@ impl Told {
     /// A client heard a refusal: there is one word about it, in the same words.
     pub fn heard(&self, reply: &str) {
         let mut notes = self.0.lock().unwrap();
-        let inside = reply.trim_end().strip_suffix(']').and_then(|text| text.rsplit_once('['));
+        let inside = reply
+            .trim_end()
+            .strip_suffix(']')
+            .and_then(|text| text.rsplit_once('['));
         let (_, inside) = inside.unwrap_or_else(|| panic!("no event in {reply:?}"));
         let (reason, event) = inside.split_once(' ').unwrap();
         let of_it: Vec<&Word> = notes.refusals.iter().filter(|word| word.event == event).collect();
