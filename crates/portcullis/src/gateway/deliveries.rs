@@ -90,7 +90,7 @@ fn attempt(report: &Report<'_>) -> Attempt {
 /// The back gate tells TLS in words, version and cipher first.
 fn tls(words: &str) -> Option<ledger::Tls> {
     let (version, rest) = words.split_once(' ').unwrap_or((words, ""));
-    let (cipher, worth) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (cipher, worth) = rest.split_once(", ").unwrap_or((rest, ""));
     (!version.is_empty()).then(|| ledger::Tls {
         version: Words::new(version),
         cipher: Words::new(cipher),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use admission::{Admission, Held, Reviewed};
 use mail::MessageId;
-use spool::{Dispatch, Filter, Holder, State, StateKind, View};
+use policy::{GrantState, Reason, Snapshot};
+use spool::{Change, ChangeError, Dispatch, Filter, Holder, Selector, State, StateKind, View};
 use wire::{Phase, Shutdown};
 
 use crate::witness::Recorder;
@@ -49,27 +50,51 @@ pub(super) async fn watch(
     }
 }
 
+/// Holds what is queued under grants that are suspended: a suspension is for abuse, and abuse that waits in the queue is
+/// not delivered. What an ended grant sent in its time is.
+pub(super) async fn hold_suspended(snapshot: &Snapshot, dispatch: &Dispatch, recorder: &Recorder) {
+    for grant in &snapshot.rulebook().grants {
+        let GrantState::Suspended(why) = &grant.state else {
+            continue;
+        };
+        let change = Change::Hold {
+            reason: Reason::GrantSuspended,
+            by: Holder::Suspension,
+            until: None,
+        };
+        let fields = match dispatch.change(Selector::Grant(grant.name.clone()), change).await {
+            Ok(0) | Err(ChangeError::NoSuch(_)) => continue,
+            Ok(held) => serde_json::json!({ "grant": grant.name, "recipients": held, "text": why }),
+            Err(error) => {
+                tracing::error!(event = "queue.hold_failed", grant = %grant.name, %error, "its queued mail may leave");
+                continue;
+            }
+        };
+        recorder.journal.note(recorder.now(), "queue.suspended", fields);
+    }
+}
+
 /// Decides the held recipients of one message again.
 async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Dispatch, recorder: &Recorder) {
     // What cannot be read now stays held, and is shown to the operator with everything else that is damaged.
     let Ok(Some(story)) = view.get(id).await else { return };
     for (index, recipient) in (0u32..).zip(&story.recipients) {
-        if !matches!(
-            recipient.state,
-            State::Held {
-                by: Holder::Judgement,
-                ..
-            }
-        ) {
+        let State::Held { by, .. } = &recipient.state else {
             continue;
-        }
+        };
+        let reviewed = match by {
+            Holder::Judgement => Reviewed::ByNobody,
+            // It was within its limits and above suspicion when it came; only its grant was not, for a while.
+            Holder::Suspension => Reviewed::ByOperator,
+            Holder::Operator(_) => continue,
+        };
         let held = Held {
             testimony: &story.testimony,
             sender: &story.reverse,
             recipient: &recipient.path,
             octets: story.octets,
         };
-        let Ok(permit) = admission.decide_again(&held, Reviewed::ByNobody) else {
+        let Ok(permit) = admission.decide_again(&held, reviewed) else {
             continue;
         };
         if dispatch.release(id, index, permit).await.is_ok() {

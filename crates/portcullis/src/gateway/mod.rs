@@ -91,6 +91,7 @@ pub(crate) struct Live {
     pub(crate) world: World,
     pub(crate) file: Option<PathBuf>,
     pub(crate) view: spool::View,
+    pub(crate) dispatch: spool::Dispatch,
     pub(crate) reader: ledger::Reader,
 }
 
@@ -121,6 +122,7 @@ impl Gateway {
             clock: world.clock.clone(),
         };
         recorder.testify(reload::loaded(&config, snapshot.generation())).await;
+        held::hold_suspended(&snapshot, &queue.dispatch, &recorder).await;
 
         let (trigger, shutdown) = ShutdownTrigger::new();
         let admission = Admission::new(
@@ -168,6 +170,7 @@ impl Gateway {
             world: world.clone(),
             file,
             view: queue.view.clone(),
+            dispatch: queue.dispatch.clone(),
             reader: book.reader.clone(),
         });
         let desk = Desk {
@@ -202,7 +205,11 @@ impl Gateway {
         let mut health_addresses = Vec::new();
         let mut watchers = Vec::new();
         for at in &config.health {
-            let listener = world.net.listen(*at).await.with_context(|| format!("cannot listen on {at}"))?;
+            let listener = world
+                .net
+                .listen(*at)
+                .await
+                .with_context(|| format!("cannot listen on {at}"))?;
             health_addresses.push(listener.local_addr()?);
             watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
         }

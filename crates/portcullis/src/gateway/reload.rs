@@ -7,7 +7,7 @@ use policy::Generation;
 use world::BoxFuture;
 
 use super::Live;
-use super::{back, front};
+use super::{back, front, held};
 use crate::config::{self, Config, Machine};
 
 /// Why a reload was refused. What served before goes on serving.
@@ -70,7 +70,9 @@ pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
     let back = back::config(&config, &live.world.clock).map_err(ReloadError::Unusable)?;
 
     // From here on nothing can fail.
-    live.admission.publish(Arc::new(snapshot));
+    let snapshot = Arc::new(snapshot);
+    live.admission.publish(snapshot.clone());
+    held::hold_suspended(&snapshot, &live.dispatch, &live.recorder).await;
     live.logins.replace(config.logins.clone(), config.limits.clone());
     live.gate.set_doors(front::doors(&config.limits));
     live.back.reconfigure(back);
