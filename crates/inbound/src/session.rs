@@ -159,10 +159,13 @@ impl Session {
             return Answer::Reply(self.auth_refused(Some(principal), mechanism, AuthRefusal::WithoutGrant));
         };
         self.tell_login(Some(principal), mechanism, None);
+        // Nothing is tolerated for a grant that is not in force; what it may no longer do it hears at MAIL.
+        let live = grant.is_live(self.hall.admission.now());
+        let tolerances = if live { grant.tolerances } else { Tolerances::NONE };
         self.visitor.login = Some(principal.clone());
         Answer::Authenticated {
             reply: Reply::new(235, enhanced(2, 7, 0), "Welcome"),
-            tolerances: grant.tolerances,
+            tolerances,
         }
     }
 

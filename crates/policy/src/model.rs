@@ -383,6 +383,12 @@ impl Grant {
             &self.header_from
         }
     }
+
+    /// Whether it is in force at `now`: begun, not ended, not suspended.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.from_time <= now && now <= self.until && self.state == GrantState::Active
+    }
 }
 
 /// The address a client is judged by: v4-mapped v6 addresses are the v4 addresses they are.

@@ -318,8 +318,7 @@ impl Snapshot {
     #[must_use]
     pub fn address_grant(&self, client: IpAddr, now: Timestamp) -> Option<&Grant> {
         let grant = self.grant(self.addresses.find(client)?)?;
-        let live = grant.from_time <= now && now <= grant.until && grant.state == crate::GrantState::Active;
-        live.then_some(grant)
+        grant.is_live(now).then_some(grant)
     }
 
     /// The grant bound to this login.

@@ -11,6 +11,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     dead_code,
+    unused_imports,
     unreachable_pub,
     missing_docs,
     reason = "helpers of tests; not every test uses all of them"
@@ -38,7 +39,7 @@ use world::sim::{GENESIS, Handles, world};
 
 pub use client::Client;
 pub use gate::{DEVICES, Listen, MX, PLANT, SUBMISSION, SUBMISSIONS, at, certificate};
-pub use told::{Told, Word};
+pub use told::Told;
 
 /// The page that refusals name.
 pub const HELP: &str = "https://help.own.test/why";
