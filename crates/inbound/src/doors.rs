@@ -1,7 +1,7 @@
 //! How many may stand at the doors at once, and how often they may knock.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +24,12 @@ pub struct ClientLimits {
     pub connections_per_64: u32,
     /// New connections in any minute.
     pub connections_per_minute: u32,
-    /// Messages in any minute, where no grant says otherwise.
+    /// Messages in any minute from one address (IPv6: one /64), where no grant says otherwise.
     pub messages_per_minute: u32,
     /// Refused recipients in any hour, after which more wait.
     pub bad_recipients_per_hour: u32,
+    /// Recipients of one message (RFC 5321 §4.5.3.1.8).
+    pub recipients: u32,
     /// Errors in one session after which answers are delayed.
     pub errors_soft: u32,
     /// Errors in one session after which it is closed.
@@ -42,6 +44,7 @@ impl Default for ClientLimits {
             connections_per_minute: 120,
             messages_per_minute: 60,
             bad_recipients_per_hour: 60,
+            recipients: 100,
             errors_soft: 10,
             errors_hard: 20,
         }
@@ -97,16 +100,24 @@ pub struct Doors(Arc<Mutex<Inside>>);
 struct Inside {
     sessions: u32,
     clients: HashMap<IpAddr, Habits>,
-    networks: HashMap<u64, u32>,
+    households: HashMap<IpAddr, Household>,
 }
 
+/// What one address did.
 #[derive(Default)]
 struct Habits {
     inside: u32,
     last: Duration,
     knocks: Window,
-    messages: Window,
     bad_recipients: Window,
+}
+
+/// What one address did, or all of an IPv6 /64: whoever has one has all its addresses.
+#[derive(Default)]
+struct Household {
+    inside: u32,
+    last: Duration,
+    messages: Window,
 }
 
 /// A place inside; given back when dropped.
@@ -124,13 +135,12 @@ impl Doors {
             return Err(TurnedAway::House);
         }
         inside.forget_idle(now);
-        if let Some(network) = network_64(client) {
-            let count = inside.networks.entry(network).or_default();
-            if *count >= limits.connections_per_64 {
-                return Err(TurnedAway::Client);
-            }
-            *count += 1;
+        let household = inside.households.entry(household(client)).or_default();
+        household.last = now;
+        if client.is_ipv6() && household.inside >= limits.connections_per_64 {
+            return Err(TurnedAway::Client);
         }
+        household.inside += 1;
         let habits = inside.clients.entry(client).or_default();
         habits.last = now;
         let knocking = !habits
@@ -141,7 +151,7 @@ impl Doors {
             habits.knocks.add(1);
         }
         if knocking || crowded {
-            inside.leave_network(client);
+            inside.leave_household(client);
             return Err(if crowded {
                 TurnedAway::Client
             } else {
@@ -168,16 +178,14 @@ impl Inside {
         if self.clients.len() >= CLIENTS_MAX {
             self.clients
                 .retain(|_, habits| habits.inside > 0 || now.saturating_sub(habits.last) < HOUR);
+            self.households
+                .retain(|_, household| household.inside > 0 || now.saturating_sub(household.last) < HOUR);
         }
     }
 
-    fn leave_network(&mut self, client: IpAddr) {
-        let Some(network) = network_64(client) else { return };
-        if let Some(count) = self.networks.get_mut(&network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.networks.remove(&network);
-            }
+    fn leave_household(&mut self, client: IpAddr) {
+        if let Some(household) = self.households.get_mut(&household(client)) {
+            household.inside = household.inside.saturating_sub(1);
         }
     }
 }
@@ -186,15 +194,17 @@ impl Place {
     /// Counts a message against the client's rate; `false` where that is used up.
     #[must_use]
     pub fn message(&self, limits: &ClientLimits, now: Duration) -> bool {
-        self.habit(|habits| {
-            let fits = habits
-                .messages
-                .fits(now, MINUTE, 1, u64::from(limits.messages_per_minute));
-            if fits {
-                habits.messages.add(1);
-            }
-            fits
-        })
+        let mut inside = self.doors.0.lock();
+        let Some(household) = inside.households.get_mut(&household(self.client)) else {
+            return false;
+        };
+        household.last = now;
+        let limit = u64::from(limits.messages_per_minute);
+        let fits = household.messages.fits(now, MINUTE, 1, limit);
+        if fits {
+            household.messages.add(1);
+        }
+        fits
     }
 
     /// Notes a recipient that was refused.
@@ -225,18 +235,18 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut inside = self.doors.0.lock();
         inside.sessions = inside.sessions.saturating_sub(1);
-        inside.leave_network(self.client);
+        inside.leave_household(self.client);
         if let Some(habits) = inside.clients.get_mut(&self.client) {
             habits.inside = habits.inside.saturating_sub(1);
         }
     }
 }
 
-/// The upper 64 bits of an IPv6 address: one household.
-fn network_64(client: IpAddr) -> Option<u64> {
+/// An IPv4 address, or the first of an IPv6 /64.
+fn household(client: IpAddr) -> IpAddr {
     match client {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(ip) => u64::try_from(u128::from(ip) >> 64).ok(),
+        IpAddr::V4(_) => client,
+        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
     }
 }
 
@@ -358,5 +368,19 @@ mod tests {
         assert!(place.message(&limits, Duration::ZERO));
         assert!(!place.message(&limits, Duration::ZERO));
         assert!(place.message(&limits, MINUTE * 3));
+    }
+
+    #[test]
+    fn the_rate_of_messages_is_per_ipv6_household() {
+        let config = config(ClientLimits {
+            messages_per_minute: 1,
+            ..ClientLimits::default()
+        });
+        let limits = config.default;
+        let doors = Doors::default();
+        let at = |host: &str| doors.enter(&config, host.parse().unwrap(), Duration::ZERO).unwrap();
+        assert!(at("2001:db8::1").message(&limits, Duration::ZERO));
+        assert!(!at("2001:db8::2").message(&limits, Duration::ZERO));
+        assert!(at("2001:db8:0:1::1").message(&limits, Duration::ZERO));
     }
 }

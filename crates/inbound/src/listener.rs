@@ -176,7 +176,10 @@ impl Gate {
             tls: config.tls.clone(),
             clock: self.world.clock.clone(),
             shutdown: self.shutdown.clone(),
-            patience: Patience::default(),
+            patience: Patience {
+                handshake: config.smtp.timeouts.handshake,
+                ..Patience::default()
+            },
         };
         let mut session = Session::new(self.hall.clone(), visitor, limits, entrance);
         drive_server(stream, server, &mut session, &serve).await;
@@ -208,13 +211,15 @@ impl Gate {
         }
     }
 
-    /// The dialogue's settings, with the error limits of this client's network.
+    /// The dialogue's settings, with the limits of this client's network.
     fn dialogue(&self, config: &ListenerConfig, limits: &ClientLimits) -> Arc<ServerConfig> {
         let smtp = &config.smtp;
-        if (smtp.limits.errors_soft, smtp.limits.errors_hard) == (limits.errors_soft, limits.errors_hard) {
+        let usual = (smtp.limits.recipients, smtp.limits.errors_soft, smtp.limits.errors_hard);
+        if usual == (limits.recipients, limits.errors_soft, limits.errors_hard) {
             return smtp.clone();
         }
         let mut own = ServerConfig::clone(smtp);
+        own.limits.recipients = limits.recipients;
         own.limits.errors_soft = limits.errors_soft;
         own.limits.errors_hard = limits.errors_hard;
         Arc::new(own)

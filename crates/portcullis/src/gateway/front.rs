@@ -123,6 +123,7 @@ fn client(limits: &crate::config::ClientLimits) -> ClientLimits {
         connections_per_minute: limits.sessions_per_minute,
         messages_per_minute: limits.messages_per_minute,
         bad_recipients_per_hour: limits.bad_recipients_per_hour,
+        recipients: limits.recipients,
         errors_soft: limits.errors_soft,
         errors_hard: limits.errors_hard,
     }
