@@ -16,8 +16,6 @@ pub struct Held<'a> {
     pub sender: &'a ReversePath,
     /// The recipient.
     pub recipient: &'a ForwardPath,
-    /// Octets of the message.
-    pub octets: u64,
 }
 
 /// What a new decision may take as settled.
@@ -32,12 +30,17 @@ pub enum Reviewed {
 impl Admission {
     /// Decides about a held recipient again: a permit to deliver it, or why it stays.
     pub fn decide_again(&self, held: &Held<'_>, reviewed: Reviewed) -> Result<Permit, Reason> {
-        let Some(Recalled { visitor, authors }) = self.witness().recall(held.testimony) else {
+        let Some(Recalled {
+            visitor,
+            authors,
+            octets,
+        }) = self.witness().recall(held.testimony)
+        else {
             return Err(Reason::AuthorityUnknown);
         };
         let snapshot = self.snapshot();
         let learned = Learned {
-            octets: Fact::Known(held.octets),
+            octets: Fact::Known(octets),
             ..Learned::NOTHING
         };
         let index = listener(&snapshot, &visitor);
@@ -63,7 +66,7 @@ impl Admission {
             let one = Demand {
                 messages: 1,
                 recipients: 1,
-                octets: held.octets,
+                octets,
             };
             let masked = matches!(grant.by, By::Address(_)) && self.0.masks.was_masked(&grant.name, self.elapsed());
             facts.masked = Fact::Known(masked);

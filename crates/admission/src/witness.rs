@@ -51,6 +51,8 @@ pub struct Recalled {
     pub visitor: Visitor,
     /// The mailboxes of its From header.
     pub authors: Vec<Mailbox>,
+    /// Its octets as they were judged: as it came, without what we added.
+    pub octets: u64,
 }
 
 /// Something was refused or deferred.

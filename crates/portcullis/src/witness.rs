@@ -60,7 +60,11 @@ impl Witness for Recorder {
     fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
         let facts = ledger::Accepted::from_testimony(testimony).ok()?;
         let authors = facts.header_from.iter().map(|words| words.as_str().parse());
-        Some(Recalled { visitor: visitor(&facts.origin), authors: authors.collect::<Result<_, _>>().ok()? })
+        Some(Recalled {
+            visitor: visitor(&facts.origin),
+            authors: authors.collect::<Result<_, _>>().ok()?,
+            octets: facts.size,
+        })
     }
 
     fn refused(&self, refused: &Refused<'_>) {

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admission::{
-    Accepted, Admission, Admitted, Config, LocalLimits, LoginTold, Mending, Refused, Rejection, Room, TlsSeen,
-    Transaction, Visitor, Witness,
+    Accepted, Admission, Admitted, Config, LocalLimits, LoginTold, Mending, Recalled, Refused, Rejection, Room,
+    TlsSeen, Transaction, Visitor, Witness,
 };
 use bytes::Bytes;
 use mail::{
@@ -33,17 +33,20 @@ use world::{BoxFuture, Clock, World};
 pub(crate) const NOW: Timestamp = Timestamp(GENESIS);
 const YEAR_MS: i64 = 365 * 86_400_000;
 
-/// What the witness was told, as lines.
+/// What the witness was told, as lines; and what it testified to, which the last line of each testimony numbers.
 #[derive(Default)]
-pub(crate) struct Told(Mutex<Vec<String>>);
+pub(crate) struct Told {
+    lines: Mutex<Vec<String>>,
+    recalled: Mutex<Vec<Recalled>>,
+}
 
 impl Told {
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.lines.lock().unwrap().clone()
     }
 
     fn say(&self, line: String) {
-        self.0.lock().unwrap().push(line);
+        self.lines.lock().unwrap().push(line);
     }
 }
 
@@ -65,7 +68,18 @@ fn accepted_line(word: &str, accepted: &Accepted<'_>) -> String {
 
 impl Witness for Told {
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes {
-        Bytes::from(accepted_line("testimony", accepted))
+        let mut recalled = self.recalled.lock().unwrap();
+        let line = format!("{}\n{}", accepted_line("testimony", accepted), recalled.len());
+        recalled.push(Recalled {
+            visitor: accepted.visitor.cloned().unwrap_or_else(copier),
+            authors: accepted.authors.to_vec(),
+            octets: accepted.octets,
+        });
+        Bytes::from(line)
+    }
+    fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
+        let number: usize = std::str::from_utf8(testimony).ok()?.lines().next_back()?.parse().ok()?;
+        self.recalled.lock().unwrap().get(number).cloned()
     }
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()> {
         self.say(accepted_line("accepted", accepted));

@@ -92,7 +92,6 @@ async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Di
             testimony: &story.testimony,
             sender: &story.reverse,
             recipient: &recipient.path,
-            octets: story.octets,
         };
         let Ok(permit) = admission.decide_again(&held, reviewed) else {
             continue;
