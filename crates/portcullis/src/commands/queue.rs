@@ -17,12 +17,14 @@ use crate::control::{self, Act, Answer, Asked, Listing, Mail, Select};
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Look at the queue of the running gateway, and move, hold or remove what is in it.\n\nEvery change \
-        is written to the ledger with your name. What judgement holds back (a masked source, an exceeded rate, \
-        quarantine) is not freed by an operator alone; `release` says why and what to do.\n\nStatus 0: done. Status 1: \
+        is written to the ledger with your name. What judgement holds back (a masked source, an exceeded rate) or \
+        set aside is decided again when `release` names it by --id: you answer for its rate and its content, but its \
+        grant must still allow it. What stays is named, with why and what to do.\n\nStatus 0: done. Status 1: \
         nothing was there to be changed, or something was left alone. Status 2: no gateway could be asked.",
     after_help = "Examples:\n  \
         portcullis queue list --state held\n  \
         portcullis queue hold --domain example.org --for 2h --reason 'their server is moving'\n  \
+        portcullis queue release --id 06M3K8FQ2XRA --reason 'known scans, asked Facilities'\n  \
         portcullis queue retry --all\n  \
         portcullis queue bounce --id 06M3K8FQ2XRA"
 )]
@@ -69,7 +71,7 @@ enum What {
         #[command(flatten)]
         why: Why,
     },
-    /// Free what operators hold.
+    /// Free what operators hold; named by --id also what judgement holds or set aside, if a new decision allows it.
     Release {
         #[command(flatten)]
         select: SelectArgs,

@@ -11,11 +11,14 @@ use spool::{Change, ChangeError, Filter, Holder, Selector, State, Summary};
 use super::Desk;
 use super::desk::PAGE;
 use super::protocol::{Act, Select};
+use super::release::{Judged, Release, is_judged};
 use super::serve::{Out, Unanswered};
 use crate::story::bare;
 
 /// What is left alone is explained for this many recipients; the rest is counted.
 const KEPT_EXPLAINED_MAX: usize = 20;
+/// The reason in testimony where the operator named none.
+const UNSAID: &str = "no reason was given";
 
 /// Who changes the queue.
 pub(super) struct Operator(Name);
@@ -47,15 +50,17 @@ struct Concerned {
 }
 
 /// A recipient that a release leaves alone.
-struct Kept {
-    message: MessageId,
-    rcpt: String,
-    why: String,
+pub(super) struct Kept {
+    pub(super) message: MessageId,
+    pub(super) rcpt: String,
+    pub(super) why: String,
 }
 
 #[derive(Default)]
 struct Survey {
     concerned: Vec<Concerned>,
+    /// What a release frees only on a new decision.
+    judged: Vec<Judged>,
     kept: Vec<Kept>,
     kept_count: u64,
 }
@@ -71,15 +76,20 @@ pub(super) async fn change(
 ) -> Result<Value, Unanswered> {
     let selector = select.selector().map_err(|error| error.to_string())?;
     // Looked at before the change: afterwards nobody can tell which ones it changed.
-    let survey = survey(desk, &selector, act).await;
+    let mut survey = survey(desk, &selector, act).await;
     let change = as_change(desk, by, act);
-    let changed = match desk.dispatch.change(selector, change).await {
+    let mut changed = match desk.dispatch.change(selector.clone(), change).await {
         Ok(changed) => changed,
         Err(ChangeError::NoSuch(_)) => 0,
         Err(error) => return Err(format!("nothing was changed: {error}").into()),
     };
     if changed > 0 {
         testify(desk, by, act, reason, &survey.concerned).await;
+    }
+    let judged = std::mem::take(&mut survey.judged);
+    let release = Release::new(desk, by, reason.unwrap_or(UNSAID), &selector);
+    changed += release.carry_out(&judged, |kept| survey.keep(kept)).await;
+    if changed > 0 {
         let fields = json!({ "by": by.to_string(), "what": select.to_string(), "recipients": changed });
         desk.recorder
             .journal
@@ -116,39 +126,24 @@ const fn word(act: Act) -> &'static str {
     }
 }
 
-/// Whether the change is for a recipient in this state; for a release also why it is not.
-fn applies(act: Act, state: &State) -> Result<bool, String> {
-    Ok(match (act, state) {
-        (_, State::Done { .. }) => false,
-        (Act::Hold { .. }, State::Ready | State::Deferred { .. }) => true,
-        (Act::Hold { .. }, _) => false,
-        (
-            Act::Release,
-            State::Held {
-                by: Holder::Operator(_),
-                ..
-            },
-        ) => true,
-        (Act::Release, State::Held { by, reason, .. }) => return Err(why_kept(*reason, Some(by))),
-        (Act::Release, State::Quarantined { reason }) => return Err(why_kept(*reason, None)),
-        (Act::Release, _) => false,
-        (Act::Retry, state) => matches!(state, State::Deferred { .. }),
-        (Act::Remove | Act::Bounce, _) => true,
-    })
+/// What a change is for a recipient in some state.
+enum Fit {
+    Applies,
+    /// Only a new decision frees it.
+    Judged,
+    Not,
 }
 
-/// Why an operator alone does not free it, and what to do.
-fn why_kept(reason: Reason, by: Option<&Holder>) -> String {
-    let what = match (by, reason) {
-        (Some(Holder::Suspension), _) => "its grant is suspended: end the suspension in the configuration and reload",
-        (_, Reason::MaskedSource) => {
-            "several clients hide behind one address exception: give each its own grant, then let it be sent again"
-        }
-        (_, Reason::RateHeld) => "its grant's rate was exceeded: raise the grant's limits if the mail is wanted",
-        (None, _) => "it was set aside for review: `bounce` gives it back to its sender, `remove` takes it out",
-        _ => "mend what the reason names in the configuration",
+fn fit(act: Act, state: &State) -> Fit {
+    let applies = match (act, state) {
+        (_, State::Done { .. }) => false,
+        (Act::Hold { .. }, state) => matches!(state, State::Ready | State::Deferred { .. }),
+        (Act::Release, state) if is_judged(state) => return Fit::Judged,
+        (Act::Release, state) => matches!(state, State::Held { .. }),
+        (Act::Retry, state) => matches!(state, State::Deferred { .. }),
+        (Act::Remove | Act::Bounce, _) => true,
     };
-    format!("held by judgement ({reason}); only a new decision frees it: {what}")
+    if applies { Fit::Applies } else { Fit::Not }
 }
 
 async fn survey(desk: &Desk, selector: &Selector, act: Act) -> Survey {
@@ -202,7 +197,7 @@ impl Survey {
         let granted = granted(desk, selector, summary).await;
         let open = summary.recipients.iter().filter(|(_, state)| !state.is_done()).count();
         let mut concerned = Vec::new();
-        for (place, (path, state)) in summary.recipients.iter().enumerate() {
+        for ((place, recipient), (path, state)) in (0u32..).enumerate().zip(&summary.recipients) {
             let selected = match selector {
                 Selector::RecipientDomain(domain) => path.mailbox().and_then(mail::Mailbox::domain) == Some(domain),
                 Selector::Grant(_) => granted.as_ref().is_none_or(|granted| granted.contains(&place)),
@@ -211,10 +206,13 @@ impl Survey {
             if !selected {
                 continue;
             }
-            match applies(act, state) {
-                Ok(true) => concerned.push(bare(&path.to_string())),
-                Ok(false) => {}
-                Err(why) => self.keep(summary.id, bare(&path.to_string()), why),
+            match fit(act, state) {
+                Fit::Applies => concerned.push(bare(&path.to_string())),
+                Fit::Judged => self.judged.push(Judged {
+                    message: summary.id,
+                    recipient,
+                }),
+                Fit::Not => {}
             }
         }
         if concerned.len() == open && open > 0 {
@@ -231,10 +229,10 @@ impl Survey {
         }
     }
 
-    fn keep(&mut self, message: MessageId, rcpt: String, why: String) {
+    fn keep(&mut self, kept: Kept) {
         self.kept_count += 1;
         if self.kept.len() < KEPT_EXPLAINED_MAX {
-            self.kept.push(Kept { message, rcpt, why });
+            self.kept.push(kept);
         }
     }
 }
@@ -266,7 +264,7 @@ async fn testify(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>, con
     let unsaid = if matches!(act, Act::Hold { .. }) {
         Reason::HeldByOperator.code()
     } else {
-        "no reason was given"
+        UNSAID
     };
     let reason = Words::new(reason.unwrap_or(unsaid));
     for one in concerned {

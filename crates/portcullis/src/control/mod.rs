@@ -4,12 +4,13 @@
 //! some lines `{"item": ...}` and one last line `{"done": ...}` or `{"refused": "why"}`. The file system says who may
 //! connect; what they change is testified to with the user id the kernel vouches for.
 //!
-//! Refuses to know: SMTP and judgement. What judgement holds back it does not free.
+//! Refuses to know: SMTP and judgement. What judgement holds back, or set aside, it frees only with a new permit.
 
 mod changes;
 mod client;
 mod desk;
 mod protocol;
+mod release;
 #[cfg(test)]
 pub(crate) mod rig;
 mod serve;

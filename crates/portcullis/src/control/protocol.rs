@@ -106,7 +106,7 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         for_secs: Option<u64>,
     },
-    /// Frees what operators hold.
+    /// Frees what operators hold; what judgement holds or set aside, on a new decision.
     Release,
     /// Tries deferred ones now.
     Retry,

@@ -27,6 +27,7 @@ pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) trigger: wire::ShutdownTrigger,
     pub(crate) shutdown: wire::Shutdown,
+    rulebook: Rulebook,
     _closers: (spool::Closer, ledger::Closer),
 }
 
@@ -84,6 +85,7 @@ impl Rig {
             world,
             trigger,
             shutdown,
+            rulebook: rulebook(messages_per_minute),
             _closers: (closer, book.closer),
         }
     }
@@ -104,22 +106,42 @@ impl Rig {
             .unwrap()
     }
 
+    /// Lets judgement read the first rulebook as `change` leaves it.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut Rulebook)) {
+        let mut book = self.rulebook.clone();
+        change(&mut book);
+        let next = Generation(self.desk.admission.snapshot().generation().0 + 1);
+        let snapshot = Snapshot::build(book, next, next.0).unwrap();
+        self.desk.admission.publish(Arc::new(snapshot));
+    }
+
     /// Takes a message in, as the live server does.
     pub(crate) async fn store(&self, to: &[&str]) -> MessageId {
-        let who = visitor();
-        let sender = ReversePath::Mailbox("scan@own.test".parse().unwrap());
+        self.store_from(&visitor(), "scan@own.test", to, || ()).await
+    }
+
+    /// Takes a message in from somebody; `meanwhile` happens while its body comes.
+    pub(crate) async fn store_from(
+        &self,
+        who: &Visitor,
+        sender: &str,
+        to: &[&str],
+        meanwhile: impl FnOnce(),
+    ) -> MessageId {
+        let text = format!("From: {sender}\r\nSubject: Scan from 3rd floor\r\n\r\nHello.\r\n");
+        let sender = ReversePath::Mailbox(sender.parse().unwrap());
         let admission = &self.desk.admission;
-        let mut transaction = admission.mail(&who, sender, MailParams::default()).unwrap();
+        let mut transaction = admission.mail(who, sender, MailParams::default()).unwrap();
         for one in to {
             let path = ForwardPath::Mailbox(one.parse().unwrap());
             admission
-                .recipient(&who, &mut transaction, path, RcptParams::default())
+                .recipient(who, &mut transaction, path, RcptParams::default())
                 .unwrap();
         }
-        admission.begin_body(&who, &mut transaction).unwrap();
-        let text = "From: scan@own.test\r\nSubject: Scan from 3rd floor\r\n\r\nHello.\r\n";
-        transaction.append(Bytes::from_static(text.as_bytes())).await;
-        match admission.end_body(&who, transaction, Mending::default()).await {
+        admission.begin_body(who, &mut transaction).unwrap();
+        transaction.append(Bytes::from(text)).await;
+        meanwhile();
+        match admission.end_body(who, transaction, Mending::default()).await {
             Admitted::Stored { id } => id,
             other => panic!("not stored: {other:?}"),
         }
@@ -131,7 +153,8 @@ impl Rig {
     }
 }
 
-fn visitor() -> Visitor {
+/// The copier, logged in.
+pub(crate) fn visitor() -> Visitor {
     Visitor {
         session: SessionId::new(99),
         listener: "devices".into(),

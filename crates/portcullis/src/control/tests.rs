@@ -91,7 +91,7 @@ async fn an_operator_holds_and_releases_and_both_are_testified_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_judgement_holds_is_left_alone_and_explained() {
+async fn what_judgement_holds_is_not_freed_by_a_release_of_everything() {
     let rig = Rig::new(1);
     rig.open();
     rig.store(&["bob@example.org"]).await;
@@ -110,10 +110,165 @@ async fn what_judgement_holds_is_left_alone_and_explained() {
     assert_eq!(kept["id"], id.to_string());
     let why = kept["kept"].as_str().unwrap();
     assert!(
-        why.contains("rate-held") && why.contains("raise the grant's limits"),
+        why.contains("rate-held") && why.contains(&format!("queue release --id {id}")),
         "{why}"
     );
     assert!(matches!(rig.states(id).await[0], State::Held { .. }));
+}
+
+/// Who freed which recipients of a message, as the ledger has it.
+async fn releases(rig: &Rig, id: MessageId) -> Vec<(String, String)> {
+    rig.desk.recorder.ledger.flush().await;
+    let lines = rig.desk.reader.events_of(Key::Message(id)).unwrap();
+    let released = lines.into_iter().filter_map(|line| match line.event {
+        Event::Released(facts) => Some(facts),
+        _ => None,
+    });
+    released
+        .map(|facts| {
+            assert!(facts.by.as_str().contains("uid "), "{}", facts.by);
+            (facts.rcpt.unwrap().to_string(), facts.reason.to_string())
+        })
+        .collect()
+}
+
+/// Why the one recipient that a release was about stays.
+fn only_kept(answer: &Answer) -> &str {
+    assert_eq!((number(answer, "changed"), number(answer, "kept")), (0, 1));
+    answer.items[0]["kept"].as_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_rate_holds_is_freed_by_its_id_in_the_operators_name() {
+    let rig = Rig::new(1);
+    rig.open();
+    rig.store(&["bob@example.org"]).await;
+    let id = rig.store(&["bob@example.org"]).await;
+    let answer = rig.ask(change(ids(id), Act::Release)).await.unwrap();
+    assert_eq!((number(&answer, "changed"), number(&answer, "kept")), (1, 0));
+    assert_eq!(rig.states(id).await, [State::Ready]);
+    assert_eq!(
+        releases(&rig, id).await,
+        [("bob@example.org".to_owned(), "CHG-7".to_owned())]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_masked_source_sent_is_freed_by_its_id() {
+    let rig = Rig::new(100);
+    rig.open();
+    rig.publish(|book| {
+        book.grants[0].by = policy::By::Address(vec!["10.20.3.14/32".parse().unwrap()]);
+        book.grants[0].senders = vec![policy::SenderPattern::parse("*@own.test").unwrap()];
+    });
+    let mut last = MessageId::new(0);
+    for name in ["a", "b", "c"] {
+        let who = admission::Visitor {
+            hello: name.into(),
+            login: None,
+            ..super::rig::visitor()
+        };
+        last = rig
+            .store_from(&who, &format!("{name}@own.test"), &["bob@example.org"], || ())
+            .await;
+    }
+    assert!(matches!(
+        rig.states(last).await[0],
+        State::Held {
+            reason: policy::Reason::MaskedSource,
+            ..
+        }
+    ));
+    let all = rig.ask(change(Select::All, Act::Release)).await.unwrap();
+    assert!(only_kept(&all).contains("give each its own grant"), "{all:?}");
+    let one = rig.ask(change(ids(last), Act::Release)).await.unwrap();
+    assert_eq!(number(&one, "changed"), 1);
+    assert_eq!(rig.states(last).await, [State::Ready]);
+}
+
+fn narrow(book: &mut policy::Rulebook) {
+    let inside = mail::DomainPattern::parse("example.net").unwrap();
+    book.grants[0].scope = policy::Scope::Domains(vec![inside]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_set_aside_is_freed_by_its_id_once_authority_allows_it() {
+    let rig = Rig::new(100);
+    rig.open();
+    let to = ["bob@example.org", "eve@example.net"];
+    let id = rig
+        .store_from(&super::rig::visitor(), "scan@own.test", &to, || rig.publish(narrow))
+        .await;
+    let aside = State::Quarantined {
+        reason: policy::Reason::RecipientOutsideScope,
+    };
+    assert_eq!(rig.states(id).await, [aside.clone(), State::Ready]);
+
+    let answer = rig.ask(change(ids(id), Act::Release)).await.unwrap();
+    let why = only_kept(&answer);
+    assert!(
+        why.contains("recipient-outside-scope") && why.contains("reload"),
+        "no operator overrules authority: {why}"
+    );
+    rig.publish(|_| ());
+    let answer = rig.ask(change(Select::All, Act::Release)).await.unwrap();
+    let why = only_kept(&answer);
+    assert!(why.contains("it was set aside") && why.contains("queue show"), "{why}");
+    assert_eq!(rig.states(id).await, [aside, State::Ready]);
+    assert_eq!(releases(&rig, id).await, []);
+
+    let answer = rig.ask(change(ids(id), Act::Release)).await.unwrap();
+    assert_eq!((number(&answer, "changed"), number(&answer, "kept")), (1, 0));
+    assert_eq!(rig.states(id).await, [State::Ready, State::Ready]);
+    assert_eq!(releases(&rig, id).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_of_a_grant_that_ended_or_is_suspended_stays() {
+    let rig = Rig::new(1);
+    rig.open();
+    rig.store(&["bob@example.org"]).await;
+    let id = rig.store(&["bob@example.org"]).await;
+    let release = || rig.ask(change(ids(id), Act::Release));
+    let held = rig.states(id).await;
+
+    rig.publish(|book| book.grants[0].until = Timestamp(1));
+    let ended = release().await.unwrap();
+    let why = only_kept(&ended);
+    assert!(why.contains("grant-expired") && why.contains("`until`"), "{why}");
+    rig.publish(|book| book.grants[0].state = policy::GrantState::Suspended("spam".into()));
+    let suspended = release().await.unwrap();
+    let why = only_kept(&suspended);
+    assert!(
+        why.contains("grant-suspended") && why.contains("end the suspension"),
+        "{why}"
+    );
+    rig.publish(|book| book.grants.clear());
+    let gone = release().await.unwrap();
+    assert!(only_kept(&gone).contains("no grant covers"), "{gone:?}");
+    assert_eq!(rig.states(id).await, held);
+    assert_eq!(releases(&rig, id).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_suspension_holds_goes_when_the_suspension_has_ended() {
+    let rig = Rig::new(100);
+    rig.open();
+    let id = rig.store(&["bob@example.org"]).await;
+    let hold = spool::Change::Hold {
+        reason: policy::Reason::GrantSuspended,
+        by: spool::Holder::Suspension,
+        until: None,
+    };
+    rig.desk.dispatch.change(spool::Selector::All, hold).await.unwrap();
+    rig.publish(|book| book.grants[0].state = policy::GrantState::Suspended("spam".into()));
+    let grant = || Select::Grant("copier-3f".to_owned());
+    let answer = rig.ask(change(grant(), Act::Release)).await.unwrap();
+    assert!(only_kept(&answer).contains("grant-suspended"), "{answer:?}");
+    rig.publish(|_| ());
+    let answer = rig.ask(change(grant(), Act::Release)).await.unwrap();
+    assert_eq!(number(&answer, "changed"), 1);
+    assert_eq!(rig.states(id).await, [State::Ready]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

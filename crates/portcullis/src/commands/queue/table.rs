@@ -180,6 +180,7 @@ pub(super) fn changed(act: Act, answer: &Answer) -> String {
         Act::Bounce => "given back to the sender",
     };
     let mut text = match changed {
+        0 if kept > 0 => format!("Nothing was {what}.\n"),
         0 => format!("Nothing was {what}: no recipient is in a state for it.\n"),
         1 => format!("1 recipient {what}.\n"),
         many => format!("{many} recipients {what}.\n"),
