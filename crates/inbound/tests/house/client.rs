@@ -54,7 +54,7 @@ impl Client {
             }
             let last = text.trim_end_matches("\r\n").rsplit("\r\n").next().unwrap_or_default();
             if text.ends_with("\r\n") && last.as_bytes().get(3) != Some(&b'-') {
-                if text >= "4".to_owned() {
+                if text.as_str() >= "4" {
                     self.told.heard(&text);
                 }
                 return Some(text);

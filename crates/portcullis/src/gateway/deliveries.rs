@@ -2,7 +2,7 @@
 
 use ledger::{Attempt, Deferred, Event, Words};
 use outbound::{Event as Happening, Report, Watcher};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::witness::Recorder;
 
@@ -10,7 +10,14 @@ use crate::witness::Recorder;
 /// through a queue; what is in it is bounded by what the back gate works on at a time.
 pub(super) struct Deliveries {
     recorder: Recorder,
-    queue: mpsc::UnboundedSender<Event>,
+    queue: mpsc::UnboundedSender<Told>,
+}
+
+/// What goes through the queue.
+enum Told {
+    Event(Event),
+    /// Everything before this was told.
+    Mark(oneshot::Sender<()>),
 }
 
 impl Deliveries {
@@ -18,8 +25,12 @@ impl Deliveries {
         let (queue, mut waiting) = mpsc::unbounded_channel();
         let telling = recorder.clone();
         tokio::spawn(async move {
-            while let Some(event) = waiting.recv().await {
-                telling.testify(event).await;
+            while let Some(told) = waiting.recv().await {
+                match told {
+                    Told::Event(event) => telling.testify(event).await,
+                    // Whoever waited may have gone.
+                    Told::Mark(mark) => drop(mark.send(())),
+                }
             }
         });
         Self { recorder, queue }
@@ -27,7 +38,16 @@ impl Deliveries {
 
     fn testify(&self, event: Event) {
         // The task ends only with this sender.
-        let _ = self.queue.send(event);
+        let _ = self.queue.send(Told::Event(event));
+    }
+
+    /// Returns when everything that happened so far was told.
+    pub(super) async fn flush(&self) {
+        let (mark, reached) = oneshot::channel();
+        if self.queue.send(Told::Mark(mark)).is_ok() {
+            // An error means that the task is gone, and with it what it could tell.
+            let _ = reached.await;
+        }
     }
 }
 

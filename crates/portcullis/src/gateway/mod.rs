@@ -33,6 +33,7 @@ use crate::identities::StaticLogins;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::witness::Recorder;
+use deliveries::Deliveries;
 use front::Certificates;
 
 pub use back::resolver;
@@ -75,6 +76,7 @@ pub struct Gateway {
     tasks: JoinSet<()>,
     /// Health and the control socket: they go on until everything else has ended, so that the end can be watched.
     watchers: Vec<JoinHandle<()>>,
+    deliveries: Arc<Deliveries>,
     spool: spool::Closer,
     ledger: ledger::Closer,
 }
@@ -90,6 +92,8 @@ pub(crate) struct Live {
     pub(crate) recorder: Recorder,
     pub(crate) world: World,
     pub(crate) file: Option<PathBuf>,
+    /// Held by the reload that is under way.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) view: spool::View,
     pub(crate) dispatch: spool::Dispatch,
     pub(crate) reader: ledger::Reader,
@@ -150,12 +154,13 @@ impl Gateway {
             shutdown.clone(),
         );
         let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
+        let deliveries = Arc::new(Deliveries::new(recorder.clone()));
         let ports = outbound::Ports {
             dispatch: queue.dispatch.clone(),
             resolver,
             world: world.clone(),
             desk: Arc::new(notices::Desk(admission.clone())),
-            watcher: Arc::new(deliveries::Deliveries::new(recorder.clone())),
+            watcher: deliveries.clone(),
         };
         let back = Outbound::new(back_config, ports);
 
@@ -169,6 +174,7 @@ impl Gateway {
             recorder: recorder.clone(),
             world: world.clone(),
             file,
+            reloading: tokio::sync::Mutex::default(),
             view: queue.view.clone(),
             dispatch: queue.dispatch.clone(),
             reader: book.reader.clone(),
@@ -226,6 +232,7 @@ impl Gateway {
             trigger,
             tasks,
             watchers,
+            deliveries,
             spool: queue.closer,
             ledger: book.closer,
         })
@@ -290,6 +297,7 @@ impl Gateway {
             // One that panicked has said so itself.
             let _ = watcher.await;
         }
+        self.deliveries.flush().await;
         self.spool.close().await;
         self.ledger.close().await;
         // The last lines tell how it ended; a log nobody reads any more is not waited for.

@@ -51,8 +51,20 @@ pub(super) fn callback(live: &Arc<Live>) -> Arc<dyn Fn() -> BoxFuture<'static, R
     })
 }
 
-/// Reads, checks, prepares, and only then swaps.
+/// Reads the configuration again, one reload after the other: each makes a generation of its own.
 pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
+    let _turn = live.reloading.lock().await;
+    let came = read_again(live).await;
+    if let Err(why) = &came {
+        let recorder = &live.recorder;
+        let fields = serde_json::json!({ "text": why.to_string() });
+        recorder.journal.note(recorder.now(), "config.refused", fields);
+    }
+    came
+}
+
+/// Reads, checks, prepares, and only then swaps.
+async fn read_again(live: &Live) -> Result<String, ReloadError> {
     let file = live.file.as_ref().ok_or(ReloadError::NoFile)?;
     let reading = config::load(file, &Machine::look(live.admission.now()))?;
     let Some(config) = reading.config else {
@@ -95,21 +107,24 @@ fn swap_listeners(live: &Live, config: &Config, certificates: &front::Certificat
                 restart.push(new.name.to_string());
             }
             // Where certificates can be replaced in place, handshakes under way see the new ones too.
-            match (&old.tls, &new.tls) {
-                (Some(old_tls), Some(new_tls)) => {
-                    old_tls.replace(new_tls.identities().to_vec());
-                    let mut kept = new.clone();
-                    kept.addresses.clone_from(&old.addresses);
-                    kept.transport = old.transport;
-                    settings.store(Arc::new(kept));
-                }
-                _ => settings.store(Arc::new(new.clone())),
+            if let (Some(old_tls), Some(new_tls)) = (&old.tls, &new.tls) {
+                old_tls.replace(new_tls.identities().to_vec());
             }
+            // What needs a restart stays as it is until then, and is said again at each reload.
+            let mut kept = new.clone();
+            kept.addresses.clone_from(&old.addresses);
+            kept.transport = old.transport;
+            settings.store(Arc::new(kept));
         }
         if !known {
             restart.push(new.name.to_string());
         }
     }
+    let gone = live
+        .listeners
+        .iter()
+        .filter(|(name, _)| finished.iter().all(|new| new.name != *name));
+    restart.extend(gone.map(|(name, _)| name.to_string()));
     restart.sort();
     restart.dedup();
     if restart.is_empty() {
