@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Host};
 use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
+use smtp::server::Timeouts;
 
 /// Everything a configuration file says, checked and complete.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub delivery: DeliverySettings,
     /// What clients may use before they are judged.
     pub limits: LimitSettings,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
     /// Where the queue lives.
     pub spool: SpoolSettings,
     /// Where the ledger lives.
@@ -236,6 +239,14 @@ pub struct DeliverySettings {
 pub struct LimitSettings {
     /// Sessions at once in total.
     pub sessions: u32,
+    /// Failed logins in a session that end it.
+    pub auth_failures_per_session: u32,
+    /// Messages in a session; `None`: as many as come.
+    pub messages_per_session: Option<u32>,
+    /// Octets of a line of text, without its end.
+    pub text_line_octets: usize,
+    /// Octets of a refused message that are read on.
+    pub swallow_octets: u64,
     /// What any client may use.
     pub client: ClientLimits,
     /// What clients of some networks may use, the narrowest first.
@@ -244,8 +255,13 @@ pub struct LimitSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
+        let dialogue = smtp::server::Limits::default();
         Self {
             sessions: 10_000,
+            auth_failures_per_session: dialogue.auth_failures,
+            messages_per_session: dialogue.messages,
+            text_line_octets: dialogue.text_line_octets,
+            swallow_octets: dialogue.swallow_octets,
             client: ClientLimits::default(),
             overrides: Vec::new(),
         }

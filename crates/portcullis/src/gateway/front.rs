@@ -99,6 +99,11 @@ fn dialogue(listener: &ListenerSettings, config: &Config, has_tls: bool) -> Serv
     smtp.limits.recipients = config.limits.client.recipients;
     smtp.limits.errors_soft = config.limits.client.errors_soft;
     smtp.limits.errors_hard = config.limits.client.errors_hard;
+    smtp.limits.auth_failures = config.limits.auth_failures_per_session;
+    smtp.limits.messages = config.limits.messages_per_session;
+    smtp.limits.text_line_octets = config.limits.text_line_octets;
+    smtp.limits.swallow_octets = config.limits.swallow_octets;
+    smtp.timeouts = config.timeouts.clone();
     smtp
 }
 
@@ -126,5 +131,63 @@ fn client(limits: &crate::config::ClientLimits) -> ClientLimits {
         recipients: limits.recipients,
         errors_soft: limits.errors_soft,
         errors_hard: limits.errors_hard,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{self, Machine};
+
+    const HOUSE: &str = "version = 1\n[organisation]\nhostname = \"mail.example.edu\"\ndomains = [\"example.edu\"]\n\
+        networks = [\"10.0.0.0/8\"]\n[listeners.mx]\nrole = \"mx\"\nlisten = [\"192.0.2.25:25\"]\n\
+        [routes.central]\ndomains = [\"example.edu\"]\nto = [\"10.1.1.1:25\"]\nrecipients = \"any\"\n";
+
+    fn dialogue_of(more: &str) -> ServerConfig {
+        let reading = config::read("t.toml", format!("{HOUSE}{more}"), Path::new("/"), &Machine::default());
+        let config = reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()));
+        let listeners = listeners(&config, &Certificates::new());
+        ServerConfig::clone(&listeners[0].smtp)
+    }
+
+    #[test]
+    fn what_was_written_of_times_and_sessions_reaches_the_dialogue() {
+        let smtp = dialogue_of(
+            "[timeouts]\ncommand = \"6m\"\nbody_block = \"4m\"\nbody_total = \"3h\"\nminimum_rate = \"5 KB/1m\"\n\
+             session_total = \"1h\"\nhandshake = \"90s\"\nerror_delay = \"2s\"\n\
+             [limits]\nauth_failures_per_session = 5\nmessages_per_session = 50\ntext_line = 2000\nswallow = \"1 MB\"\n\
+             recipients = 200\nerrors_soft = 7\nerrors_hard = 9\n",
+        );
+        let times = &smtp.timeouts;
+        let secs = [
+            times.command,
+            times.body_block,
+            times.body_total,
+            times.rate_window,
+            times.session_total,
+            times.handshake,
+            times.error_delay,
+        ];
+        assert_eq!(secs.map(|time| time.as_secs()), [360, 240, 10_800, 60, 3600, 90, 2]);
+        assert_eq!(times.rate_window_octets, 5000);
+        let limits = &smtp.limits;
+        assert_eq!((limits.auth_failures, limits.messages), (5, Some(50)));
+        assert_eq!((limits.text_line_octets, limits.swallow_octets), (2000, 1_000_000));
+        assert_eq!((limits.recipients, limits.errors_soft, limits.errors_hard), (200, 7, 9));
+    }
+
+    #[test]
+    fn what_was_not_written_is_as_the_dialogue_has_it() {
+        let (smtp, usual) = (
+            dialogue_of(""),
+            ServerConfig::new(mail::Domain::parse("mail.example.edu").unwrap()),
+        );
+        assert_eq!(format!("{:?}", smtp.timeouts), format!("{:?}", usual.timeouts));
+        assert_eq!(format!("{:?}", smtp.limits), format!("{:?}", usual.limits));
+        let never = dialogue_of("[timeouts]\nerror_delay = \"0s\"\nminimum_rate = \"0 B/5m\"\n").timeouts;
+        assert_eq!((never.error_delay, never.rate_window_octets), (Duration::ZERO, 0));
     }
 }

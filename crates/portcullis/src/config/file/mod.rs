@@ -10,6 +10,7 @@ mod read;
 mod routes;
 mod service;
 mod spot;
+mod timeouts;
 mod words;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ pub use read::{Read, read};
 pub use routes::{Login, RawTls, Route};
 pub use service::{Delivery, Dns, Ledger, Limits, LimitsFor, Log, Spool};
 pub use spot::At;
-pub use words::{Day, Lapse, Octets, Pin, Spelled, Text, Words};
+pub use timeouts::Timeouts;
+pub use words::{Day, Lapse, Octets, Pin, Rate, Spelled, Text, Words};
 
 /// A number in the file.
 pub type Count = Option<At<u32>>;
@@ -60,6 +62,8 @@ pub struct File {
     pub grants: Named<Grant>,
     /// What clients may use before they are judged.
     pub limits: Limits,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
     /// How delivery is tried.
     pub delivery: Delivery,
     /// Where the queue lives.

@@ -22,7 +22,7 @@ pub struct Limits {
     pub sessions_per_v6_64: Count,
     /// New sessions in a minute from one address. Default: 120.
     pub sessions_per_minute: Count,
-    /// Messages in a minute from one address without a grant. Default: 60.
+    /// Messages in a minute from one address (IPv6: one /64) without a grant. Default: 60.
     pub messages_per_minute: Count,
     /// Refused recipients in an hour from one address, until it has to wait. Default: 60.
     pub bad_recipients_per_hour: Count,
@@ -34,9 +34,40 @@ pub struct Limits {
     pub errors_hard: Count,
     /// Failed logins in ten minutes from one address until it is locked out. Default: 20.
     pub auth_failures: Count,
+    /// Failed logins in a session that end it. Default: 3. More only for a program that tries several secrets in a row.
+    pub auth_failures_per_session: Count,
+    /// Messages in a session; after them the client has to connect again. Default: as many as come. Worth setting where
+    /// a load balancer is to share out a busy client's mail.
+    pub messages_per_session: Count,
+    /// Octets of a line of text, without its end. Default: 998, as RFC 5321 has it. More only for a listener whose
+    /// mail all goes to servers that take such lines; for one device, `tolerate = ["long-lines"]` breaks them.
+    pub text_line: Maybe<Octets>,
+    /// How much of a message that is refused already is read on, so that the client hears why; beyond that the
+    /// connection is closed. Default: 16 MiB. More where devices report a lost connection in place of our refusal, less
+    /// where the line is dear.
+    pub swallow: Maybe<Octets>,
     /// Limits of some networks that differ; the narrowest network counts.
     #[serde(rename = "for")]
     pub networks: Vec<LimitsFor>,
+}
+
+impl Limits {
+    /// What it says of one client, in the shape of an exception for everybody.
+    #[must_use]
+    pub fn of_everybody(&self) -> LimitsFor {
+        LimitsFor {
+            networks: Vec::new(),
+            sessions_per_address: self.sessions_per_address.clone(),
+            sessions_per_v6_64: self.sessions_per_v6_64.clone(),
+            sessions_per_minute: self.sessions_per_minute.clone(),
+            messages_per_minute: self.messages_per_minute.clone(),
+            bad_recipients_per_hour: self.bad_recipients_per_hour.clone(),
+            recipients: self.recipients.clone(),
+            errors_soft: self.errors_soft.clone(),
+            errors_hard: self.errors_hard.clone(),
+            auth_failures: self.auth_failures.clone(),
+        }
+    }
 }
 
 /// What clients of some networks may use, where it differs.
@@ -51,7 +82,7 @@ pub struct LimitsFor {
     pub sessions_per_v6_64: Count,
     /// New sessions in a minute from one address.
     pub sessions_per_minute: Count,
-    /// Messages in a minute from one address without a grant.
+    /// Messages in a minute from one address (IPv6: one /64) without a grant.
     pub messages_per_minute: Count,
     /// Refused recipients in an hour from one address, until it has to wait.
     pub bad_recipients_per_hour: Count,

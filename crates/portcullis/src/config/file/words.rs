@@ -213,6 +213,31 @@ impl Octets {
     }
 }
 
+/// Octets in a length of time: `20 KB/5m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// So many octets.
+    pub octets: u64,
+    /// In so much time, which is not zero.
+    pub window: Duration,
+}
+
+impl Spelled for Rate {
+    const WHAT: &'static str = "a rate such as \"20 KB/5m\"";
+    fn spell(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not {}", Self::WHAT);
+        let (octets, window) = text.split_once('/').ok_or_else(wrong)?;
+        let octets = Octets::spell(octets.trim()).ok_or_else(wrong)?.0;
+        let window = Lapse::spell(window.trim()).map_err(|_| wrong())?.0;
+        if window.is_zero() {
+            return Err(format!(
+                "{text:?} measures over no time; write a rate such as \"20 KB/5m\""
+            ));
+        }
+        Ok(Self { octets, window })
+    }
+}
+
 impl<'de> Deserialize<'de> for Octets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -368,6 +393,25 @@ mod tests {
         assert_eq!(Octets::spell("50 MB"), Some(Octets(50_000_000)));
         assert_eq!(Octets::spell("64MiB"), Some(Octets(64 << 20)));
         assert_eq!(Octets::spell("99999999999999 GiB"), None);
+    }
+
+    #[test]
+    fn a_rate_is_a_size_over_a_time() {
+        let rate = Rate::spell("20 kB / 5m").unwrap();
+        assert_eq!((rate.octets, rate.window), (20_000, Duration::from_secs(300)));
+        assert_eq!(Rate::spell("0 B/5m").unwrap().octets, 0);
+        for wrong in [
+            "20 KB",
+            "20/5m",
+            "20 KB/5",
+            "/",
+            "",
+            "20 KB/0s",
+            "-1 KB/5m",
+            "1 KB/5m/5m",
+        ] {
+            assert!(Rate::spell(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

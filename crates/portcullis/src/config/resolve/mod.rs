@@ -11,6 +11,7 @@ mod listeners;
 mod organisation;
 mod routes;
 mod service;
+mod timeouts;
 
 use std::path::Path;
 
@@ -43,6 +44,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     grants::forwards(&file.forwards, &mut rulebook, &mut desk);
     let logins = grants::resolve(file, &mut rulebook, &mut desk);
     let limits = service::limits(&file.limits, &mut desk);
+    let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
     let delivery = service::delivery(&file.delivery, &mut desk);
     let (spool, ledger) = service::storage(&file.spool, &file.ledger, &mut desk);
     let dns = service::dns(&file.dns);
@@ -59,6 +61,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         routes,
         delivery,
         limits,
+        timeouts,
         spool,
         ledger,
         dns,

@@ -12,6 +12,10 @@ use crate::config::{
 
 /// RFC 5321 §4.5.3.1.8 has every server take this many recipients of one message.
 const RECIPIENTS_MIN: u32 = 100;
+/// RFC 5321 §4.5.3.1.6 has every server take lines of 1000 octets, their CRLF included, and nobody need take longer ones.
+const TEXT_LINE: u64 = 998;
+/// RFC 5322 §2.1.1 has ordinary lines be as long as this. Where longer ones are broken, a few octets would not do.
+const TEXT_LINE_MIN: u64 = 78;
 /// Where the queue lives, unless said otherwise.
 const SPOOL_DIR: &str = "/var/lib/portcullis/spool";
 /// Octets of a segment: smaller wastes files, larger wastes disk.
@@ -25,60 +29,86 @@ const HOUR: u64 = 3600;
 
 /// What clients may use before they are judged.
 pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettings {
-    let defaults = LimitSettings::default();
-    let mut client = defaults.client;
-    take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
-    take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
-    take(&written.sessions_per_minute, &mut client.sessions_per_minute, desk);
-    take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
+    let mut limits = LimitSettings::default();
+    limits.client = client(&written.of_everybody(), limits.client, desk);
+    take(&written.sessions, &mut limits.sessions, desk);
     take(
-        &written.bad_recipients_per_hour,
-        &mut client.bad_recipients_per_hour,
+        &written.auth_failures_per_session,
+        &mut limits.auth_failures_per_session,
         desk,
     );
-    take(&written.recipients, &mut client.recipients, desk);
-    take(&written.errors_soft, &mut client.errors_soft, desk);
-    take(&written.errors_hard, &mut client.errors_hard, desk);
-    take(&written.auth_failures, &mut client.auth_failures, desk);
-    recipients(&written.recipients, desk);
-    errors(&written.errors_soft, &written.errors_hard, &client, desk);
-    let mut sessions = defaults.sessions;
-    take(&written.sessions, &mut sessions, desk);
-    let mut overrides = Vec::new();
-    for one in &written.networks {
-        let limits = limits_for(one, client, desk);
-        overrides.extend(one.networks.iter().map(|network| (***network, limits)));
-    }
-    overrides.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
-    LimitSettings {
-        sessions,
-        client,
-        overrides,
-    }
-}
-
-fn limits_for(written: &file::LimitsFor, mut client: ClientLimits, desk: &mut Desk<'_>) -> ClientLimits {
-    take(&written.sessions_per_address, &mut client.sessions_per_address, desk);
-    take(&written.sessions_per_v6_64, &mut client.sessions_per_v6_64, desk);
-    take(&written.sessions_per_minute, &mut client.sessions_per_minute, desk);
-    take(&written.messages_per_minute, &mut client.messages_per_minute, desk);
-    take(
-        &written.bad_recipients_per_hour,
-        &mut client.bad_recipients_per_hour,
-        desk,
-    );
-    take(&written.recipients, &mut client.recipients, desk);
-    take(&written.errors_soft, &mut client.errors_soft, desk);
-    take(&written.errors_hard, &mut client.errors_hard, desk);
-    take(&written.auth_failures, &mut client.auth_failures, desk);
-    recipients(&written.recipients, desk);
-    errors(&written.errors_soft, &written.errors_hard, &client, desk);
-    if written.networks.is_empty() && !desk.is_spoiled(&["limits", "for"]) {
-        desk.say(
-            Problem::error(None, "a [[limits.for]] names no networks").advise("add `networks = [...]`, or remove it"),
+    if written.messages_per_session.is_some() {
+        take(
+            &written.messages_per_session,
+            limits.messages_per_session.get_or_insert_default(),
+            desk,
         );
     }
-    client
+    if let Some(octets) = &written.text_line {
+        limits.text_line_octets = usize::try_from(octets.0).unwrap_or(usize::MAX);
+        text_line(octets, desk);
+    }
+    if let Some(octets) = &written.swallow {
+        limits.swallow_octets = octets.0;
+    }
+    for one in &written.networks {
+        let own = client(one, limits.client, desk);
+        if one.networks.is_empty() && !desk.is_spoiled(&["limits", "for"]) {
+            desk.say(
+                Problem::error(None, "a [[limits.for]] names no networks")
+                    .advise("add `networks = [...]`, or remove it"),
+            );
+        }
+        let networks = one.networks.iter().map(|network| (***network, own));
+        limits.overrides.extend(networks);
+    }
+    limits
+        .overrides
+        .sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
+    limits
+}
+
+/// What one client may use: as `limits` says, but for what was written.
+fn client(written: &file::LimitsFor, mut limits: ClientLimits, desk: &mut Desk<'_>) -> ClientLimits {
+    take(&written.sessions_per_address, &mut limits.sessions_per_address, desk);
+    take(&written.sessions_per_v6_64, &mut limits.sessions_per_v6_64, desk);
+    take(&written.sessions_per_minute, &mut limits.sessions_per_minute, desk);
+    take(&written.messages_per_minute, &mut limits.messages_per_minute, desk);
+    take(
+        &written.bad_recipients_per_hour,
+        &mut limits.bad_recipients_per_hour,
+        desk,
+    );
+    take(&written.recipients, &mut limits.recipients, desk);
+    take(&written.errors_soft, &mut limits.errors_soft, desk);
+    take(&written.errors_hard, &mut limits.errors_hard, desk);
+    take(&written.auth_failures, &mut limits.auth_failures, desk);
+    recipients(&written.recipients, desk);
+    errors(&written.errors_soft, &written.errors_hard, &limits, desk);
+    limits
+}
+
+fn text_line(octets: &At<Octets>, desk: &mut Desk<'_>) {
+    if octets.0 < TEXT_LINE_MIN {
+        desk.say(
+            Problem::error(
+                octets.span(),
+                "lines of fewer than 78 octets let hardly any message through",
+            )
+            .advise("take it out to get 998"),
+        );
+    } else if octets.0 < TEXT_LINE {
+        desk.say(
+            Problem::warning(octets.span(), "a server takes lines of at least 998 octets")
+                .why("RFC 5321 §4.5.3.1.6 lets senders rely on it"),
+        );
+    } else if octets.0 > TEXT_LINE {
+        desk.say(
+            Problem::warning(octets.span(), "other servers may refuse lines of more than 998 octets")
+                .why("RFC 5321 §4.5.3.1.6 lets them; what we take has to go on to them as it is")
+                .advise("let the grant of a device `tolerate = [\"long-lines\"]`: its lines are broken"),
+        );
+    }
 }
 
 fn take(written: &Count, limit: &mut u32, desk: &mut Desk<'_>) {
