@@ -152,11 +152,16 @@ fn the_schema_knows_every_section() {
         "routes",
         "grants",
         "limits",
+        "timeouts",
         "delivery",
         "spool",
         "log",
     ] {
         assert!(sections.contains_key(section), "{section}");
+    }
+    let example: toml::Table = config::example::EXAMPLE.parse().unwrap();
+    for section in sections.keys() {
+        assert!(example.contains_key(section), "the example does not show {section}");
     }
     assert_eq!(schema["additionalProperties"], false);
 }
