@@ -39,8 +39,8 @@ pub struct Limits {
     /// Messages in a session; after them the client has to connect again. Default: as many as come. Worth setting where
     /// a load balancer is to share out a busy client's mail.
     pub messages_per_session: Count,
-    /// Octets of a line of text, without its end. Default: 998, as RFC 5321 has it. More only for a listener whose
-    /// mail all goes to servers that take such lines; for one device, `tolerate = ["long-lines"]` breaks them.
+    /// Octets of a line of text, without its end. Default: 998, as RFC 5321 has it. More only where all
+    /// mail goes on to servers that take such lines; for one device, `tolerate = ["long-lines"]` breaks them.
     pub text_line: Maybe<Octets>,
     /// How much of a message that is refused already is read on, so that the client hears why; beyond that the
     /// connection is closed. Default: 16 MiB. More where devices report a lost connection in place of our refusal, less
