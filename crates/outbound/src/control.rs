@@ -73,8 +73,13 @@ impl Control {
 
     /// Tries deferred recipients now, and lets no destination rest. Says how many recipients.
     pub async fn retry_now(&self, selector: Selector) -> Result<u64, ChangeError> {
-        self.gate.destinations.forget_pauses();
+        self.wake_destinations();
         self.gate.ports.dispatch.change(selector, Change::RetryNow).await
+    }
+
+    /// Lets no destination rest any longer.
+    pub fn wake_destinations(&self) {
+        self.gate.destinations.forget_pauses();
     }
 
     /// Takes recipients out of the queue; nobody is told. Says how many.

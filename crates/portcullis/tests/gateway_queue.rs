@@ -114,6 +114,27 @@ async fn an_operator_tries_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_who_tries_again_does_not_wait_for_a_destination_that_rests() {
+    let inside = Peer::usual().await;
+    let down = Peer::usual().await.address;
+    let house = House::new(down, inside.address);
+    house.write(&house.text());
+    let running = house.start().await;
+    let id = running
+        .copier()
+        .await
+        .deliver("bob@example.org", LETTER.as_bytes())
+        .await;
+    eventually("it is deferred", || running.gateway.view().counts().deferred == 1).await;
+    let outside = Peer::at(down, |_| None).await;
+    let tried = running.ask(change(&id, Act::Retry)).await.unwrap();
+    assert_eq!(tried.done["changed"], 1);
+    outside.has(1).await;
+    running.is_done().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_gives_mail_back_to_its_sender() {
     let inside = Peer::usual().await;
     let down = Peer::usual().await.address;

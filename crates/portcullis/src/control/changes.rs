@@ -77,6 +77,9 @@ pub(super) async fn change(
     let selector = select.selector().map_err(|error| error.to_string())?;
     // Looked at before the change: afterwards nobody can tell which ones it changed.
     let mut survey = survey(desk, &selector, act).await;
+    if act == Act::Retry {
+        (desk.wake)();
+    }
     let change = as_change(desk, by, act);
     let mut changed = match desk.dispatch.change(selector.clone(), change).await {
         Ok(changed) => changed,

@@ -36,6 +36,8 @@ pub struct Desk {
     pub storage: Storage,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Lets no destination rest any longer: who tries again now means now.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Where the queue is stored, for telling when it takes nothing more.

@@ -78,6 +78,7 @@ impl Rig {
                 keep_free_octets: 0,
             },
             reload: Arc::new(|| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
+            wake: Arc::new(|| ()),
         };
         Self {
             desk,

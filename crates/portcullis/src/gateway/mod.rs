@@ -191,6 +191,10 @@ impl Gateway {
                 keep_free_octets: config.spool.keep_free_octets,
             },
             reload: reload::callback(&live),
+            wake: {
+                let control = back.control();
+                Arc::new(move || control.wake_destinations())
+            },
         };
 
         let mut tasks = JoinSet::new();
