@@ -93,7 +93,7 @@ impl Composition<'_> {
             .map(|tls| format!("{} {}", tls.version, tls.cipher));
         Received {
             hello: &visitor.hello,
-            client_name: None,
+            client_name: visitor.ptr.as_ref(),
             client: visitor.client,
             by: self.hostname,
             with: ReceivedWith {

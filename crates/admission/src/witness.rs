@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mail::{EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
+use mail::{Domain, EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
 use policy::{AuthRefusal, BoxFuture, Generation, Name, NoticeKind, Permit, Role};
 
 /// Who is at the door: what is known of one session.
@@ -26,7 +26,7 @@ pub struct Visitor {
     /// Whether it said EHLO.
     pub extended: bool,
     /// Its reverse name, once confirmed by a forward look-up.
-    pub ptr: Option<Box<str>>,
+    pub ptr: Option<Domain>,
     /// How the session is protected.
     pub tls: Option<TlsSeen>,
     /// The login it proved.

@@ -12,8 +12,8 @@ use policy::contains;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-/// Clients whose habits are remembered; beyond that the ones idle for an hour are forgotten.
-const CLIENTS_MAX: usize = 200_000;
+/// Households whose habits are remembered.
+const HOUSEHOLDS_MAX: usize = 200_000;
 
 /// What one client, or one IPv6 network of 64 bits, may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,25 +99,19 @@ pub struct Doors(Arc<Mutex<Inside>>);
 #[derive(Default)]
 struct Inside {
     sessions: u32,
-    clients: HashMap<IpAddr, Habits>,
+    /// Connections of each address that has any.
+    addresses: HashMap<IpAddr, u32>,
     households: HashMap<IpAddr, Household>,
 }
 
-/// What one address did.
-#[derive(Default)]
-struct Habits {
-    inside: u32,
-    last: Duration,
-    knocks: Window,
-    bad_recipients: Window,
-}
-
-/// What one address did, or all of an IPv6 /64: whoever has one has all its addresses.
+/// What one IPv4 address did, or all of an IPv6 /64: whoever has one has all its addresses.
 #[derive(Default)]
 struct Household {
     inside: u32,
     last: Duration,
+    knocks: Window,
     messages: Window,
+    bad_recipients: Window,
 }
 
 /// A place inside; given back when dropped.
@@ -135,30 +129,20 @@ impl Doors {
             return Err(TurnedAway::House);
         }
         inside.forget_idle(now);
+        let at_once = inside.addresses.get(&client).copied().unwrap_or(0);
         let household = inside.households.entry(household(client)).or_default();
         household.last = now;
-        if client.is_ipv6() && household.inside >= limits.connections_per_64 {
+        let crowded = client.is_ipv6() && household.inside >= limits.connections_per_64;
+        if crowded || at_once >= limits.connections {
             return Err(TurnedAway::Client);
         }
+        let limit = u64::from(limits.connections_per_minute);
+        if !household.knocks.fits(now, MINUTE, 1, limit) {
+            return Err(TurnedAway::Knocking);
+        }
+        household.knocks.add(1);
         household.inside += 1;
-        let habits = inside.clients.entry(client).or_default();
-        habits.last = now;
-        let knocking = !habits
-            .knocks
-            .fits(now, MINUTE, 1, u64::from(limits.connections_per_minute));
-        let crowded = habits.inside >= limits.connections;
-        if !knocking {
-            habits.knocks.add(1);
-        }
-        if knocking || crowded {
-            inside.leave_household(client);
-            return Err(if crowded {
-                TurnedAway::Client
-            } else {
-                TurnedAway::Knocking
-            });
-        }
-        habits.inside += 1;
+        *inside.addresses.entry(client).or_default() += 1;
         inside.sessions += 1;
         Ok(Place {
             doors: self.clone(),
@@ -174,18 +158,29 @@ impl Doors {
 }
 
 impl Inside {
+    /// Forgets who was not here for an hour, and in a crush everybody who is not inside: it is better to forget a rate
+    /// than to grow without bound.
     fn forget_idle(&mut self, now: Duration) {
-        if self.clients.len() >= CLIENTS_MAX {
-            self.clients
-                .retain(|_, habits| habits.inside > 0 || now.saturating_sub(habits.last) < HOUR);
-            self.households
-                .retain(|_, household| household.inside > 0 || now.saturating_sub(household.last) < HOUR);
+        if self.households.len() < HOUSEHOLDS_MAX {
+            return;
+        }
+        self.households
+            .retain(|_, one| one.inside > 0 || now.saturating_sub(one.last) < HOUR);
+        if self.households.len() > HOUSEHOLDS_MAX / 2 {
+            self.households.retain(|_, one| one.inside > 0);
         }
     }
 
-    fn leave_household(&mut self, client: IpAddr) {
+    fn leave(&mut self, client: IpAddr) {
+        self.sessions = self.sessions.saturating_sub(1);
         if let Some(household) = self.households.get_mut(&household(client)) {
             household.inside = household.inside.saturating_sub(1);
+        }
+        if let Some(count) = self.addresses.get_mut(&client) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.addresses.remove(&client);
+            }
         }
     }
 }
@@ -194,24 +189,22 @@ impl Place {
     /// Counts a message against the client's rate; `false` where that is used up.
     #[must_use]
     pub fn message(&self, limits: &ClientLimits, now: Duration) -> bool {
-        let mut inside = self.doors.0.lock();
-        let Some(household) = inside.households.get_mut(&household(self.client)) else {
-            return false;
-        };
-        household.last = now;
-        let limit = u64::from(limits.messages_per_minute);
-        let fits = household.messages.fits(now, MINUTE, 1, limit);
-        if fits {
-            household.messages.add(1);
-        }
-        fits
+        self.household(now, |household| {
+            let fits = household
+                .messages
+                .fits(now, MINUTE, 1, u64::from(limits.messages_per_minute));
+            if fits {
+                household.messages.add(1);
+            }
+            fits
+        })
     }
 
     /// Notes a recipient that was refused.
     pub fn bad_recipient(&self, now: Duration) {
-        self.habit(|habits| {
-            habits.bad_recipients.count(now, HOUR);
-            habits.bad_recipients.add(1);
+        self.household(now, |household| {
+            household.bad_recipients.count(now, HOUR);
+            household.bad_recipients.add(1);
             true
         });
     }
@@ -219,26 +212,24 @@ impl Place {
     /// Whether the client has named too many recipients that were refused.
     #[must_use]
     pub fn is_guessing(&self, limits: &ClientLimits, now: Duration) -> bool {
-        self.habit(|habits| {
-            !habits
-                .bad_recipients
-                .fits(now, HOUR, 0, u64::from(limits.bad_recipients_per_hour))
-        })
+        let limit = u64::from(limits.bad_recipients_per_hour);
+        self.household(now, |household| !household.bad_recipients.fits(now, HOUR, 0, limit))
     }
 
-    fn habit(&self, f: impl FnOnce(&mut Habits) -> bool) -> bool {
-        self.doors.0.lock().clients.get_mut(&self.client).is_some_and(f)
+    /// Whoever is inside has a household; `false` would be said for one that has not.
+    fn household(&self, now: Duration, f: impl FnOnce(&mut Household) -> bool) -> bool {
+        let mut inside = self.doors.0.lock();
+        let Some(household) = inside.households.get_mut(&household(self.client)) else {
+            return false;
+        };
+        household.last = now;
+        f(household)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut inside = self.doors.0.lock();
-        inside.sessions = inside.sessions.saturating_sub(1);
-        inside.leave_household(self.client);
-        if let Some(habits) = inside.clients.get_mut(&self.client) {
-            habits.inside = habits.inside.saturating_sub(1);
-        }
+        self.doors.0.lock().leave(self.client);
     }
 }
 
@@ -310,6 +301,19 @@ mod tests {
         );
         assert!(doors.enter(&config, client, Duration::from_secs(180)).is_ok());
         assert_eq!(doors.sessions(), 0);
+    }
+
+    #[test]
+    fn a_crush_of_households_is_forgotten_rather_than_kept() {
+        let config = config(ClientLimits::default());
+        let doors = Doors::default();
+        let staying = doors.enter(&config, [192, 0, 2, 1].into(), Duration::ZERO).unwrap();
+        for number in 0..=u128::try_from(HOUSEHOLDS_MAX).unwrap() {
+            let client = std::net::Ipv6Addr::from((0x2001_0db8 << 96) | (number << 64));
+            drop(doors.enter(&config, client.into(), Duration::ZERO));
+        }
+        assert!(doors.0.lock().households.len() < HOUSEHOLDS_MAX);
+        assert!(doors.0.lock().addresses.len() == 1 && staying.message(&config.default, Duration::ZERO));
     }
 
     #[test]

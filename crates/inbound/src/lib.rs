@@ -9,6 +9,7 @@
 mod doors;
 mod listener;
 mod login;
+mod names;
 pub mod reply;
 mod session;
 

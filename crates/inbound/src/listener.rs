@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use admission::{Admission, Visitor};
 use arc_swap::ArcSwap;
+use dns::Resolver;
 use ipnet::IpNet;
 use policy::{Authenticator, Name, Role, canonical, contains};
 use smtp::server::{Server, ServerConfig, Transport};
@@ -15,6 +16,7 @@ use wire::{Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServer, acc
 use world::{Listener, Net, Stream, World};
 
 use crate::doors::{ClientLimits, Doors, DoorsConfig};
+use crate::names::ReverseName;
 use crate::session::{Hall, Session};
 
 /// How long a declared proxy may take to say for whom it speaks.
@@ -49,6 +51,7 @@ pub struct Gate {
     rules: Arc<ArcSwap<DoorsConfig>>,
     world: World,
     shutdown: Shutdown,
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// A listener that is bound.
@@ -117,6 +120,16 @@ impl Gate {
             rules,
             world: world.clone(),
             shutdown,
+            resolver: None,
+        }
+    }
+
+    /// Asks `resolver` for the names of clients; without, they stay unnamed.
+    #[must_use]
+    pub fn naming_clients(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self {
+            resolver: Some(resolver),
+            ..self
         }
     }
 
@@ -181,7 +194,8 @@ impl Gate {
                 ..Patience::default()
             },
         };
-        let mut session = Session::new(self.hall.clone(), visitor, limits, entrance);
+        let name = ReverseName::look_up(self.resolver.as_ref(), client, config.role, self.world.clock.clone());
+        let mut session = Session::new(self.hall.clone(), visitor, limits, entrance, name);
         drive_server(stream, server, &mut session, &serve).await;
     }
 

@@ -13,6 +13,7 @@ use world::{BoxFuture, Clock};
 
 use crate::doors::{ClientLimits, Place, TurnedAway};
 use crate::login::{self, Progress};
+use crate::names::ReverseName;
 use crate::reply::{self, Occasion};
 
 mod spool_reply;
@@ -30,6 +31,7 @@ pub(crate) struct Session {
     visitor: Visitor,
     limits: ClientLimits,
     entrance: Result<Place, TurnedAway>,
+    name: ReverseName,
     transaction: Option<Transaction>,
     exchange: Option<Exchange>,
     channel_binding: Option<Vec<u8>>,
@@ -51,12 +53,14 @@ impl Session {
         visitor: Visitor,
         limits: ClientLimits,
         entrance: Result<Place, TurnedAway>,
+        name: ReverseName,
     ) -> Self {
         Self {
             hall,
             visitor,
             limits,
             entrance,
+            name,
             transaction: None,
             exchange: None,
             channel_binding: None,
@@ -274,6 +278,7 @@ impl Session {
     }
 
     fn body_begin(&mut self) -> Answer {
+        self.visitor.ptr = self.name.known();
         let Some(mut transaction) = self.transaction.take() else {
             return Answer::Reply(Reply::new(503, enhanced(5, 5, 1), "MAIL first"));
         };

@@ -29,6 +29,9 @@ pub struct Origin {
     /// What it called itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helo: Option<Words>,
+    /// Its reverse name, where that leads back to the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ptr: Option<Words>,
     /// How the channel was protected; absent in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,

@@ -172,6 +172,7 @@ fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
         client: visitor.client,
         port: visitor.port,
         helo: (!visitor.hello.is_empty()).then(|| Words::new(&visitor.hello)),
+        ptr: visitor.ptr.as_ref().map(Words::of),
         tls: visitor.tls.as_ref().map(|tls| ledger::Tls {
             version: Words::new(&tls.version),
             cipher: Words::new(&tls.cipher),
@@ -194,7 +195,7 @@ fn visitor(origin: &Origin) -> Visitor {
         port: origin.port,
         hello: origin.helo.as_ref().map(word).unwrap_or_default(),
         extended: true,
-        ptr: None,
+        ptr: origin.ptr.as_ref().and_then(|name| name.as_str().parse().ok()),
         tls: origin.tls.as_ref().map(|tls| TlsSeen {
             version: word(&tls.version),
             cipher: word(&tls.cipher),
@@ -231,6 +232,7 @@ fn ourselves() -> Origin {
         client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         port: 0,
         helo: None,
+        ptr: None,
         tls: None,
         login: None,
         grant: None,

@@ -76,6 +76,7 @@ pub fn origin(session: u64) -> Origin {
         client: "10.20.3.14".parse().unwrap(),
         port: 40_001,
         helo: Some("RNP002673A1B2C3".into()),
+        ptr: None,
         tls: None,
         login: None,
         grant: Some("copier-3f".into()),

@@ -152,7 +152,8 @@ impl Gateway {
             logins.clone(),
             &world,
             shutdown.clone(),
-        );
+        )
+        .naming_clients(resolver.clone());
         let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
         let deliveries = Arc::new(Deliveries::new(recorder.clone()));
         let ports = outbound::Ports {

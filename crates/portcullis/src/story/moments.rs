@@ -266,6 +266,9 @@ fn describe(origin: &Origin) -> String {
         return "written by this gate itself".to_owned();
     }
     let mut text = format!("{}, {} port {}", origin.listener, origin.client, origin.port);
+    if let Some(name) = &origin.ptr {
+        text.push_str(&format!(" ({name})"));
+    }
     match &origin.tls {
         Some(tls) => text.push_str(&format!(", {} {}", tls.version, tls.cipher)),
         None => text.push_str(", no TLS"),

@@ -30,6 +30,7 @@ fn origin() -> Origin {
         client: [10, 20, 3, 14].into(),
         port: 40_000,
         helo: Some("RNP002673A1B2C3".into()),
+        ptr: None,
         tls: None,
         login: None,
         grant: Some("copier-3f".into()),
