@@ -112,8 +112,7 @@ async fn reloads_that_come_at_once_make_generations_of_their_own() {
     let house = House::new(outside.address, inside.address);
     house.write(&house.text());
     let running = house.start().await;
-    let gateway = &running.gateway;
-    let reloads = futures_util::future::join_all((0..8).map(|_| gateway.reload())).await;
+    let reloads = futures_util::future::join_all((0..8).map(|_| running.ask(Asked::Reload))).await;
     assert!(reloads.iter().all(Result::is_ok));
     let mut loaded: Vec<_> = running
         .logged("config.load")

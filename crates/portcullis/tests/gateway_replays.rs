@@ -236,9 +236,10 @@ fn logged_in(papers: &Papers, world: &World, secret: &str) -> Dial {
 
 const LETTER: &str = "From: Billing <billing@example.edu>\nSubject: invoice\n\nPlease pay.\n";
 
-/// One run: what was logged, and what the clients heard.
+/// One run: what was logged, what was written to the disk, and what the clients heard.
 struct Run {
     log: String,
+    disk: Vec<String>,
     heard: Vec<String>,
     inside: Vec<(sink::Envelope, Vec<u8>)>,
 }
@@ -297,6 +298,7 @@ async fn live(papers: &Papers, seed: u64) -> Run {
     let log = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
     Run {
         log,
+        disk: hands.disk.log(),
         heard,
         inside: read_inside(inside.path()),
     }
@@ -418,6 +420,7 @@ fn the_same_seed_gives_the_same_log_and_another_seed_another() {
     for round in 0..3 {
         let again = run(&papers, 7);
         assert_eq!(difference(&first.log, &again.log), None, "round {round}");
+        assert_eq!(first.disk, again.disk, "round {round}");
         assert_eq!(first.heard, again.heard);
         assert_eq!(first.inside, again.inside);
     }

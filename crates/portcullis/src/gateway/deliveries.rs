@@ -118,3 +118,60 @@ fn tls(words: &str) -> Option<ledger::Tls> {
         client_cert: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use mail::MessageId;
+
+    use super::*;
+    use crate::config::LogFormat;
+    use crate::journal::Journal;
+    use crate::metrics::Metrics;
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Paper {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_to_be_told_is_told_before_the_end() {
+        let (world, _hands) = world::sim::world(1);
+        let book = ledger::open(ledger::Config::new("/ledger"), &world, ledger::Writer::Task).unwrap();
+        let paper = Paper::default();
+        let recorder = Recorder {
+            ledger: book.ledger,
+            journal: Journal::new(LogFormat::Json, "gate.example.edu", paper.clone()).unwrap(),
+            metrics: Arc::new(Metrics::new()),
+            clock: world.clock.clone(),
+        };
+        let deliveries = Deliveries::new(recorder.clone());
+        for number in 0..100 {
+            deliveries.testify(Event::Delivered(Box::new(Attempt {
+                message: MessageId::new(number),
+                attempt: Some(mail::AttemptId::new(number)),
+                rcpt: Words::new("<bob@example.org>"),
+                host: Words::new("mx.example.org"),
+                ip: None,
+                tls: None,
+                enhanced: None,
+                text: Words::new("250 ok"),
+                took_ms: 1,
+            })));
+        }
+        deliveries.flush().await;
+        assert!(recorder.journal.flush(Duration::from_secs(60)));
+        let lines = paper.0.lock().unwrap().iter().filter(|octet| **octet == b'\n').count();
+        assert_eq!(lines, 100);
+    }
+}
