@@ -123,21 +123,21 @@ impl<'a> Calls<'a> {
             FoundBy::Declaration
         };
         let trouble = match self.gate.ports.resolver.addresses(domain).await {
-            Answer::Found { records, .. } => {
-                self.add(host, &records, hop.at.port);
-                if !self.addresses.is_empty() {
-                    return;
-                }
-                None
-            }
+            Answer::Found { records, .. } if !records.is_empty() => return self.add(host, &records, hop.at.port),
+            Answer::Found { .. } => None,
             Answer::NoRecords | Answer::NoDomain => None,
             Answer::Temporary(trouble) => Some(trouble),
         };
         self.note(outcome::of_address_lookup(domain, trouble, found_by));
     }
 
+    /// Queues the addresses that our source address can reach. That there are none is no fault of the host's.
     fn add(&mut self, host: &Host, addresses: &[IpAddr], port: u16) {
-        let order = order_addresses(addresses, self.next.route.source, &*self.gate.ports.world.rng);
+        let source = self.next.route.source;
+        let order = order_addresses(addresses, source, &*self.gate.ports.world.rng);
+        if let Some(source) = source.filter(|_| order.is_empty()) {
+            self.note(outcome::of_source_address(host, source));
+        }
         self.addresses
             .extend(order.into_iter().map(|ip| (host.clone(), SocketAddr::new(ip, port))));
     }

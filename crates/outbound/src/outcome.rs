@@ -1,7 +1,7 @@
 //! The one table from what a next hop did to what becomes of a recipient, which code tells it, and what that says about
 //! the destination.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dns::Trouble;
 use mail::{Domain, EnhancedCode, Host, Reply, Severity};
@@ -289,6 +289,14 @@ pub fn of_address_lookup(host: &Domain, trouble: Option<Trouble>, found_by: Foun
         }
         (None, FoundBy::Dns) => Setback::new(Pressure::Throttle, Verdict::no_address(host)),
     }
+}
+
+/// The host has addresses, but none of the family of the route's source address. That is for an operator to mend, so the
+/// mail waits.
+#[must_use]
+pub fn of_source_address(host: &Host, source: IpAddr) -> Setback {
+    let text = format!("{host} has no address that can be reached from {source}, the source address of the route");
+    Setback::new(Pressure::Unreachable, Verdict::deferred(4, 4, text))
 }
 
 /// How a host came to be tried.
