@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
 use bytes::Bytes;
 use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
-use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role};
+use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict};
 use smtp::server::{Answer, CloseReason, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
 use wire::{Ended, SessionHandler, TlsFacts};
@@ -139,7 +139,7 @@ impl Session {
 
     async fn auth_step(&mut self, response: Option<Vec<u8>>) -> Answer {
         let Some(exchange) = &mut self.exchange else {
-            return Answer::Reply(Reply::new(503, enhanced(5, 5, 1), "No login is under way"));
+            return Answer::Reply(self.out_of_order("No login is under way"));
         };
         match login::step(&mut *exchange.steps, response).await {
             Progress::Challenge(answer) => answer,
@@ -246,7 +246,7 @@ impl Session {
 
     fn recipient(&mut self, path: ForwardPath, params: RcptParams) -> Reply {
         let Some(mut transaction) = self.transaction.take() else {
-            return Reply::new(503, enhanced(5, 5, 1), "MAIL first");
+            return self.out_of_order("MAIL first");
         };
         let reply = match self
             .hall
@@ -267,7 +267,7 @@ impl Session {
                 )
             }
             Err(rejection) => {
-                if let Ok(place) = &self.entrance {
+                if let (Ok(place), Verdict::Refuse(_)) = (&self.entrance, rejection.verdict) {
                     place.bad_recipient(self.hall.clock.monotonic());
                 }
                 self.rejected(&rejection, Some(transaction.sender()), Some(&path))
@@ -280,7 +280,7 @@ impl Session {
     fn body_begin(&mut self) -> Answer {
         self.visitor.ptr = self.name.known();
         let Some(mut transaction) = self.transaction.take() else {
-            return Answer::Reply(Reply::new(503, enhanced(5, 5, 1), "MAIL first"));
+            return Answer::Reply(self.out_of_order("MAIL first"));
         };
         match self.hall.admission.begin_body(&self.visitor, &mut transaction) {
             Ok(()) => {
@@ -293,7 +293,7 @@ impl Session {
 
     async fn body_end(&mut self, mended: Mended) -> Reply {
         let Some(transaction) = self.transaction.take() else {
-            return Reply::new(503, enhanced(5, 5, 1), "MAIL first");
+            return self.out_of_order("MAIL first");
         };
         let sender = transaction.sender().clone();
         let mending = Mending {
@@ -345,6 +345,11 @@ impl Session {
             recipient,
         );
         reply
+    }
+
+    /// Words for a question the dialogue does not ask in this order; it would be a fault of ours.
+    fn out_of_order(&self, sentence: &str) -> Reply {
+        self.refuse(503, enhanced(5, 5, 1), sentence, "bad-sequence", None, None)
     }
 
     /// Words for what the dialogue refuses by itself.
