@@ -7,7 +7,10 @@
 
 mod clients;
 mod endurance;
+mod entrances;
 mod house;
+mod large;
 mod mx;
 mod postfix;
 mod scripts;
+mod smart_host;

@@ -95,6 +95,52 @@ impl Postfix {
 
     /// A Postfix that keeps mail for `dest.test` in a folder, with a certificate for this host name.
     pub fn destination(authority: &super::Authority, host: &str) -> Self {
+        Self::destination_that(authority, host, |_| String::new())
+    }
+
+    /// A destination that knows `anna@dest.test` alone.
+    pub fn destination_of_anna(authority: &super::Authority, host: &str) -> Self {
+        Self::destination_that(authority, host, |_| {
+            "virtual_mailbox_maps = inline:{ { anna@dest.test = all/ } }\n".to_owned()
+        })
+    }
+
+    /// A smart host: it takes mail from whoever logs in under TLS with these, and keeps that for `dest.test`.
+    pub fn smart_host(authority: &super::Authority, host: &str, user: &str, secret: &str) -> Self {
+        Self::destination_that(authority, host, |dir| {
+            // Debian has it look beside its own configuration, wherever that is.
+            let folder = dir.join("etc/sasl");
+            fs::create_dir(&folder).unwrap();
+            let database = folder.join("sasldb2");
+            let settings = format!(
+                "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\nmech_list: PLAIN LOGIN\n",
+                database.display()
+            );
+            fs::write(folder.join("smtpd.conf"), settings).unwrap();
+            write_private(&folder.join("secret"), secret);
+            let script = format!(
+                "exec saslpasswd2 -p -c -u {host} -f {} {user} < {}",
+                database.display(),
+                folder.join("secret").display()
+            );
+            run(Command::new("sh").arg("-c").arg(script)).expect_ok("saslpasswd2");
+            run(Command::new("chown").arg("postfix").arg(&database)).expect_ok("chown");
+            format!(
+                "cyrus_sasl_config_path = {}\nsmtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\n\
+                 smtpd_sasl_auth_enable = yes\nsmtpd_sasl_local_domain = {host}\n\
+                 smtpd_sasl_security_options = noanonymous\nsmtpd_sasl_authenticated_header = yes\n\
+                 smtpd_tls_auth_only = yes\nsmtpd_client_restrictions = permit_sasl_authenticated, reject\n",
+                folder.display()
+            )
+        })
+    }
+
+    /// A destination with more settings; the last one of a name holds.
+    fn destination_that(
+        authority: &super::Authority,
+        host: &str,
+        more: impl FnOnce(&std::path::Path) -> String,
+    ) -> Self {
         Self::start(host, |dir| {
             authority.write(dir, "postfix", &[host]);
             let mail = dir.join("mail");
@@ -110,8 +156,9 @@ impl Postfix {
                  virtual_mailbox_base = {}\nvirtual_uid_maps = static:{nobody}\nvirtual_gid_maps = static:{nobody}\n\
                  virtual_minimum_uid = 1\nvirtual_transport = virtual\n\
                  smtpd_tls_cert_file = {dir}/postfix.pem\nsmtpd_tls_key_file = {dir}/postfix.key\n\
-                 smtpd_tls_security_level = may\nsmtpd_tls_received_header = yes\nsmtpd_tls_loglevel = 1\n",
+                 smtpd_tls_security_level = may\nsmtpd_tls_received_header = yes\nsmtpd_tls_loglevel = 1\n{}",
                 mail.display(),
+                more(dir),
                 dir = dir.display(),
             )
         })
