@@ -152,7 +152,7 @@ impl Delivery<'_> {
                 break;
             }
         }
-        self.gate.keep(&self.group.next.key, line);
+        self.gate.keep(self.config, &self.group.next.key, line);
     }
 
     /// Takes out the recipients whom this peer cannot be given the message for, and says in which form the others get it.

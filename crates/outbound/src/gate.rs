@@ -45,8 +45,13 @@ impl Gate {
     /// and are closed.
     pub(crate) fn reconfigure(&self, config: Config) {
         self.destinations.set_bounds(config.concurrency);
-        let waiting = std::mem::replace(&mut *self.pool.lock(), Pool::new(config.reuse)).drain();
-        self.config.store(Arc::new(config));
+        let reuse = config.reuse;
+        let waiting = {
+            // Under the lock, so that no connection of the old configuration is taken or kept under the new one.
+            let mut pool = self.pool.lock();
+            self.config.store(Arc::new(config));
+            std::mem::replace(&mut *pool, Pool::new(reuse)).drain()
+        };
         waiting.into_iter().for_each(part);
     }
 
@@ -89,13 +94,20 @@ impl Gate {
         self.told.lock().remove(&(message, recipient, warning));
     }
 
-    /// Keeps a line for the next message, or ends it.
-    pub(crate) fn keep(&self, key: &Arc<str>, line: Line) {
+    /// Keeps a line for the next message, or ends it. `config` is what it was opened under: a line of a former
+    /// configuration may lead to another host, or be less protected than is asked now, so it is not used again.
+    pub(crate) fn keep(&self, config: &Config, key: &Arc<str>, line: Line) {
         if !line.connection.is_usable() {
             return;
         }
+        let mut pool = self.pool.lock();
+        if !std::ptr::eq(&**self.config.load(), config) {
+            drop(pool);
+            return part(line);
+        }
         let messages = line.messages;
-        let spare = self.pool.lock().give(key, line, messages, self.monotonic());
+        let spare = pool.give(key, line, messages, self.monotonic());
+        drop(pool);
         spare.into_iter().for_each(part);
     }
 }

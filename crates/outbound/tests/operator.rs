@@ -173,11 +173,30 @@ async fn a_new_configuration_leaves_what_is_under_way_alone_and_governs_what_fol
     assert_eq!(new.letters()[0].to, ["<fourth@example.org>"]);
     assert_eq!(house.events.count("delivered"), 4);
     assert_eq!(house.events.count("deferred"), 0);
-    house.pass(10 * MINUTE).await;
+    // Those that were under way left their connections behind; nothing goes over them any more.
     assert_eq!(old.notes().open, 0, "connections of the former configuration are ended");
-    house.send(&["fifth@example.org"]).await;
+    for _ in 0..3 {
+        house.send(&["later@example.org"]).await;
+    }
     house.pass(MINUTE).await;
-    assert_eq!((old.letters().len(), new.letters().len()), (3, 2));
+    assert_eq!((old.letters().len(), new.letters().len()), (3, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_a_letter_does_not_outlive_its_configuration() {
+    let house = House::open(everything_to("[192.0.2.1]"), usual_dns()).await;
+    let (old, new) = (Peer::usual(), Peer::usual());
+    old.listen(&house.world, MX1).await;
+    new.listen(&house.world, MX2).await;
+    house.send(&["first@example.org"]).await;
+    house.pass(SECOND).await;
+    assert_eq!(old.notes().open, 1, "it waits");
+    house.outbound.reconfigure(everything_to("[192.0.2.2]"));
+    house.send(&["second@example.org"]).await;
+    house.pass(SECOND).await;
+    assert_eq!((old.letters().len(), new.letters().len()), (1, 1));
+    assert_eq!(old.notes().open, 0);
+    assert_eq!(old.notes().said("QUIT"), 1);
 }
 
 #[tokio::test(start_paused = true)]
