@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mail::{BodyType, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath, SessionId};
 use parking_lot::Mutex;
 use policy::{NoticeKind, notice_permit};
-use spool::{Addressee, CommitError, Content, Letter};
+use spool::{Addressee, CommitError, Content, Lease, Letter};
 
 use crate::admit::Admission;
 use crate::witness::Accepted;
@@ -16,20 +16,59 @@ use crate::witness::Accepted;
 const REMEMBERED: usize = 100_000;
 
 /// A notice to be posted.
+///
+/// Its parent and its reader come from a lease, which only the spool makes. So there is no notice about a message that is
+/// not ours, and none to anybody but the parent's recorded sender or the contact of its grant.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// The message it tells about.
-    pub parent: MessageId,
-    /// What it tells.
+    parent: MessageId,
+    to: Mailbox,
+    telling: Telling,
+}
+
+/// What a notice tells.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Of which kind it is.
     pub kind: NoticeKind,
-    /// Which recipients of the parent it tells about; with parent and kind it names the notice.
+    /// Which recipients of the parent it tells about, by their index in the letter; with parent and kind it names the
+    /// notice.
     pub about: Vec<u32>,
-    /// To whom: the parent's recorded sender, or a registered contact.
-    pub to: Mailbox,
     /// The whole message, CRLF.
     pub message: Bytes,
     /// Whether its headers or addresses need SMTPUTF8.
     pub smtputf8: bool,
+}
+
+impl Notice {
+    /// A notice about a leased message; `None` where `to` is neither its recorded sender nor the contact of its grant.
+    #[must_use]
+    pub fn new(parent: &Lease, to: &Mailbox, telling: Telling) -> Option<Self> {
+        let is_concerned = parent.reverse.mailbox() == Some(to) || parent.grant_contact.as_ref() == Some(to);
+        is_concerned.then(|| Self {
+            parent: parent.id,
+            to: to.clone(),
+            telling,
+        })
+    }
+
+    /// The message it tells about.
+    #[must_use]
+    pub fn parent(&self) -> MessageId {
+        self.parent
+    }
+
+    /// To whom it goes.
+    #[must_use]
+    pub fn to(&self) -> &Mailbox {
+        &self.to
+    }
+
+    /// What it tells.
+    #[must_use]
+    pub fn telling(&self) -> &Telling {
+        &self.telling
+    }
 }
 
 /// Why a notice was not posted.
@@ -69,12 +108,12 @@ impl Posted {
 }
 
 fn told(notice: &Notice) -> impl Iterator<Item = Told> {
-    let whole = notice.about.is_empty().then_some(None);
-    let each = notice.about.iter().copied().map(Some);
+    let whole = notice.telling.about.is_empty().then_some(None);
+    let each = notice.telling.about.iter().copied().map(Some);
     whole
         .into_iter()
         .chain(each)
-        .map(|one| (notice.parent, notice.kind, one))
+        .map(|one| (notice.parent, notice.telling.kind, one))
 }
 
 impl Admission {
@@ -83,11 +122,17 @@ impl Admission {
         if self.0.posted.contains(&notice) {
             return Ok(None);
         }
+        let Telling {
+            kind,
+            message,
+            smtputf8,
+            ..
+        } = notice.telling.clone();
         let snapshot = self.snapshot();
-        let permit = notice_permit(notice.parent, notice.kind, snapshot.generation(), snapshot.hash());
+        let permit = notice_permit(notice.parent, kind, snapshot.generation(), snapshot.hash());
         let to = ForwardPath::Mailbox(notice.to.clone());
         let mut draft = self.0.intake.begin();
-        draft.append(notice.message.clone()).await?;
+        draft.append(message.clone()).await?;
         let mut accepted = Accepted {
             id: self.0.intake.new_id(),
             at: self.now(),
@@ -109,16 +154,16 @@ impl Admission {
             reverse: ReversePath::Null,
             params: MailParams {
                 body: BodyType::SevenBit,
-                smtputf8: notice.smtputf8,
+                smtputf8,
                 ..MailParams::default()
             },
             prepend: Bytes::new(),
             edits: Vec::new(),
             subject: None,
-            source: format!("{} notice about {}", notice.kind, notice.parent).into(),
+            source: format!("{kind} notice about {}", notice.parent).into(),
             grant_contact: None,
             content: Content {
-                has_8bit: !notice.message.is_ascii(),
+                has_8bit: !message.is_ascii(),
                 signed: false,
                 originated: true,
             },
@@ -137,7 +182,7 @@ impl Admission {
         accepted.octets = stored.octets;
         accepted.synced_in = stored.synced_in;
         self.0.witness.accepted(&accepted).await;
-        self.0.witness.noticed(notice.parent, notice.kind, stored.id, &to);
+        self.0.witness.noticed(notice.parent, kind, stored.id, &to);
         self.0.posted.remember(&notice);
         Ok(Some(stored.id))
     }

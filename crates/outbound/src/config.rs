@@ -10,8 +10,8 @@ use spool::Dispatch;
 use wire::TlsClient;
 use world::World;
 
+use crate::desk::NoticeDesk;
 use crate::destination::Concurrency;
-use crate::notice::NoticeDesk;
 use crate::pool::Reuse;
 use crate::report::Watcher;
 use crate::route::{Ourselves, Routes};

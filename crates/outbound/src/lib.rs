@@ -5,7 +5,8 @@
 //! ([`outcome`]); when it is tried again and when it is given up ([`schedule`]); telling senders ([`NoticeDesk`]).
 //!
 //! Refuses to know: how the letter came in and why it was accepted, how SMTP is spoken, how messages and notices are
-//! stored. It holds the spool's `Dispatch` and can therefore store nothing: its own notices go through the desk.
+//! stored. It holds the spool's `Dispatch` and can therefore store nothing: its own notices go through the desk, to
+//! `admission`.
 //!
 //! ```text
 //! spool --lease--> worker --group by next hop--> delivery --line--> wire --> next hop
@@ -20,6 +21,7 @@ mod call;
 mod config;
 mod control;
 mod delivery;
+mod desk;
 mod destination;
 mod gate;
 mod notice;
@@ -33,8 +35,8 @@ mod worker;
 
 pub use config::{Config, Ports};
 pub use control::Control;
+pub use desk::{NoticeDesk, NoticeRefused};
 pub use destination::Concurrency;
-pub use notice::{Notice, NoticeDesk, NoticeRefused};
 pub use pool::Reuse;
 pub use report::{Blind, Event, Report, Watcher};
 pub use worker::Outbound;

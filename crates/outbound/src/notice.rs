@@ -1,43 +1,11 @@
 //! Telling a sender what became of a message: who is told, of what, in which words.
 
-use bytes::Bytes;
+use admission::{Notice, Telling};
 use mail::{Action, Charset, Domain, EnhancedCode, HeaderScan, Mailbox, MessageId, Notify, Original, Timestamp, Told};
 use policy::{Basis, NoticeKind};
 use spool::{Lease, LeasedRecipient};
-use world::BoxFuture;
 
 use crate::outcome::Verdict;
-
-/// A letter from us about a message of ours, ready to be admitted with a null reverse-path.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// The message it tells about.
-    pub parent: MessageId,
-    /// What it tells.
-    pub kind: NoticeKind,
-    /// Which recipients of the parent it tells about, by their index in the letter.
-    pub about: Vec<u32>,
-    /// To whom: the parent's sender, or the contact of its grant.
-    pub to: Mailbox,
-    /// The whole message, CRLF.
-    pub message: Bytes,
-    /// Whether it needs SMTPUTF8.
-    pub smtputf8: bool,
-}
-
-/// Where notices are handed in.
-pub trait NoticeDesk: Send + Sync + 'static {
-    /// Admits the notice; when this has returned `Ok` it is durable, or the same was there before.
-    fn post(&self, notice: Notice) -> BoxFuture<'_, Result<(), NoticeRefused>>;
-}
-
-/// The notice could not be admitted now; what it tells of stays as it was and is told later.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the notice was not admitted: {why}")]
-pub struct NoticeRefused {
-    /// Why.
-    pub why: Box<str>,
-}
 
 /// What is told of one recipient.
 #[derive(Clone, Debug)]
@@ -79,8 +47,15 @@ pub(crate) fn reader<'a>(lease: &'a Lease, recipient: &LeasedRecipient, kind: No
     }
 }
 
-/// Writes the notice. `turn` tells several of one kind about the same recipients apart.
-pub(crate) fn write(occasion: &Occasion<'_>, kind: NoticeKind, to: &Mailbox, items: &[Item<'_>], turn: u8) -> Notice {
+/// Writes the notice, `None` where `to` is nobody who may hear of the message. `turn` tells several of one kind about the
+/// same recipients apart.
+pub(crate) fn write(
+    occasion: &Occasion<'_>,
+    kind: NoticeKind,
+    to: &Mailbox,
+    items: &[Item<'_>],
+    turn: u8,
+) -> Option<Notice> {
     let lease = occasion.lease;
     let about: Vec<u32> = items.iter().map(|item| item.recipient.index).collect();
     let subject = subject_of(occasion.header);
@@ -119,14 +94,13 @@ pub(crate) fn write(occasion: &Occasion<'_>, kind: NoticeKind, to: &Mailbox, ite
         charset,
     };
     let message = notice.to_message().into();
-    Notice {
-        parent: lease.id,
+    let telling = Telling {
         kind,
         about,
-        to: to.clone(),
         message,
         smtputf8: charset == Charset::Utf8,
-    }
+    };
+    Notice::new(lease, to, telling)
 }
 
 /// The class of the status fits the action (RFC 3464 §2.3.4): what expires was deferred to the last.

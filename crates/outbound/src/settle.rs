@@ -259,7 +259,13 @@ async fn post(
         });
     }
     let Some(to) = to else { return true };
-    let notice = notice::write(occasion, kind, to, &items, turn);
+    let Some(notice) = notice::write(occasion, kind, to, &items, turn) else {
+        gate.note(&Event::Trouble {
+            message: Some(lease.id),
+            what: "a notice was to go to somebody who is neither the sender nor the contact of the grant",
+        });
+        return false;
+    };
     match gate.ports.desk.post(notice).await {
         Ok(()) => {
             gate.note(&Event::NoticePosted {

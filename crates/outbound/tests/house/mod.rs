@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use admission::Notice;
 use bytes::Bytes;
 use dns::Literal;
 use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
 use outbound::route::{Route, Routes, Target};
-use outbound::{Config, Event, Notice, NoticeDesk, NoticeRefused, Outbound, Ports, Watcher};
+use outbound::{Config, Event, NoticeDesk, NoticeRefused, Outbound, Ports, Watcher};
 use policy::{
     By, Class, ContentClass, Fact, Facts, FromHeader, Generation, Grant, GrantState, Listener, Live, NoticeKind,
     Organisation, Permit, Place, Recipients, Role, Rulebook, Scope, SenderPattern, Snapshot, Ungranted, Usage,
@@ -313,10 +314,10 @@ pub struct Desk {
 impl Desk {
     pub fn texts(&self) -> Vec<(NoticeKind, String, String)> {
         let posted = self.posted.lock().unwrap();
-        let text = |notice: &Notice| String::from_utf8_lossy(&notice.message).into_owned();
+        let text = |notice: &Notice| String::from_utf8_lossy(&notice.telling().message).into_owned();
         posted
             .iter()
-            .map(|notice| (notice.kind, notice.to.to_string(), text(notice)))
+            .map(|notice| (notice.telling().kind, notice.to().to_string(), text(notice)))
             .collect()
     }
 }
@@ -329,11 +330,11 @@ impl NoticeDesk for Desk {
                     why: "the disk is full".into(),
                 });
             }
-            let permit = notice_permit(notice.parent, notice.kind, Generation(1), 1);
+            let permit = notice_permit(notice.parent(), notice.telling().kind, Generation(1), 1);
             let mut draft = self.intake.begin();
-            draft.append(notice.message.clone()).await.unwrap();
+            draft.append(notice.telling().message.clone()).await.unwrap();
             let recipient = Addressee {
-                path: ForwardPath::Mailbox(notice.to.clone()),
+                path: ForwardPath::Mailbox(notice.to().clone()),
                 params: RcptParams::default(),
                 permit,
             };

@@ -4,7 +4,6 @@ mod back;
 mod deliveries;
 mod front;
 mod held;
-mod notices;
 mod reload;
 
 use std::collections::BTreeMap;
@@ -160,7 +159,7 @@ impl Gateway {
             dispatch: queue.dispatch.clone(),
             resolver,
             world: world.clone(),
-            desk: Arc::new(notices::Desk(admission.clone())),
+            desk: Arc::new(admission.clone()),
             watcher: deliveries.clone(),
         };
         let back = Outbound::new(back_config, ports);
