@@ -12,7 +12,7 @@ use spool::{Addressee, CommitError, Content, Lease, Letter};
 use crate::admit::Admission;
 use crate::witness::Accepted;
 
-/// What is remembered, so that a notice is posted once per parent, recipient and kind.
+/// What is remembered, so that a notice is posted once per parent, recipient, kind and turn.
 const REMEMBERED: usize = 100_000;
 
 /// A notice to be posted.
@@ -34,6 +34,8 @@ pub struct Telling {
     /// Which recipients of the parent it tells about, by their index in the letter; with parent and kind it names the
     /// notice.
     pub about: Vec<u32>,
+    /// Which of several of its kind about the same recipients: a first warning and a second are two notices.
+    pub turn: u8,
     /// The whole message, CRLF.
     pub message: Bytes,
     /// Whether its headers or addresses need SMTPUTF8.
@@ -87,7 +89,7 @@ pub enum NoticeError {
 pub(crate) struct Posted(Mutex<BTreeSet<Told>>);
 
 /// One recipient of one message, told of in one way; `None` for a notice that is about no recipient in particular.
-type Told = (MessageId, NoticeKind, Option<u32>);
+type Told = (MessageId, NoticeKind, u8, Option<u32>);
 
 impl Posted {
     /// Whether everybody the notice is about was told of; a notice with news in it is posted.
@@ -113,7 +115,7 @@ fn told(notice: &Notice) -> impl Iterator<Item = Told> {
     whole
         .into_iter()
         .chain(each)
-        .map(|one| (notice.parent, notice.telling.kind, one))
+        .map(|one| (notice.parent, notice.telling.kind, notice.telling.turn, one))
 }
 
 impl Admission {

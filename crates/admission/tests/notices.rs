@@ -24,6 +24,7 @@ async fn parent(hall: &Hall) -> Lease {
 fn telling(kind: NoticeKind, about: &[u32]) -> Telling {
     Telling {
         kind,
+        turn: 0,
         about: about.to_vec(),
         message: Bytes::from_static(TEXT.as_bytes()),
         smtputf8: false,
@@ -128,4 +129,21 @@ async fn a_notice_the_disk_did_not_take_can_be_posted_again() {
     assert!(matches!(failed, Err(NoticeError::NotStored(_))), "{failed:?}");
     assert_eq!((hall.messages(), hall.told.lines()), (messages, told));
     assert!(posted(&hall, notice(&lease, NoticeKind::Failure, &[0])).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_warning_is_another_notice() {
+    let hall = hall(book());
+    let lease = parent(&hall).await;
+    let to = "scan@own.test".parse().unwrap();
+    let warning = |turn| {
+        let telling = Telling {
+            turn,
+            ..telling(NoticeKind::Delay, &[0])
+        };
+        Notice::new(&lease, &to, telling).unwrap()
+    };
+    assert!(posted(&hall, warning(0)).await);
+    assert!(!posted(&hall, warning(0)).await);
+    assert!(posted(&hall, warning(1)).await);
 }

@@ -97,6 +97,7 @@ pub(crate) fn write(
     let telling = Telling {
         kind,
         about,
+        turn,
         message,
         smtputf8: charset == Charset::Utf8,
     };

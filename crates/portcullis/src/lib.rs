@@ -10,13 +10,13 @@
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod demo;
+pub mod gateway;
 pub mod health;
 pub mod identities;
-pub mod signals;
-pub mod gateway;
-pub mod demo;
 pub mod journal;
 pub mod metrics;
+pub mod signals;
 pub mod sink;
 pub mod story;
 pub mod witness;

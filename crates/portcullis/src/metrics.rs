@@ -96,16 +96,32 @@ impl Metrics {
         registry.register("refusals", "Replies that refuse or defer", self.refused.clone());
         registry.register("logins", "Logins tried", self.logins.clone());
         registry.register("notices", "Notices posted", self.notices.clone());
-        registry.register("deliveries", "Attempts to deliver, by recipient", self.deliveries.clone());
-        registry.register("queue_recipients", "Recipients in the queue, by state", self.queue.clone());
+        registry.register(
+            "deliveries",
+            "Attempts to deliver, by recipient",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "queue_recipients",
+            "Recipients in the queue, by state",
+            self.queue.clone(),
+        );
         registry.register("queue_octets", "Octets in the queue", self.queue_octets.clone());
         registry.register(
             "queue_oldest_seconds",
             "Age of the oldest message in the queue",
             self.queue_oldest_seconds.clone(),
         );
-        registry.register("generation", "The generation of the rulebook that serves", self.generation.clone());
-        registry.register("ledger_dropped", "Refusals the ledger counted instead of kept", self.ledger_dropped.clone());
+        registry.register(
+            "generation",
+            "The generation of the rulebook that serves",
+            self.generation.clone(),
+        );
+        registry.register(
+            "ledger_dropped",
+            "Refusals the ledger counted instead of kept",
+            self.ledger_dropped.clone(),
+        );
     }
 
     pub(crate) fn connected(&self, visitor: &Visitor) {
@@ -119,7 +135,10 @@ impl Metrics {
     }
 
     pub(crate) fn accepted(&self, accepted: &Accepted<'_>) {
-        let listener = accepted.visitor.map_or("notices", |visitor| &*visitor.listener).to_owned();
+        let listener = accepted
+            .visitor
+            .map_or("notices", |visitor| &*visitor.listener)
+            .to_owned();
         let label = OfListener { listener };
         self.accepted.get_or_create(&label).inc();
         self.accepted_octets.get_or_create(&label).inc_by(accepted.octets);
@@ -127,7 +146,13 @@ impl Metrics {
 
     pub(crate) fn refused(&self, refused: &Refused<'_>) {
         let listener = refused.visitor.listener.to_string();
-        self.refused.get_or_create(&Refusal { listener, reason: refused.reason, code: refused.reply.code }).inc();
+        self.refused
+            .get_or_create(&Refusal {
+                listener,
+                reason: refused.reason,
+                code: refused.reply.code,
+            })
+            .inc();
     }
 
     pub(crate) fn login(&self, mechanism: &'static str, outcome: LoginOutcome) {
@@ -159,7 +184,9 @@ impl Metrics {
             ("quarantined", queue.quarantined),
             ("bouncing", queue.bouncing),
         ] {
-            self.queue.get_or_create(&Kind { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.queue
+                .get_or_create(&Kind { kind })
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         self.queue_octets.set(i64::try_from(queue.octets).unwrap_or(i64::MAX));
         let oldest = queue.oldest.map_or(0, |oldest| now.since(oldest).as_secs());
@@ -177,7 +204,9 @@ impl Metrics {
 }
 
 fn of_listener(visitor: &Visitor) -> OfListener {
-    OfListener { listener: visitor.listener.to_string() }
+    OfListener {
+        listener: visitor.listener.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +219,10 @@ mod tests {
         metrics.delivery("delivered");
         metrics.login("PLAIN", LoginOutcome::WrongSecret);
         let page = metrics.page(&spool::Counts::default(), mail::Timestamp::from_secs(0), 7, 0);
-        assert!(page.contains("portcullis_deliveries_total{kind=\"delivered\"} 1"), "{page}");
+        assert!(
+            page.contains("portcullis_deliveries_total{kind=\"delivered\"} 1"),
+            "{page}"
+        );
         assert!(page.contains("outcome=\"wrongsecret\""), "{page}");
         assert!(page.contains("portcullis_generation 7"), "{page}");
         assert!(page.trim_end().ends_with("# EOF"), "{page}");

@@ -111,7 +111,10 @@ fn last_number(dir: &Path) -> std::io::Result<u64> {
     let mut last = 0;
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let number = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .and_then(|stem| stem.parse().ok());
         last = last.max(number.unwrap_or(0));
     }
     Ok(last)
@@ -159,8 +162,15 @@ async fn session(house: House, stream: Box<dyn Stream>, peer: SocketAddr) {
         patience: Patience::default(),
     };
     let server = Server::new(house.smtp.clone(), Transport::Clear, house.world.clock.monotonic());
-    let envelope = Envelope { client: peer.to_string(), ..Envelope::default() };
-    let mut taking = Taking { house, envelope, octets: Vec::new() };
+    let envelope = Envelope {
+        client: peer.to_string(),
+        ..Envelope::default()
+    };
+    let mut taking = Taking {
+        house,
+        envelope,
+        octets: Vec::new(),
+    };
     drive_server(stream, server, &mut taking, &serve).await;
 }
 
@@ -221,10 +231,16 @@ impl Taking {
         let kept = write(&self.house.config.dir, number, &self.envelope, &self.octets);
         self.forget();
         match kept {
-            Ok(()) => Answer::Reply(Reply::new(250, EnhancedCode::new(2, 0, 0), format!("Kept as {number:06}"))),
-            Err(error) => {
-                Answer::Reply(Reply::new(451, EnhancedCode::new(4, 3, 0), format!("Not kept: {}", error.kind())))
-            }
+            Ok(()) => Answer::Reply(Reply::new(
+                250,
+                EnhancedCode::new(2, 0, 0),
+                format!("Kept as {number:06}"),
+            )),
+            Err(error) => Answer::Reply(Reply::new(
+                451,
+                EnhancedCode::new(4, 3, 0),
+                format!("Not kept: {}", error.kind()),
+            )),
         }
     }
 }

@@ -26,7 +26,9 @@ impl SystemClock {
     /// A stopwatch that starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now() }
+        Self {
+            start: tokio::time::Instant::now(),
+        }
     }
 }
 
@@ -39,7 +41,9 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn wall(&self) -> i64 {
         // A clock set before 1970 reads as 1970: rules then see everything as not yet begun, which widens nothing.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
     }
 
     fn monotonic(&self) -> Duration {

@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use clock::{Clock, SystemClock};
-pub use disk::{Disk, DiskFile, OsDisk, OpenMode};
+pub use disk::{Disk, DiskFile, OpenMode, OsDisk};
 pub use net::{Listener, Net, OsNet, Stream};
 pub use rng::{Rng, SystemRng};
 

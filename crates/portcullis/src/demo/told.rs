@@ -64,7 +64,9 @@ pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &
         refusal.client, refusal.recipient, refusal.reply
     ));
     let question = explain::Args {
-        config: ConfigFile { path: house.config.clone() },
+        config: ConfigFile {
+            path: house.config.clone(),
+        },
         listener: "relay".to_owned(),
         client: refusal.client.into(),
         auth: None,
@@ -88,7 +90,15 @@ pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect()
 }
 
 pub(super) fn hints(house: &House, dir: &Path) {

@@ -30,7 +30,11 @@ pub struct Handles {
 /// A world that begins at [`GENESIS`] and whose chance is `seed`. To be made inside a runtime with paused time.
 #[must_use]
 pub fn world(seed: u64) -> (World, Handles) {
-    let handles = Handles { clock: Arc::new(SimClock::new(GENESIS)), net: SimNet::new(), disk: disk::SimDisk::new() };
+    let handles = Handles {
+        clock: Arc::new(SimClock::new(GENESIS)),
+        net: SimNet::new(),
+        disk: disk::SimDisk::new(),
+    };
     let world = World {
         clock: handles.clock.clone(),
         rng: Arc::new(SeedRng::new(seed)),
