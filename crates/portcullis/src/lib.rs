@@ -19,4 +19,5 @@ pub mod metrics;
 pub mod signals;
 pub mod sink;
 pub mod story;
+pub mod troubles;
 pub mod witness;

@@ -274,3 +274,42 @@ async fn what_happened_just_before_a_stop_is_told_before_it_has_stopped() {
     });
     assert_eq!(delivered.count(), count);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspension_holds_what_the_grant_has_queued_and_its_end_lets_it_go() {
+    let inside = Peer::usual().await;
+    let down = Peer::usual().await.address;
+    let house = House::new(down, inside.address);
+    house.write(&house.text());
+    let running = house.start().await;
+    let id = running
+        .copier()
+        .await
+        .deliver("bob@example.org", LETTER.as_bytes())
+        .await;
+    eventually("it is deferred", || running.gateway.view().counts().deferred == 1).await;
+
+    let suspended = house
+        .text()
+        .replace("class    = \"device\"", "class    = \"device\"\nsuspended = \"phish\"");
+    house.write(&suspended);
+    running.gateway.reload().await.unwrap();
+    assert_eq!(running.gateway.view().counts().held, 1);
+    assert_eq!(running.logged("queue.suspended")[0]["text"], "phish");
+    let kept = running.ask(change(&id, Act::Release)).await.unwrap();
+    assert_eq!(
+        (&kept.done["changed"], &kept.done["kept"]),
+        (&0.into(), &1.into()),
+        "not while it is suspended"
+    );
+
+    house.write(&house.text());
+    running.gateway.reload().await.unwrap();
+    let outside = Peer::at(down, |_| None).await;
+    let freed = running.ask(change(&id, Act::Release)).await.unwrap();
+    assert_eq!(freed.done["changed"], 1);
+    running.ask(change(&id, Act::Retry)).await.unwrap();
+    outside.has(1).await;
+    running.is_done().await;
+    running.stop().await;
+}

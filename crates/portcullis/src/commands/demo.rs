@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::config::{LogFormat, LogLevel};
 use crate::demo::{self, Wish};
 
 /// Arguments of `demo`.
@@ -27,7 +26,7 @@ pub struct Args {
 
 /// Runs the demo.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    super::log_trouble(LogFormat::Text, LogLevel::Warn);
+    super::show_troubles();
     let scratch = args
         .dir
         .is_none()

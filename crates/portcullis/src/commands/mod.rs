@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{LogFormat, LogLevel};
+use crate::config::LogLevel;
+use crate::troubles;
 
 /// Where the configuration is looked for unless it is named.
 pub const CONFIG_PATH: &str = "/etc/portcullis/portcullis.toml";
@@ -115,28 +116,15 @@ pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Writes what goes wrong on our side to standard error, in the form that events are logged in, from `level` on or as
-/// `RUST_LOG` asks.
-pub(crate) fn log_trouble(format: LogFormat, level: LogLevel) {
-    let level = level.name();
-    let wanted = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new(format!("{level},rustls=warn,hickory_net=warn,hickory_proto=warn"))
-    });
+/// Writes what goes wrong on our side to standard error, for people who watch a command at work.
+pub(crate) fn show_troubles() {
     let writer = tracing_subscriber::fmt()
-        .with_env_filter(wanted)
+        .with_env_filter(troubles::wanted(LogLevel::Warn))
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
     // Somebody who set up a subscriber before us wants to hear it their way.
-    let _ = match format {
-        LogFormat::Json => writer
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init(),
-        LogFormat::Text => writer.try_init(),
-    };
+    let _ = writer.try_init();
 }
 
 #[cfg(test)]

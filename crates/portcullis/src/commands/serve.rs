@@ -9,6 +9,7 @@ use crate::config::{self, Machine};
 use crate::gateway::{Gateway, Setting, Writers, resolver};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
+use crate::troubles;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -38,11 +39,12 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let Some(config) = reading.config else {
         return Ok(ExitCode::FAILURE);
     };
-    super::log_trouble(config.log.format, config.log.level);
+    let journal = Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?;
+    troubles::into_journal(journal.clone(), world.clock.clone(), config.log.level);
     let mut ear = Ear::new()?;
     let setting = Setting {
         resolver: resolver(&config.dns, &world)?,
-        journal: Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?,
+        journal,
         writers: Writers::Threads,
         file: Some(file),
         world,

@@ -30,6 +30,8 @@ pub(super) async fn watch(
             _ = shutdown.beyond(Phase::Running) => return,
             () = clock.sleep_until(clock.monotonic() + EVERY) => {}
         }
+        // A message that was judged just before a suspension was published, and stored just after, is caught here.
+        hold_suspended(&admission.snapshot(), &dispatch, &recorder).await;
         let mut after = None;
         loop {
             let filter = Filter {

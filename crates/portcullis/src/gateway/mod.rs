@@ -5,6 +5,7 @@ mod deliveries;
 mod front;
 mod held;
 mod reload;
+mod stores;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,13 +17,11 @@ use admission::{Admission, LocalLimits};
 use anyhow::Context;
 use dns::Resolver;
 use inbound::Gate;
-use ledger::Accepted;
-use mail::Timestamp;
 use outbound::Outbound;
 use parking_lot::Mutex;
 use policy::{Generation, Name};
 use tokio::task::{JoinHandle, JoinSet};
-use wire::ShutdownTrigger;
+use wire::{Shutdown, ShutdownTrigger};
 use world::World;
 
 use crate::config::Config;
@@ -30,10 +29,10 @@ use crate::control::{self, Desk, Storage};
 use crate::health;
 use crate::identities::StaticLogins;
 use crate::journal::Journal;
-use crate::metrics::Metrics;
 use crate::witness::Recorder;
 use deliveries::Deliveries;
 use front::Certificates;
+use stores::Stores;
 
 pub use back::resolver;
 pub use reload::ReloadError;
@@ -115,17 +114,8 @@ impl Gateway {
         let certificates = front::certificates(&config, &world.clock)?;
         let back_config = back::config(&config, &world.clock)?;
 
-        let book = open_ledger(&config, &world, writers)?;
-        let queue = open_spool(&config, &world, writers)?;
-        complete_ledger(&book.ledger, &queue.report).await?;
-        let recorder = Recorder {
-            ledger: book.ledger,
-            journal,
-            metrics: Arc::new(Metrics::new()),
-            clock: world.clock.clone(),
-        };
-        recorder.testify(reload::loaded(&config, snapshot.generation())).await;
-        held::hold_suspended(&snapshot, &queue.dispatch, &recorder).await;
+        let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
+        let recorder = stores.recorder.clone();
 
         let (trigger, shutdown) = ShutdownTrigger::new();
         let admission = Admission::new(
@@ -133,7 +123,7 @@ impl Gateway {
                 hostname: config.hostname.clone(),
                 snapshot,
             },
-            queue.intake,
+            stores.intake,
             Arc::new(LocalLimits::new(world.clock.clone())),
             Arc::new(recorder.clone()),
             &world,
@@ -156,7 +146,7 @@ impl Gateway {
         let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
         let deliveries = Arc::new(Deliveries::new(recorder.clone()));
         let ports = outbound::Ports {
-            dispatch: queue.dispatch.clone(),
+            dispatch: stores.dispatch.clone(),
             resolver,
             world: world.clone(),
             desk: Arc::new(admission.clone()),
@@ -175,27 +165,11 @@ impl Gateway {
             world: world.clone(),
             file,
             reloading: tokio::sync::Mutex::default(),
-            view: queue.view.clone(),
-            dispatch: queue.dispatch.clone(),
-            reader: book.reader.clone(),
+            view: stores.view,
+            dispatch: stores.dispatch,
+            reader: stores.reader,
         });
-        let desk = Desk {
-            view: queue.view,
-            dispatch: queue.dispatch,
-            reader: book.reader,
-            recorder,
-            admission,
-            storage: Storage {
-                disk: world.disk.clone(),
-                dir: config.spool.dir.clone(),
-                keep_free_octets: config.spool.keep_free_octets,
-            },
-            reload: reload::callback(&live),
-            wake: {
-                let control = back.control();
-                Arc::new(move || control.wake_destinations())
-            },
-        };
+        let desk = desk(&config, &live);
 
         let mut tasks = JoinSet::new();
         let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
@@ -212,33 +186,17 @@ impl Gateway {
             desk.recorder.clone(),
             shutdown.clone(),
         ));
-        let mut health_addresses = Vec::new();
-        let mut watchers = Vec::new();
-        for at in &config.health {
-            let listener = world
-                .net
-                .listen(*at)
-                .await
-                .with_context(|| format!("cannot listen on {at}"))?;
-            health_addresses.push(listener.local_addr()?);
-            watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
-        }
-        if writers == Writers::Threads {
-            let socket = control::path(&config.spool.dir);
-            let serving = control::serve(&socket, desk, shutdown)
-                .with_context(|| format!("the control socket {} cannot be opened", socket.display()))?;
-            watchers.push(serving);
-        }
+        let (health, watchers) = watch(&config, &world, writers, desk, shutdown).await?;
         Ok(Self {
             live,
             addresses,
-            health: health_addresses,
+            health,
             trigger,
             tasks,
             watchers,
             deliveries,
-            spool: queue.closer,
-            ledger: book.closer,
+            spool: stores.spool,
+            ledger: stores.ledger,
         })
     }
 
@@ -310,51 +268,45 @@ impl Gateway {
     }
 }
 
-fn open_ledger(config: &Config, world: &World, writers: Writers) -> anyhow::Result<ledger::Opening> {
-    let writer = match writers {
-        Writers::Threads => ledger::Writer::Thread,
-        Writers::Tasks => ledger::Writer::Task,
-    };
-    ledger::open(ledger::Config::new(&config.ledger.dir), world, writer).context("the ledger cannot be opened")
+/// What operators and monitors may use.
+fn desk(config: &Config, live: &Arc<Live>) -> Desk {
+    let control = live.back.control();
+    Desk {
+        view: live.view.clone(),
+        dispatch: live.dispatch.clone(),
+        reader: live.reader.clone(),
+        recorder: live.recorder.clone(),
+        admission: live.admission.clone(),
+        storage: Storage {
+            disk: live.world.disk.clone(),
+            dir: config.spool.dir.clone(),
+            keep_free_octets: config.spool.keep_free_octets,
+        },
+        reload: reload::callback(live),
+        wake: Arc::new(move || control.wake_destinations()),
+    }
 }
 
-fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Result<spool::Opened> {
-    let writer = match writers {
-        Writers::Threads => spool::Writer::Thread,
-        Writers::Tasks => spool::Writer::Task,
-    };
-    let mut settings = spool::Config::new(&config.spool.dir);
-    settings.segment_octets = config.spool.segment_octets;
-    settings.keep_free_octets = config.spool.keep_free_octets;
-    let opened = spool::open(settings, world, writer)?;
-    for damage in &opened.report.damaged {
-        tracing::error!(
-            event = "spool.damaged",
-            file = %damage.file.display(),
-            at = damage.at,
-            octets = damage.octets,
-            message = damage.message.map(tracing::field::display),
-            what = damage.what,
-            "a part of the queue cannot be read; it stays on disk for you to look at"
-        );
+/// Opens what looks at a gateway: health, and the control socket where there is a file system to put it in.
+async fn watch(
+    config: &Config,
+    world: &World,
+    writers: Writers,
+    desk: Desk,
+    shutdown: Shutdown,
+) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
+    let (mut addresses, mut watchers) = (Vec::new(), Vec::new());
+    for at in &config.health {
+        let listening = world.net.listen(*at).await;
+        let listener = listening.with_context(|| format!("cannot listen on {at}"))?;
+        addresses.push(listener.local_addr()?);
+        watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
     }
-    Ok(opened)
-}
-
-/// What was accepted just before a crash may be missing from the ledger; the spool knows it.
-async fn complete_ledger(ledger: &ledger::Ledger, report: &spool::RecoveryReport) -> anyhow::Result<()> {
-    let mut accepted: Vec<(Timestamp, Accepted)> = Vec::new();
-    for testimony in &report.testimony {
-        match Accepted::from_testimony(&testimony.octets) {
-            Ok(facts) => accepted.push((testimony.received, facts)),
-            Err(why) => {
-                tracing::warn!(event = "ledger.testimony_unreadable", message = %testimony.id, %why, "left out of the ledger");
-            }
-        }
+    if writers == Writers::Threads {
+        let socket = control::path(&config.spool.dir);
+        let serving = control::serve(&socket, desk, shutdown)
+            .with_context(|| format!("the control socket {} cannot be opened", socket.display()))?;
+        watchers.push(serving);
     }
-    ledger
-        .complete(accepted)
-        .await
-        .context("the ledger cannot be completed from the spool")?;
-    Ok(())
+    Ok((addresses, watchers))
 }
