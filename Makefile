@@ -23,6 +23,7 @@ check:
 	tools/arrows.py --test
 	tools/arrows.py
 	tools/words.py
+	tools/rfc-index.py --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 test:
