@@ -20,7 +20,7 @@ pub use report::{Report, Source};
 pub use settings::{
     CertificateFiles, Change, ClientLimits, Config, DeliverySettings, DnsSettings, HostPort, LedgerSettings,
     LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, NextHop, OutboundRoute, RouteLogin, SecretHash,
-    SpoolSettings, TlsPolicy,
+    SpoolSettings,
 };
 
 /// Octets of a configuration file at most; 10,000 grants take about 4 MB.

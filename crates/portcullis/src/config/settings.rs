@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Host};
+use outbound::route::TlsPolicy;
 use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
 use smtp::server::Timeouts;
 
@@ -178,30 +179,6 @@ impl std::fmt::Display for HostPort {
         match &self.host {
             Host::Domain(name) => write!(f, "{name}:{}", self.port),
             Host::Literal(address) => write!(f, "{}", SocketAddr::new(*address, self.port)),
-        }
-    }
-}
-
-/// What a route asks of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TlsPolicy {
-    /// Where offered, without looking at the certificate; else in the clear.
-    #[default]
-    Opportunistic,
-    /// Never in the clear; the certificate is not looked at.
-    Require,
-    /// Never in the clear, and the certificate is valid for the name in the route.
-    Verify,
-}
-
-impl TlsPolicy {
-    /// As the configuration writes it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Opportunistic => "opportunistic",
-            Self::Require => "require",
-            Self::Verify => "verify",
         }
     }
 }

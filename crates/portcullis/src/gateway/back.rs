@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use dns::{Cached, DnsConfig, NameServer, RealResolver, Resolver};
 use mail::{Domain, DomainPattern, Mailbox};
-use outbound::route::{Endpoint, Ourselves, Route, Routes, Target, TlsPolicy};
+use outbound::route::{Endpoint, Ourselves, Route, Routes, Target};
 use outbound::schedule::Schedule;
 use smtp::client::Login;
 use wire::{Roots, TlsClient};
@@ -94,11 +94,7 @@ fn route(route: &OutboundRoute, system: &Roots, clock: &Arc<dyn Clock>) -> anyho
         ),
     };
     let mut finished = Route::new(route.name.clone(), route.domains.clone(), to);
-    finished.tls = match route.tls {
-        crate::config::TlsPolicy::Opportunistic => TlsPolicy::Opportunistic,
-        crate::config::TlsPolicy::Require => TlsPolicy::Require,
-        crate::config::TlsPolicy::Verify => TlsPolicy::Verify,
-    };
+    finished.tls = route.tls;
     finished.implicit_tls = route.implicit_tls;
     finished.tls_client = tls_client(route, system, clock)?;
     finished.login = route

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use mail::{Domain, DomainPattern, Host, Mailbox};
+use outbound::route::TlsPolicy;
 use policy::{Recipients, Route, Rulebook};
 
 use super::certificates;
@@ -11,7 +12,7 @@ use super::desk::{Desk, in_order, values};
 use super::listeners::Gates;
 use super::organisation::{is_ours, touches_ours};
 use crate::config::file::{self, At, File, Maybe, RawTls, Spelled, Words};
-use crate::config::{HostPort, ListenerSettings, Machine, NextHop, OutboundRoute, Problem, RouteLogin, TlsPolicy};
+use crate::config::{HostPort, ListenerSettings, Machine, NextHop, OutboundRoute, Problem, RouteLogin};
 
 /// Resolves the routes. Those of our own domains go into the rulebook too: they are where mail may come in.
 pub(super) fn resolve(
