@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mail::Domain;
 use wire::ShutdownTrigger;
-use world::World;
+use world::{OpenMode, World};
 
 use crate::commands::say;
 use crate::config::{self, Config, LogFormat, Machine};
@@ -42,8 +42,9 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&wish.dir).with_context(|| format!("{} cannot be made", wish.dir.display()))?;
     let dir = std::fs::canonicalize(&wish.dir)?;
     let ports = Ports::from(wish.base_port)?;
-    let house = House::build(&dir, ports)?;
     let world = World::real();
+    nobody_is_in(&dir, &world)?;
+    let house = House::build(&dir, ports)?;
     let (trigger, shutdown) = ShutdownTrigger::new();
     let outside = sink(
         &house,
@@ -64,6 +65,7 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     )
     .await?;
     let (gateway, config) = open(&house, &world).await?;
+    house.announce()?;
 
     told::introduce(&house);
     let sent = ways::send_all(&house, &gateway, &world).await?;
@@ -75,7 +77,7 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     let refusal = ways::try_refused(&house, &world).await?;
     intact &= refusal.is_right();
     told::refusal(&house, &config, gateway.admission().now(), &refusal);
-    told::hints(&house, &wish.dir);
+    told::hints(&house);
     if !wish.once {
         told::running();
         let mut ear = Ear::new()?;
@@ -87,6 +89,20 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     inside.stopped().await;
     told::verdict(intact, sent.len());
     Ok(intact)
+}
+
+/// Refuses to write into the folder of a gate that is open: its secrets and certificates would be gone.
+fn nobody_is_in(dir: &Path, world: &World) -> anyhow::Result<()> {
+    let lock = match world.disk.open(&dir.join("ledger/gate.lock"), OpenMode::ReadWrite) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    anyhow::ensure!(
+        lock.try_lock()?,
+        "another gate is open in {}; stop it first, or give another --dir",
+        dir.display()
+    );
+    Ok(())
 }
 
 async fn sink(

@@ -77,7 +77,7 @@ pub(super) struct House {
 }
 
 impl House {
-    /// Writes certificates, configuration and `demo.json` into `dir`.
+    /// Writes certificates and configuration into `dir`, and takes away the `demo.json` of a former demo.
     pub(super) fn build(dir: &Path, ports: Ports) -> anyhow::Result<Self> {
         let secret = fresh_secret(&SystemRng);
         let house = Self {
@@ -90,14 +90,26 @@ impl House {
             secret: secret.to_string(),
             dir: dir.to_owned(),
         };
+        match std::fs::remove_file(house.card_file()) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
+            _ => {}
+        }
         pki::write(dir)?;
         let hash = hash_secret(&house.secret, &SystemRng)?;
         pki::write_secret(&house.config, house.configuration(hash.as_str()).as_bytes())?;
-        pki::write_secret(
-            &dir.join("demo.json"),
-            serde_json::to_vec_pretty(&house.card())?.as_slice(),
-        )?;
         Ok(house)
+    }
+
+    /// Where scripts find what they want to know.
+    pub(super) fn card_file(&self) -> PathBuf {
+        self.dir.join("demo.json")
+    }
+
+    /// Writes `demo.json`, whole at once: scripts wait for it and connect.
+    pub(super) fn announce(&self) -> anyhow::Result<()> {
+        let unfinished = self.dir.join("demo.json.new");
+        pki::write_secret(&unfinished, serde_json::to_vec_pretty(&self.card())?.as_slice())?;
+        Ok(std::fs::rename(unfinished, self.card_file())?)
     }
 
     /// The sinks' side of TLS.

@@ -1,7 +1,5 @@
 //! What the demo says, for people.
 
-use std::path::Path;
-
 use mail::Timestamp;
 
 use super::house::{APPLICATION, COPIER, House};
@@ -81,12 +79,18 @@ pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &
         Err(why) => say(&format!("  it cannot be explained: {why}\n")),
     };
     say(&format!(
-        "  asked with: portcullis explain --config {} --listener relay --client {} --from {} --to {}\n\n",
+        "  asked with: {} explain --config {} --listener relay --client {} --from {} --to {}\n\n",
+        program(),
         house.config.display(),
         refusal.client,
         refusal.sender,
         refusal.recipient,
     ));
+}
+
+/// This program as it was called, so that what is printed can be copied.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "portcullis".to_owned())
 }
 
 fn indented(text: &str) -> String {
@@ -101,28 +105,29 @@ fn indented(text: &str) -> String {
         .collect()
 }
 
-pub(super) fn hints(house: &House, dir: &Path) {
+pub(super) fn hints(house: &House) {
     let ports = house.ports;
     let secret = &house.secret;
     let ca = house.ca.display();
     say(&format!(
         "Try it yourself:\n\n  \
-         swaks --server 127.0.0.1:{} --tls --tls-verify --tls-ca-path {ca} --tls-verify-target gate.example.edu \\\n    \
+         swaks --server 127.0.0.1:{} --tls --tls-verify --tls-ca-path {ca} \\\n    \
            --auth PLAIN --auth-user {APPLICATION} --auth-password {secret} \\\n    \
            --from billing@example.edu --to customer@example.com --h-From billing@example.edu\n  \
          swaks --server 127.0.0.1:{} --local-interface {COPIER} --from scan@devices.example.edu --to it@example.com\n  \
          swaks --server 127.0.0.1:{} --from alice@example.com --to bob@example.edu\n  \
          curl --url smtp://127.0.0.1:{}/client.example.com --mail-from alice@example.com --mail-rcpt bob@example.edu \\\n    \
-           --upload-file {dir}/portcullis.toml\n  \
+           --upload-file {inside}/000001.eml\n  \
          curl http://127.0.0.1:{}/metrics\n  \
-         portcullis queue list --config {config}\n\n  \
-         what arrived: {outside} and {inside}; every event: {log}; for scripts: {dir}/demo.json\n\n",
+         {portcullis} queue list --config {config}\n\n  \
+         what arrived: {outside} and {inside}; every event: {log}; for scripts: {card}\n\n",
         ports.submission,
         ports.relay,
         ports.mx,
         ports.mx,
         ports.health,
-        dir = dir.display(),
+        portcullis = program(),
+        card = house.card_file().display(),
         config = house.config.display(),
         outside = house.outside_dir.display(),
         inside = house.inside_dir.display(),

@@ -310,7 +310,8 @@ impl Refusal {
 
 /// Tries to relay without a grant.
 pub(super) async fn try_refused(house: &House, world: &World) -> anyhow::Result<Refusal> {
-    let (sender, recipient) = ("anybody@example.edu", "bob@gmail.com");
+    // A sender of the copier, so that the explanation can say how near its grant is.
+    let (sender, recipient) = ("scan-4f@devices.example.edu", "bob@gmail.com");
     let stream = world
         .net
         .connect(loopback(house.ports.relay), Some(IpAddr::V4(STRANGER)))

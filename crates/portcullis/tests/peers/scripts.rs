@@ -39,8 +39,7 @@ impl Demo {
     /// `None` where somebody else has one of its ports.
     fn try_start(dir: &std::path::Path) -> Option<(Child, serde_json::Value)> {
         let base = free_port() / 3 + 10_000;
-        let facts = dir.join("demo.json");
-        let _ = std::fs::remove_file(&facts);
+        let facts = dir.join("demo/demo.json");
         let log = std::fs::File::create(dir.join("log")).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .args(["demo", "--base-port", &base.to_string(), "--dir"])
@@ -50,7 +49,6 @@ impl Demo {
             .stderr(log)
             .spawn()
             .unwrap();
-        let facts = dir.join("demo/demo.json");
         let facts = eventually("the demo to serve or to end", || {
             if process.try_wait().unwrap().is_some() {
                 return Some(None);
@@ -64,6 +62,15 @@ impl Demo {
     fn port(&self, listener: &str) -> String {
         let address = self.facts["listeners"][listener].as_str().unwrap();
         address.rsplit(':').next().unwrap().to_owned()
+    }
+
+    fn dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("demo")
+    }
+
+    /// What it has said so far.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
     /// The rates and error limits of the demo are raised for loopback, so scripts may misbehave at length.
@@ -132,4 +139,86 @@ fn nothing_is_carried_across_starttls() {
             &[&["--port", port.as_str()][..], client].concat(),
         );
     }
+}
+
+#[test]
+fn scripts_find_open_doors_where_demo_json_says() {
+    let demo = Demo::start();
+    let listeners = demo.facts["listeners"].as_object().unwrap();
+    for name in ["mx", "submission", "submissions", "relay", "health"] {
+        std::net::TcpStream::connect(listeners[name].as_str().unwrap()).expect(name);
+    }
+    assert!(listeners.contains_key("https"), "the portal's place is kept");
+    for place in ["sink", "inside"] {
+        std::net::TcpStream::connect(demo.facts[place]["address"].as_str().unwrap()).expect(place);
+        assert!(std::path::Path::new(demo.facts[place]["dir"].as_str().unwrap()).is_dir());
+    }
+    for file in ["ca", "config"] {
+        assert!(std::path::Path::new(demo.facts[file].as_str().unwrap()).is_file());
+    }
+    assert_eq!(demo.facts["domain"], "example.edu");
+    for grant in demo.facts["grants"].as_array().unwrap() {
+        for key in ["id", "kind", "user", "password", "senders", "sources"] {
+            assert!(grant.get(key).is_some(), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_lines_that_the_demo_prints_can_be_copied() {
+    if !have("swaks") || !have("curl") {
+        return;
+    }
+    let demo = Demo::start();
+    let said = eventually("the demo to say what to try", || {
+        Some(demo.said()).filter(|said| said.contains("stays open"))
+    });
+    let (_, lines) = said.split_once("Try it yourself:\n\n").unwrap();
+    let (lines, _) = lines.split_once("\n\n").unwrap();
+    let lines = lines.replace("\\\n", "");
+    assert_eq!(lines.lines().count(), 6, "{lines}");
+    for line in lines.lines() {
+        run(Command::new("sh").args(["-c", line])).expect_ok(line);
+    }
+    let (_, asked) = said.split_once("asked with: ").unwrap();
+    let asked = run(Command::new("sh").args(["-c", asked.lines().next().unwrap()]));
+    assert!(said.contains("nearest    grant copier-3f"), "{said}");
+    assert!(asked.out.contains("nearest    grant copier-3f"), "{}", asked.out);
+}
+
+#[test]
+fn a_demo_leaves_the_folder_of_one_that_is_open_alone() {
+    let demo = Demo::start();
+    let kept = ["portcullis.toml", "demo.json", "ca.pem"].map(|file| demo.dir().join(file));
+    let before = kept.clone().map(|file| std::fs::read(file).unwrap());
+    let base = (free_port() / 3 + 10_000).to_string();
+    let second = run(Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["demo", "--once", "--base-port", &base, "--dir"])
+        .arg(demo.dir()));
+    assert!(!second.ok);
+    assert!(second.out.contains("another gate is open in"), "{}", second.out);
+    assert!(before == kept.map(|file| std::fs::read(file).unwrap()));
+}
+
+#[test]
+fn a_folder_serves_one_demo_after_the_other_and_then_an_ordinary_gate() {
+    let mut demo = Demo::start();
+    end(&mut demo.process);
+    let base = demo.port("mx").parse::<u16>().unwrap() - 25;
+    let again = run(Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["demo", "--once", "--base-port", &base.to_string(), "--dir"])
+        .arg(demo.dir()));
+    again.expect_ok("the second demo");
+    let mut gate = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["serve", "--config"])
+        .arg(demo.dir().join("portcullis.toml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let health = format!("127.0.0.1:{}", demo.port("health"));
+    eventually("the gate to open on the demo's configuration", || {
+        std::net::TcpStream::connect(&health).ok()
+    });
+    end(&mut gate);
 }

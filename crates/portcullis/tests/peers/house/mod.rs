@@ -348,6 +348,10 @@ impl Drop for Gate {
 
 /// Tells a program of ours to end and waits; `None` where it had to be killed.
 pub fn end(process: &mut Child) -> Option<ExitStatus> {
+    // Its number may be somebody else's once it has been waited for.
+    if let Ok(Some(status)) = process.try_wait() {
+        return Some(status);
+    }
     let _ = Command::new("kill")
         .args(["-s", "TERM", &process.id().to_string()])
         .status();
