@@ -30,23 +30,37 @@ enum What {
         /// The login the grant is for.
         #[arg(value_name = "LOGIN", default_value = "LOGIN")]
         login: String,
+        /// Answer in JSON: login, secret and hash.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 /// Prints what was asked for.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let text = match args.what {
-        What::Example => example::EXAMPLE.to_owned(),
-        What::Schema => format!("{:#}\n", serde_json::to_value(schemars::schema_for!(file::File))?),
-        What::Secret { login } => {
-            let secret = identities::fresh_secret(&world::SystemRng);
-            let hash = identities::hash_secret(&secret, &world::SystemRng)?;
-            let by = format!("by = {{ password = {login:?}, hash = \"{}\" }}", hash.as_str());
-            format!(
-                "The secret, shown this once:\n\n    {}\n\nFor the grant:\n\n    {by}\n",
-                secret.as_str()
-            )
-        }
-    };
-    Ok(say(&text))
+    match args.what {
+        What::Example => Ok(say(example::EXAMPLE)),
+        What::Schema => schema(),
+        What::Secret { login, json } => secret(&login, json),
+    }
+}
+
+/// Prints the JSON Schema of the configuration.
+pub fn schema() -> anyhow::Result<ExitCode> {
+    let schema = serde_json::to_value(schemars::schema_for!(file::File))?;
+    Ok(say(&format!("{schema:#}\n")))
+}
+
+fn secret(login: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let secret = identities::fresh_secret(&world::SystemRng);
+    let hash = identities::hash_secret(&secret, &world::SystemRng)?;
+    let (secret, hash) = (secret.as_str(), hash.as_str());
+    if json {
+        let answer = serde_json::json!({ "login": login, "secret": secret, "hash": hash });
+        return Ok(say(&format!("{answer:#}\n")));
+    }
+    let by = format!("by = {{ password = {login:?}, hash = \"{hash}\" }}");
+    Ok(say(&format!(
+        "The secret, shown this once:\n\n    {secret}\n\nFor the grant:\n\n    {by}\n"
+    )))
 }

@@ -66,6 +66,8 @@ enum Command {
     Trace(trace::Args),
     #[command(about = "Help with writing a configuration: an example, a schema for editors, fresh secrets")]
     Config(config::Args),
+    #[command(about = "Print the JSON Schema of the configuration, as `config schema` does")]
+    Schema,
 }
 
 /// The configuration file to work with.
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Config(args) => config::run(args),
+        Command::Schema => config::schema(),
     };
     result.unwrap_or_else(|why| {
         say_aside(&format!("portcullis: {why:#}\n"));
