@@ -287,7 +287,7 @@ impl Default for ClientLimits {
             sessions_per_v6_64: 10,
             sessions_per_minute: 120,
             messages_per_minute: 60,
-            bad_recipients_per_hour: 60,
+            bad_recipients_per_hour: 15,
             recipients: 100,
             errors_soft: 10,
             errors_hard: 20,

@@ -24,7 +24,7 @@ pub struct Limits {
     pub sessions_per_minute: Count,
     /// Messages in a minute from one address (IPv6: one /64) without a grant. Default: 60.
     pub messages_per_minute: Count,
-    /// Refused recipients in an hour from one address, until it has to wait. Default: 60.
+    /// Refused recipients in an hour from one address, until it has to wait. Default: 15.
     pub bad_recipients_per_hour: Count,
     /// Recipients of one message, at least 100 (RFC 5321). Default: 100.
     pub recipients: Count,
