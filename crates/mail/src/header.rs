@@ -64,7 +64,7 @@ pub enum HeaderEnd {
     OtherText,
     /// The message.
     Message,
-    /// It did not end within the limit; what was found holds for what was read.
+    /// It did not end within the limit; what was found holds for what was read, and authors are malformed.
     TooLarge,
 }
 
@@ -77,7 +77,7 @@ pub enum Originator {
     One(Mailbox),
     /// More than one mailbox in one field.
     Several(Vec<Mailbox>),
-    /// Several fields, none that can be read, or one whose name only resembles it.
+    /// Several fields, none that can be read, one whose name only resembles it, or a header that was not read to its end.
     Malformed,
 }
 
@@ -290,16 +290,22 @@ impl HeaderScan {
             .filter_map(|field| by_name(&field.unfolded()))
             .take(RECEIVED_BY_MAX);
         let invalid = || fields.iter().filter(|field| !field.has_valid_name());
-        let empty_from = empty_field(&fields, "From");
+        // What is behind the limit was not read: another reader may find an author there.
+        let whole = end.how != HeaderEnd::TooLarge;
+        let empty_from = empty_field(&fields, "From").filter(|_| whole);
         let encodings: Vec<&Field<'_>> = named("Content-Transfer-Encoding").collect();
         ScannedHeaders {
-            from: if empty_from.is_some() {
-                Originator::Missing
-            } else {
-                originator(&fields, "From")
+            from: match &empty_from {
+                _ if !whole => Originator::Malformed,
+                Some(_) => Originator::Missing,
+                None => originator(&fields, "From"),
             },
             empty_from,
-            sender: originator(&fields, "Sender"),
+            sender: if whole {
+                originator(&fields, "Sender")
+            } else {
+                Originator::Malformed
+            },
             subject: first("Subject").map(|text| printable(&text)),
             message_id: first("Message-ID").map(|text| printable(&text)),
             has_date: named("Date").next().is_some(),

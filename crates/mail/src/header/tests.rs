@@ -63,6 +63,18 @@ fn a_field_that_only_resembles_from_makes_from_malformed() {
 }
 
 #[test]
+fn a_header_that_was_not_read_to_its_end_has_no_from_to_rely_on() {
+    let filler = "X-Filler: x\r\n".repeat(10);
+    for front in ["From: a@b.c\r\n", "From:\r\n", ""] {
+        let mut scan = HeaderScan::new(100);
+        scan.feed(format!("{front}{filler}From: e@e.e\r\n\r\n").as_bytes());
+        let found = scan.finish();
+        assert_eq!(found.ended_by, HeaderEnd::TooLarge);
+        assert_eq!((found.from, found.empty_from), (Originator::Malformed, None), "{front}");
+    }
+}
+
+#[test]
 fn an_empty_from_is_missing_and_known_by_its_place() {
     let found = scan(b"To: x\r\nFrom: \r\n \r\nSubject: y\r\n\r\n");
     assert_eq!((found.from, found.empty_from), (Originator::Missing, Some(7..18)));
