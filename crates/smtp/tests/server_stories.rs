@@ -5,7 +5,7 @@ mod rig;
 
 use std::time::Duration;
 
-use mail::{Reply, Tolerances};
+use mail::{EnhancedCode, Reply, Tolerances};
 use rig::{Rig, Setting, answer};
 use smtp::server::{Answer, CloseReason, Dialect, Timer, Transport};
 
@@ -287,4 +287,50 @@ fn secrets_of_auth_are_not_shown() {
         "{:?}",
         rig.log
     );
+}
+
+#[test]
+fn who_is_put_off_again_and_again_is_sent_away_in_the_end() {
+    let later = || Answer::Reply(Reply::new(450, EnhancedCode::new(4, 7, 1), "later"));
+    for (kind, before, line) in [
+        ("Sender", &b""[..], &b"MAIL FROM:<a@b.example>\r\n"[..]),
+        (
+            "Recipient",
+            b"MAIL FROM:<a@b.example>\r\n",
+            b"RCPT TO:<c@d.example>\r\n",
+        ),
+        ("Auth", b"", b"AUTH PLAIN AGEAYg==\r\n"),
+    ] {
+        let mut setting = Setting::new(Dialect::Lenient).with_auth();
+        setting.transport = Transport::ImplicitTls;
+        let mut rig = Rig::greeted(setting);
+        rig.send(before);
+        rig.codes();
+        for _ in 0..1000 {
+            rig.answers.push_back((kind.into(), later()));
+            rig.send(line);
+        }
+        assert_eq!((rig.closed.is_none(), rig.codes()), (true, vec![450; 1000]), "{kind}");
+        for _ in 0..20 {
+            rig.answers.push_back((kind.into(), later()));
+            rig.send(line);
+        }
+        assert_eq!(rig.codes().last(), Some(&421), "{kind}");
+        assert!(rig.closed.is_some(), "{kind}");
+    }
+}
+
+#[test]
+fn chunks_behind_a_refused_mail_are_not_taken_forever() {
+    let mut setting = Setting::new(Dialect::Strict);
+    setting.config.limits.swallow_octets = 100 * 1024;
+    let mut rig = Rig::greeted(setting);
+    let mut chunk = b"BDAT 1024\r\n".to_vec();
+    chunk.extend([b'x'; 1024]);
+    rig.send(b"MAIL FROM:nonsense\r\n");
+    for _ in 0..200 {
+        rig.send(&chunk);
+    }
+    assert_eq!(rig.closed, Some(CloseReason::Violation("bad-sequence")));
+    assert_eq!(rig.codes(), [&[501][..], &[503; 101]].concat());
 }

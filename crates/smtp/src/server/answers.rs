@@ -11,16 +11,24 @@ use super::body::Body;
 use super::ehlo::ehlo_reply;
 use super::{AfterChunk, Answer, CloseReason, Counts, HelloVerb, Pending, Phase, Refusal, Server, violation};
 
-/// Whether a handler's refusal is an error of the client: "not now" is none.
-pub(super) fn weight(reply: &Reply) -> Counts {
-    if reply.severity() == Severity::Permanent {
-        Counts::AsError
-    } else {
-        Counts::Not
-    }
-}
+/// How often a client hears "not now" between two messages before it counts as an error; as many recipients of one group
+/// may hear it for good reason.
+const PUT_OFF_MAX: u32 = 1000;
 
 impl Server {
+    /// Whether a handler's refusal is an error of the client: "not now" is none, unless it hears nothing else.
+    pub(super) fn weight(&mut self, reply: &Reply) -> Counts {
+        if reply.severity() == Severity::Permanent {
+            return Counts::AsError;
+        }
+        self.session.put_off = self.session.put_off.saturating_add(1);
+        if self.session.put_off > PUT_OFF_MAX {
+            Counts::AsError
+        } else {
+            Counts::Not
+        }
+    }
+
     /// The answer to the last [`Step::Ask`](super::Step::Ask). One that does not fit its question is a fault of ours: the
     /// client hears 421 and the connection closes.
     pub fn answer(&mut self, answer: Answer, now: Duration) {
@@ -71,7 +79,8 @@ impl Server {
     }
 
     fn answer_refused(&mut self, reply: &Reply) {
-        self.say_refusal(reply, weight(reply));
+        let counts = self.weight(reply);
+        self.say_refusal(reply, counts);
     }
 
     /// A refusal reworded by the handler. What it may not do is turn it into something else.
@@ -181,7 +190,7 @@ impl Server {
         self.reset_transaction();
         // The chunks behind it fail for the same reason.
         self.session.mail_refused = true;
-        if size > self.config.limits.swallow_octets {
+        if !self.may_swallow(size) {
             self.answer_refused(&reply);
             self.close(CloseReason::Violation("message-too-big"));
             return;

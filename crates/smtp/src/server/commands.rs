@@ -347,6 +347,7 @@ impl Server {
     }
 
     pub(super) fn begin_transaction(&mut self, smtputf8: bool) {
+        self.session.swallowed = 0;
         self.transaction = Some(Transaction {
             smtputf8,
             ..Transaction::default()

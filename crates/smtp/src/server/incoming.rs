@@ -249,7 +249,7 @@ impl Server {
 
     /// The octets of a refused chunk are read so that the next command is found behind them, unless they are too many.
     pub(super) fn refuse_chunk(&mut self, size: u64, refusal: Violation) {
-        if size > self.config.limits.swallow_octets {
+        if !self.may_swallow(size) {
             self.await_command();
             self.refuse(Violation { fatal: true, ..refusal });
         } else {
@@ -259,6 +259,12 @@ impl Server {
                 then: AfterChunk::Refuse(refusal),
             };
         }
+    }
+
+    /// Whether another chunk may be read and thrown away; those of one message count together.
+    pub(super) fn may_swallow(&mut self, size: u64) -> bool {
+        self.session.swallowed = self.session.swallowed.saturating_add(size);
+        self.session.swallowed <= self.config.limits.swallow_octets
     }
 
     fn swallow_chunk(&mut self, input: &mut BytesMut, left: u64, then: AfterChunk) -> Progress {
@@ -272,7 +278,10 @@ impl Server {
         }
         self.await_command();
         match then {
-            AfterChunk::Say(reply) => self.say_refusal(&reply, super::answers::weight(&reply)),
+            AfterChunk::Say(reply) => {
+                let counts = self.weight(&reply);
+                self.say_refusal(&reply, counts);
+            }
             AfterChunk::Refuse(refusal) => {
                 let counts = self.counts_in_group();
                 self.refuse_counting(refusal, counts);

@@ -19,6 +19,10 @@ pub(super) struct Session {
     pub(super) errors: u32,
     pub(super) idle_commands: u32,
     pub(super) auth_failures: u32,
+    /// Commands answered "not now" since the last message.
+    pub(super) put_off: u32,
+    /// Octets of refused chunks since the last MAIL that was taken.
+    pub(super) swallowed: u64,
     pub(super) messages: u32,
     /// Whether MAIL was refused: the rest of the pipelined group fails for that one reason.
     pub(super) mail_refused: bool,
@@ -35,6 +39,8 @@ impl Session {
             errors: 0,
             idle_commands: 0,
             auth_failures: 0,
+            put_off: 0,
+            swallowed: 0,
             messages: 0,
             mail_refused: false,
         }
@@ -63,6 +69,7 @@ impl Session {
         self.messages = self.messages.saturating_add(1);
         self.errors = 0;
         self.idle_commands = 0;
+        self.put_off = 0;
     }
 }
 
