@@ -182,6 +182,7 @@ impl Gate {
         let limits = rules.of(client);
         let now = self.world.clock.monotonic();
         let entrance = self.doors.enter(&rules, client, now);
+        let turned_away = entrance.as_ref().err().copied();
         let visitor = self.visitor(&config, client, peer.port());
         let server = Server::new(self.dialogue(&config, &limits), config.transport, now);
         let serve = ServeConfig {
@@ -194,8 +195,13 @@ impl Gate {
                 ..Patience::default()
             },
         };
-        let name = ReverseName::look_up(self.resolver.as_ref(), client, config.role, self.world.clock.clone());
+        let resolver = self.resolver.as_ref().filter(|_| turned_away.is_none());
+        let name = ReverseName::look_up(resolver, client, config.role, self.world.clock.clone());
         let mut session = Session::new(self.hall.clone(), visitor, limits, entrance, name);
+        // Who is turned away must not hold a connection, and a key operation of ours, for as long as a handshake may take.
+        if let Some(why) = turned_away.filter(|_| config.transport == Transport::ImplicitTls) {
+            return session.turn_away_unheard(why);
+        }
         drive_server(stream, server, &mut session, &serve).await;
     }
 

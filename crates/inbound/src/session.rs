@@ -108,6 +108,14 @@ impl Session {
         grant.map(|grant| grant.tolerances).unwrap_or_default()
     }
 
+    /// As [`turned_away`](Self::turned_away), for a client that could hear it only under TLS, which is more than it gets.
+    pub(crate) fn turn_away_unheard(&self, why: TurnedAway) {
+        let witness = self.hall.admission.witness();
+        witness.connected(&self.visitor);
+        self.turned_away(why);
+        witness.closed(&self.visitor, "turned away before the TLS handshake");
+    }
+
     fn turned_away(&self, why: TurnedAway) -> Reply {
         let sentence = match why {
             TurnedAway::House => "Too many sessions at the moment; try again later",

@@ -10,7 +10,7 @@ mod house;
 
 use std::time::Duration;
 
-use house::{COPIER, DEVICES, House, MX, OUTSIDER, Plan, SUBMISSION, UNGRANTED};
+use house::{COPIER, DEVICES, House, MX, OUTSIDER, Plan, SUBMISSION, SUBMISSIONS, UNGRANTED};
 use inbound::ClientLimits;
 use policy::By;
 
@@ -284,4 +284,16 @@ async fn the_last_session_of_a_house_is_gone_when_its_clients_are() {
     house.settle().await;
     assert_eq!(house.gate.sessions(), 0);
     assert_eq!(house.told.of("connected").len(), house.told.of("closed").len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_turned_away_from_implicit_tls_is_not_shaken_hands_with() {
+    let house = Plan::usual().limits(|limits| limits.connections = 1).open().await;
+    let _inside = house.hello(MX, OUTSIDER).await;
+    let begun = house.world.clock.monotonic();
+    // Not a word of TLS: a client that just holds on would have its place for the length of a handshake.
+    let mut idle = house.connect(SUBMISSIONS, OUTSIDER).await;
+    idle.expect_end().await;
+    assert!(house.world.clock.monotonic() - begun < Duration::from_secs(10));
+    assert_eq!(house.told.reasons(), ["too-many-connections"]);
 }
