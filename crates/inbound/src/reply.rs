@@ -12,6 +12,8 @@ use policy::{Class, Grant, Reason, Snapshot, Verdict};
 const SENDERS_NAMED: usize = 3;
 /// Characters of an address that a refusal repeats: a reply line has 512 octets (RFC 5321 §4.5.3.1.5).
 const ADDRESS_CHARS: usize = 80;
+/// Octets of a refusal's text: such a line, but for its code, its enhanced code and its end.
+const TEXT_OCTETS: usize = 490;
 
 /// What a reply may speak of.
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +45,20 @@ pub fn refusal(
     Reply::new(code, enhanced, closing(&sentence, reason.code(), help, event))
 }
 
-/// A sentence with the help page, the reason code and the event id behind it.
+/// A sentence with the help page, the reason code and the event id behind it; where that is more than a line holds, it is
+/// the sentence that is cut, for the event id is what the help desk asks for.
 #[must_use]
 pub fn closing(sentence: &str, code: &str, help: Option<&str>, event: EventId) -> String {
-    match help {
-        Some(help) => format!(
-            "{sentence}. See {}/{event} [{code} {event}]",
-            help.trim_end_matches('/')
-        ),
-        None => format!("{sentence} [{code} {event}]"),
+    let end = match help {
+        Some(help) => format!(". See {}/{event} [{code} {event}]", help.trim_end_matches('/')),
+        None => format!(" [{code} {event}]"),
+    };
+    let room = TEXT_OCTETS.saturating_sub(end.len());
+    if sentence.len() <= room {
+        return format!("{sentence}{end}");
     }
+    let cut = sentence.floor_char_boundary(room.saturating_sub(2));
+    format!("{}..{end}", sentence.get(..cut).unwrap_or_default())
 }
 
 const fn enhanced(class: u8, subject: u16, detail: u16) -> EnhancedCode {
@@ -203,6 +209,20 @@ mod tests {
                 );
                 assert!(reply.to_string().len() < 500, "{reason}");
             }
+        }
+    }
+
+    #[test]
+    fn a_long_sentence_leaves_room_for_its_event_id() {
+        let event = EventId::new(7);
+        let help = "https://help.example.edu/a-rather-long-path-to-the-page-about-mail";
+        for letter in ["x", "\u{1f4e0}"] {
+            let text = closing(&letter.repeat(600), "sender-not-granted", Some(help), event);
+            assert!(text.len() <= 512 - "550 5.7.1 \r\n".len(), "{}", text.len());
+            assert!(
+                text.ends_with(&format!("... See {help}/{event} [sender-not-granted {event}]")),
+                "{text}"
+            );
         }
     }
 
