@@ -33,4 +33,6 @@ pub use ports::{
     AuthContext, AuthExchange, AuthRefusal, AuthStep, Authenticator, BoxFuture, Demand, Limits, Principal, Usage,
 };
 pub use reason::Reason;
-pub use snapshot::{AddressTable, Conflict, DomainTable, ForwardTable, LoginTable, PinTable, Snapshot, contains};
+pub use snapshot::{
+    AddressTable, Conflict, DomainTable, ForwardTable, LoginTable, PinTable, Snapshot, contains, unmapped,
+};

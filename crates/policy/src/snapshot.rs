@@ -337,7 +337,8 @@ pub fn contains(networks: &[IpNet], address: IpAddr) -> bool {
 
 /// A v4-mapped v6 network (RFC 4291 §2.5.5.2) as the v4 network it is; clients are judged by their v4 addresses, so a
 /// mapped network would otherwise hold nobody, and an address that is never a client would be one.
-fn unmapped(network: IpNet) -> IpNet {
+#[must_use]
+pub fn unmapped(network: IpNet) -> IpNet {
     let v4 = match network {
         IpNet::V6(net) => net.network().to_ipv4_mapped().zip(net.prefix_len().checked_sub(96)),
         IpNet::V4(_) => None,

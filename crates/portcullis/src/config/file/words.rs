@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Host, Mailbox, Timestamp};
-use policy::SenderPattern;
+use policy::{SenderPattern, unmapped};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
@@ -99,7 +99,7 @@ impl Spelled for IpNet {
         }
         let network: Self = text.parse().map_err(|_| format!("{text:?} is not {}", Self::WHAT))?;
         if network.trunc() == network {
-            Ok(network)
+            Ok(unmapped(network))
         } else {
             Err(format!(
                 "{text} is an address inside of {}; write one of them",
@@ -420,6 +420,9 @@ mod tests {
         assert_eq!(IpNet::spell("::ffff:10.20.3.14").unwrap().to_string(), "10.20.3.14/32");
         assert!(IpNet::spell("10.20.3.14/16").unwrap_err().contains("10.20.0.0/16"));
         assert!(IpNet::spell("10.20").is_err());
+        // Judgement takes it for what it is; so do the checks of how wide it is and what it overlaps.
+        assert_eq!(IpNet::spell("::ffff:10.0.0.0/104").unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(IpNet::spell("::ffff:0:0/96").unwrap().to_string(), "0.0.0.0/0");
     }
 
     #[test]
