@@ -22,7 +22,7 @@ use crate::record::SegmentEnd;
 use crate::recover::{Recovered, UNREADABLE, failed, recover};
 use crate::sweep::set_aside;
 use crate::writer::{Batch, Effect, LogWriter};
-use crate::{Closer, Config, Damage, Dispatch, Intake, OpenError, Opened, RecoveryReport, View, Writer};
+use crate::{Closer, Config, Damage, Dispatch, Intake, OpenError, Opened, RecoveryReport, Selector, View, Writer};
 
 /// Segments are never larger, whatever the configuration says: places in them are 32 bits.
 const SEGMENT_OCTETS_MAX: u64 = 1 << 30;
@@ -253,10 +253,7 @@ fn adopt(
         }
     }
     disk.sync_dir(dir).map_err(failed(dir))?;
-    // Suspensions of any writer hold for all.
-    let mut suspended = left.index.suspended.clone();
-    suspended.extend(shared.index.lock().suspended.iter().cloned());
-    shared.index.lock().set_suspended(suspended);
+    take_over_suspensions(ours, &left.index.suspended, dir)?;
     shared.index.lock().damaged.extend(left.index.damaged.iter().cloned());
     report.tail_records += left.tail_records;
     report.unfinished_octets += left.unfinished_octets;
@@ -264,6 +261,18 @@ fn adopt(
     report.testimony.extend(left.testimony.into_values());
     clear_away(disk.as_ref(), dir, writer, &left.segments, names)?;
     Ok(adopted)
+}
+
+/// Suspensions of any writer hold for all; they are on disk before the files that told them go.
+fn take_over_suspensions(ours: &mut LogWriter, theirs: &BTreeSet<Selector>, dir: &Path) -> Result<(), OpenError> {
+    let mut all = ours.shared.index.lock().suspended.clone();
+    let known = all.len();
+    all.extend(theirs.iter().cloned());
+    let mut batch = Batch::default();
+    if all.len() > known {
+        batch.push_suspended(all);
+    }
+    store_or_fail(ours, batch, dir)
 }
 
 /// A letter that cannot be taken over; its segment is set aside under another name.

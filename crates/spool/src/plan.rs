@@ -30,11 +30,26 @@ pub(crate) enum Plan {
     Resume(Selector),
 }
 
+/// A change of what is suspended. It is applied to what earlier plans of the same batch leave.
+pub(crate) enum Suspension {
+    Begin(Selector),
+    End(Selector),
+}
+
+impl Suspension {
+    /// Whether it changed anything.
+    pub(crate) fn apply(self, all: &mut BTreeSet<Selector>) -> bool {
+        match self {
+            Self::Begin(selector) => all.insert(selector),
+            Self::End(selector) => all.remove(&selector),
+        }
+    }
+}
+
 /// What is to be written for it.
 pub(crate) enum Planned {
     Changes(Vec<ChangeHead>),
-    Suspended(BTreeSet<Selector>),
-    Nothing,
+    Suspension(Suspension),
     NoSuch(&'static str),
 }
 
@@ -50,8 +65,8 @@ impl Plan {
                 grounds,
                 state,
             } => release(index, id, recipient, grounds, state),
-            Self::Suspend(selector) => suspended(index, |all| all.insert(selector)),
-            Self::Resume(selector) => suspended(index, |all| all.remove(&selector)),
+            Self::Suspend(selector) => Planned::Suspension(Suspension::Begin(selector)),
+            Self::Resume(selector) => Planned::Suspension(Suspension::End(selector)),
         }
     }
 }
@@ -99,15 +114,6 @@ fn release(index: &Index, id: MessageId, recipient: u32, grounds: Grounds, state
         }
         Some(_) => Planned::NoSuch("the recipient is not held"),
         None => Planned::NoSuch("no such recipient in the queue"),
-    }
-}
-
-fn suspended(index: &Index, change: impl FnOnce(&mut BTreeSet<Selector>) -> bool) -> Planned {
-    let mut all = index.suspended.clone();
-    if change(&mut all) {
-        Planned::Suspended(all)
-    } else {
-        Planned::Nothing
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one who writes: gathers what waits, makes it durable with one sync, then answers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(crate) enum Effect {
     Letter(Box<LetterJob>),
     Moved(Box<LetterHead>),
     Change(ChangeHead),
-    Suspended(std::collections::BTreeSet<Selector>),
+    Suspended(BTreeSet<Selector>),
 }
 
 /// Records, what each of them does, and who waits for changes.
@@ -63,6 +63,20 @@ impl Batch {
     pub(crate) fn push(&mut self, record: Record, effect: Effect) {
         self.records.push(record);
         self.effects.push(effect);
+    }
+
+    pub(crate) fn push_suspended(&mut self, all: BTreeSet<Selector>) {
+        let mut out = crate::codec::Encoder::default();
+        crate::record::put_suspended(&mut out, all.iter());
+        self.push(Record::plain(Kind::Suspended, out.0), Effect::Suspended(all));
+    }
+
+    /// What will be suspended when this batch is stored, where it changes that.
+    fn suspended(&self) -> Option<&BTreeSet<Selector>> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Suspended(all) => Some(all),
+            _ => None,
+        })
     }
 
     /// Takes the letters out, when there is no room for them.
@@ -367,12 +381,13 @@ fn plan_change(plan: Plan, reply: oneshot::Sender<Result<u64, ChangeError>>, ind
                 batch.push(Record::plain(Kind::Change, change.encode()), Effect::Change(change));
             }
         }
-        Planned::Suspended(all) => {
-            let mut out = crate::codec::Encoder::default();
-            crate::record::put_suspended(&mut out, all.iter());
-            batch.push(Record::plain(Kind::Suspended, out.0), Effect::Suspended(all));
+        Planned::Suspension(suspension) => {
+            // The record tells all that is suspended: what this batch already changes must not be forgotten.
+            let mut all = batch.suspended().unwrap_or(&index.suspended).clone();
+            if suspension.apply(&mut all) {
+                batch.push_suspended(all);
+            }
         }
-        Planned::Nothing => {}
         Planned::NoSuch(why) => {
             let _ = reply.send(Err(ChangeError::NoSuch(why)));
             return;

@@ -310,6 +310,23 @@ fn suspended_destinations_rest_and_what_comes_later_rests_too() {
 }
 
 #[test]
+fn what_is_suspended_at_the_same_time_is_all_suspended() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        let (x, y) = (Selector::Grant("x".into()), Selector::Grant("y".into()));
+        let both = tokio::join!(spool.dispatch.suspend(x.clone()), spool.dispatch.suspend(y.clone()));
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(spool.dispatch.suspended(), [x.clone(), y.clone()]);
+        let both = tokio::join!(spool.dispatch.resume(x), spool.dispatch.suspend(Selector::All));
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(spool.dispatch.suspended(), [y.clone(), Selector::All]);
+        spool.closer.close().await;
+        assert_eq!(open_small(&disk).view.suspended(), [y, Selector::All]);
+    });
+}
+
+#[test]
 fn scanners_read_a_draft_and_an_abandoned_one_leaves_nothing() {
     story(async {
         let disk = SimDisk::new();

@@ -279,9 +279,27 @@ fn a_living_writer_is_left_alone_and_a_dead_one_is_taken_over() {
                 let again = after.rewind(k).crash(fate);
                 let fourth = open(small(), &world_on(again, 44), Writer::Task).unwrap();
                 assert_eq!(contents(&fourth).await, before, "taking over, operation {k}, {fate:?}");
+                assert_eq!(fourth.view.suspended().len(), 1, "taking over, operation {k}, {fate:?}");
                 assert!(fourth.report.damaged.is_empty(), "{k}: {:?}", fourth.report.damaged);
             }
         }
+    });
+}
+
+#[test]
+fn suspensions_of_a_dead_writer_without_letters_are_kept() {
+    story(async {
+        let disk = SimDisk::new();
+        let first = open_small(&disk);
+        let second = open(small(), &world_on(disk.clone(), 22), Writer::Task).unwrap();
+        first.dispatch.suspend(Selector::Grant("x".into())).await.unwrap();
+        second.dispatch.suspend(Selector::Grant("y".into())).await.unwrap();
+        let third = open_small(&disk.crash(Fate::Forget));
+        assert_eq!(third.view.suspended().len(), 2);
+        let after = disk.crash(Fate::Forget);
+        drop(open(small(), &world_on(after.clone(), 33), Writer::Task).unwrap());
+        let fourth = open_small(&after.crash(Fate::Forget));
+        assert_eq!(fourth.view.suspended().len(), 2);
     });
 }
 
