@@ -81,7 +81,10 @@ impl LogWriter {
         let octets = match written {
             Ok(octets) => octets,
             Err(error) => {
-                let _ = disk.remove(&unfinished);
+                // The next one takes the same number, or else the two that are kept would not be neighbours.
+                if is_gone(&disk.remove(&unfinished)) {
+                    self.next_checkpoint = number;
+                }
                 return Err(error);
             }
         };
@@ -175,6 +178,14 @@ impl LogWriter {
         }
         last.map(|last| (out.0, last))
     }
+}
+
+/// Whether a file that was to be removed is there no more.
+pub(crate) fn is_gone(removed: &io::Result<()>) -> bool {
+    removed
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn write_frame(file: &dyn DiskFile, at: &mut u64, frame: &[u8]) -> io::Result<()> {

@@ -141,8 +141,10 @@ impl Reading<'_> {
             match name {
                 FileName::Checkpoint { number, .. } => numbers.push(*number),
                 FileName::Unfinished { number, .. } => {
-                    self.recovered.next_checkpoint = self.recovered.next_checkpoint.max(number + 1);
-                    let _ = self.disk.remove(&name.path(self.dir));
+                    // Its number is free again: the two checkpoints that are kept are neighbours.
+                    let gone = checkpoint::is_gone(&self.disk.remove(&name.path(self.dir)));
+                    let next = number + u32::from(!gone);
+                    self.recovered.next_checkpoint = self.recovered.next_checkpoint.max(next);
                 }
                 _ => {}
             }
@@ -162,6 +164,7 @@ impl Reading<'_> {
                     self.recovered.index = index;
                     self.take_over(&mut summary);
                     self.recovered.index.damaged.append(&mut unusable);
+                    self.remove_older_checkpoints(&numbers, *number);
                     return Ok(summary);
                 }
                 Err(Unusable::Version(version)) => {
@@ -185,6 +188,19 @@ impl Reading<'_> {
         }
         self.recovered.index.damaged.append(&mut unusable);
         Ok(Summary::default())
+    }
+
+    /// A crash may have left one behind this one and the one before it. Nobody keeps segments for it any more, so it
+    /// must never be read.
+    fn remove_older_checkpoints(&self, numbers: &[u32], read: u32) {
+        for number in numbers.iter().filter(|number| **number + 1 < read) {
+            let name = FileName::Checkpoint {
+                writer: self.writer,
+                number: *number,
+            };
+            // Where this fails the next start tries again.
+            let _ = self.disk.remove(&name.path(self.dir));
+        }
     }
 
     fn take_over(&mut self, summary: &mut Summary) {

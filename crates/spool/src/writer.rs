@@ -366,7 +366,8 @@ impl LogWriter {
         if let Err(error) = &written {
             // The log alone is enough; the next start reads a longer tail.
             tracing::warn!(%error, "no checkpoint could be written");
-            self.checkpoint_octets = self.log.grown.saturating_mul(2);
+            // Tried again when the log has doubled: `work` asks at half of this.
+            self.checkpoint_octets = self.log.grown.saturating_mul(4);
         }
         written.is_ok()
     }

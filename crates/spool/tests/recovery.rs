@@ -303,6 +303,61 @@ fn suspensions_of_a_dead_writer_without_letters_are_kept() {
     });
 }
 
+/// Enough passing mail for several checkpoints.
+async fn pass(spool: &Opened) {
+    for seed in 0..40 {
+        send(&spool.intake, "a@example.edu", &["b@example.org"], &octets(seed, 1500)).await;
+        settle_all(spool, |_| false).await;
+    }
+}
+
+#[test]
+fn a_checkpoint_that_failed_leaves_none_behind_that_nobody_keeps_segments_for() {
+    story(async {
+        for nth in 0..60 {
+            let disk = SimDisk::new();
+            let spool = open_small(&disk);
+            pass(&spool).await;
+            disk.fail(Kind::Sync, nth, Fault::Io);
+            pass(&spool).await;
+            let kept = files(&disk, ".checkpoint");
+            assert_eq!(kept.len(), 2, "sync {nth} failed: {kept:?}");
+        }
+    });
+}
+
+#[test]
+fn a_checkpoint_that_fails_is_not_tried_again_with_every_batch() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        for nth in 0..200 {
+            disk.fail(Kind::Rename, nth, Fault::Io);
+        }
+        let before = disk.count(Kind::Rename);
+        for _ in 0..3 {
+            pass(&spool).await;
+        }
+        let tries = disk.count(Kind::Rename) - before;
+        assert!((1..10).contains(&tries), "{tries} tries");
+    });
+}
+
+#[test]
+fn a_crash_during_a_checkpoint_leaves_none_behind_that_nobody_keeps_segments_for() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        pass(&spool).await;
+        for k in (0..=disk.operations()).rev().take(60) {
+            let after = disk.rewind(k).crash(Fate::Keep);
+            pass(&open_small(&after)).await;
+            let kept = files(&after, ".checkpoint");
+            assert_eq!(kept.len(), 2, "operation {k}: {kept:?}");
+        }
+    });
+}
+
 #[test]
 fn segments_that_are_mostly_dead_are_emptied_and_deleted() {
     story(async {
