@@ -16,11 +16,12 @@ use crate::control::{self, Act, Answer, Asked, Listing, Mail, Select};
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Look at the queue of the running gateway, and move, hold or remove what is in it.\n\nHold, \
-        release and remove go into the ledger with your name, all changes into the log. What judgement holds back (a masked source, an exceeded rate) or \
-        set aside is decided again when `release` names it by --id: you answer for its rate and its content, but its \
-        grant must still allow it. What stays is named, with why and what to do.\n\nStatus 0: done. Status 1: \
-        nothing was there to be changed, or something was left alone. Status 2: no gateway could be asked.",
+    long_about = "Look at the queue of the running gateway, and move, hold or remove what is in it.\n\nHold, release \
+        and remove go into the ledger with your name, all changes into the log. What judgement holds back (a masked \
+        source, an exceeded rate) or set aside is decided again when `release` names it by --id: you answer for its \
+        rate and its content, but its grant must still allow it. What stays is named, with why and what to do.\n\n\
+        Status 0: done. Status 1: nothing was there to be changed, or something was left alone. Status 2: no gateway \
+        could be asked.",
     after_help = "Examples:\n  \
         portcullis queue list --state held\n  \
         portcullis queue hold --domain example.org --for 2h --reason 'their server is moving'\n  \
