@@ -152,7 +152,7 @@ impl Verdict {
         Self::deferred(
             3,
             0,
-            "the stored message could not be read; the postmaster has been told",
+            "the stored message could not be read; the log of this system says more",
         )
     }
 
