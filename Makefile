@@ -33,7 +33,7 @@ test:
 # The same tests with many more cases each.
 long:
 	tools/install-test-deps.sh
-	PROPTEST_CASES=20000 PORTCULLIS_LONG=1 tools/rooms.py $(BUDGETS)
+	PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
 
 rfc-index:
 	tools/rfc-index.py

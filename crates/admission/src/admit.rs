@@ -343,7 +343,9 @@ fn addressee(snapshot: &Snapshot, path: ForwardPath, mut params: RcptParams, per
     };
     match (snapshot.forward_named(name), &path) {
         (Some(forward), ForwardPath::Mailbox(own)) => {
-            params.orcpt.get_or_insert_with(|| format!("rfc822;{own}").into());
+            params.orcpt.get_or_insert_with(|| {
+                format!("{}{own}", if own.needs_smtputf8() { "utf-8;" } else { "rfc822;" }).into()
+            });
             Addressee {
                 path: ForwardPath::Mailbox(forward.to.clone()),
                 params,

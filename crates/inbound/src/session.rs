@@ -6,7 +6,7 @@ use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Roo
 use bytes::Bytes;
 use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict};
-use smtp::server::{Answer, CloseReason, Event, HelloVerb, Mended, Question, Violation};
+use smtp::server::{Answer, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
 use wire::{Ended, SessionHandler, TlsFacts};
 use world::{BoxFuture, Clock};
@@ -450,9 +450,7 @@ impl SessionHandler for Session {
     fn closed(&mut self, ended: &Ended) {
         self.forget_transaction();
         let why = match ended {
-            Ended::Dialogue(CloseReason::Quit) => "quit".to_owned(),
-            Ended::Dialogue(CloseReason::PeerClosed) => "client closed the connection".to_owned(),
-            Ended::Dialogue(reason) => format!("{reason:?}"),
+            Ended::Dialogue(reason) => reason.to_string(),
             Ended::Tls(failure) => format!("TLS handshake failed: {failure}"),
             Ended::NotReading => "client did not read its replies".to_owned(),
             Ended::Stopped => "stopped".to_owned(),

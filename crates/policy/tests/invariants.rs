@@ -83,7 +83,7 @@ fn with(mut choice: [usize; 13], list: usize, value: usize) -> Facts<'static> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_relays_to_a_foreign_domain_without_a_live_grant(book in rulebooks(), choice in choices(FACTS)) {

@@ -115,7 +115,7 @@ fn choices<const N: usize>(sizes: [usize; N]) -> impl Strategy<Value = [usize; N
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_small_world_is_judged_as_the_reference_judges_it(

@@ -77,7 +77,7 @@ fn depends_on_cuts(closed: Option<CloseReason>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(400)))]
 
     #[test]
     fn the_same_octets_cut_anywhere_tell_the_same(

@@ -1,6 +1,9 @@
 //! `portcullis demo`: a complete small organisation on loopback.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
+
+use world::Rng;
 
 use crate::demo::{self, Wish};
 
@@ -34,7 +37,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let scratch = args
         .dir
         .is_none()
-        .then(|| std::env::temp_dir().join(format!("portcullis-demo-{}", std::process::id())));
+        .then(|| std::env::temp_dir().join(format!("portcullis-demo-{:016x}", world::SystemRng.next_u64())));
+    if let Some(scratch) = &scratch {
+        // A name nobody can guess, in a folder nobody else may enter: there are secrets in it.
+        std::fs::DirBuilder::new().mode(0o700).create(scratch)?;
+    }
     let Some(dir) = args.dir.or_else(|| scratch.clone()) else {
         anyhow::bail!("no folder to work in");
     };

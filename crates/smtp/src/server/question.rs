@@ -184,6 +184,21 @@ pub enum CloseReason {
     Internal,
 }
 
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quit => f.write_str("quit"),
+            Self::PeerClosed => f.write_str("the client closed the connection"),
+            Self::Refused => f.write_str("refused"),
+            Self::Violation(reason) => write!(f, "closed for {reason}"),
+            Self::Timeout(timer) => write!(f, "timed out: {timer}"),
+            Self::TlsClientHello => f.write_str("TLS spoken on a port in clear"),
+            Self::ShutDown => f.write_str("shutting down"),
+            Self::Internal => f.write_str("a fault of ours"),
+        }
+    }
+}
+
 /// The clocks that run for a connection; at most one of them is the next to ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
@@ -203,6 +218,21 @@ pub enum Timer {
     Handshake,
     /// A delayed refusal may now be said. Not a fault.
     ErrorDelay,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Banner => "the banner",
+            Self::Command => "no command came",
+            Self::BodyBlock => "nothing more of the message came",
+            Self::BodyTotal => "the message took too long",
+            Self::MinimumRate => "the message came too slowly",
+            Self::SessionTotal => "the session completed no message",
+            Self::Handshake => "the TLS handshake took too long",
+            Self::ErrorDelay => "a delayed refusal",
+        })
+    }
 }
 
 impl fmt::Debug for Question {
