@@ -11,6 +11,7 @@ a room over its budget is a warning: measure, then move what exceeds it to `make
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,9 +67,33 @@ class Plain:
         return worst
 
 
+class Tally:
+    """How many tests the runners said had passed and failed."""
+
+    # `12 tests run: 11 passed, 1 failed` of nextest, `test result: ok. 11 passed; 1 failed` of `cargo test`.
+    CLOSING = re.compile(r"(?:tests? run:|test result: \w+\.) (\d+) passed(?:[^,;]*[,;] (\d+) failed)?")
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def hear(self, line):
+        closing = self.CLOSING.search(line)
+        if closing:
+            self.passed += int(closing[1])
+            self.failed += int(closing[2] or 0)
+
+
+TALLY = Tally()
+
+
 def run(command, **options):
+    """Runs a command, shows what it says, and counts the tests it tells of."""
     options.setdefault("cwd", ROOT)
-    return subprocess.run(command, **options).returncode
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        TALLY.hear(line)
+    return process.wait()
 
 
 def timed(action, *arguments):
@@ -111,7 +136,8 @@ def main():
             verdict = "over budget"
             print(f"warning: {room} took {seconds:.0f} s, its budget is {budget:.0f} s", file=sys.stderr)
         print(f"{room:<12} {seconds:8.1f} s {budget:6.0f} s  {verdict}")
-    print(f"{'together':<12} {sum(row[1] for row in rows):8.1f} s", flush=True)
+    print(f"{'together':<12} {sum(row[1] for row in rows):8.1f} s")
+    print(f"\n{TALLY.passed} passed, {TALLY.failed} failed", flush=True)
     return 1 if any(status for *_, status in rows) else 0
 
 
