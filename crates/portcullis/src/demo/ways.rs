@@ -135,7 +135,7 @@ fn plans(house: &House) -> Vec<Plan> {
             from_address: COPIER,
             port: ports.relay,
             entry: Entry::Device,
-            sender: "scan-3f@devices.example.edu",
+            sender: "scan@devices.example.edu",
             recipient: "it@example.com",
             message: "Subject: Scan from 3rd floor\nTo: it@example.com\n\nPlease see the attachment.\n".to_owned(),
             intact: "Subject: Scan from 3rd floor\r\nTo: it@example.com\r\n\r\nPlease see the attachment.\r\n"
