@@ -15,6 +15,13 @@ use crate::config::LogFormat;
 
 /// Lines that may wait.
 const WAITING_MAX: usize = 16_384;
+/// Reasons of [`policy::Reason`] that mean: this client may not send there through us.
+const RELAY_DENIED: [&str; 4] = [
+    "no-grant",
+    "not-our-domain",
+    "recipient-outside-scope",
+    "login-without-grant",
+];
 /// Octets written at once at most.
 const BATCH_OCTETS: usize = 64 * 1024;
 
@@ -68,7 +75,11 @@ impl Journal {
 
     /// Writes one event of the ledger's closed list.
     pub fn event(&self, at: Timestamp, event: &ledger::Event) {
-        self.line(at, serde_json::to_value(event).unwrap_or_default());
+        let mut value = serde_json::to_value(event).unwrap_or_default();
+        if let (Some(fields), Some(name)) = (value.as_object_mut(), name(event)) {
+            fields.insert("event".to_owned(), name.into());
+        }
+        self.line(at, value);
     }
 
     /// Writes something that is no testimony: connections, handshakes, what a session was noticed for.
@@ -102,6 +113,21 @@ impl Journal {
             line.extend(fields);
         }
         serde_json::Value::Object(line).to_string()
+    }
+}
+
+/// The log's name of an event, where the ledger has one word for what dashboards tell apart.
+fn name(event: &ledger::Event) -> Option<&'static str> {
+    match event {
+        ledger::Event::Login(login) if login.outcome == ledger::LoginOutcome::Proved => Some("auth.ok"),
+        ledger::Event::Login(_) => Some("auth.fail"),
+        ledger::Event::Refused(refused) if RELAY_DENIED.contains(&refused.reason.as_str()) => Some("relay.deny"),
+        ledger::Event::Refused(refused) => Some(match (&refused.from, &refused.rcpt) {
+            (_, Some(_)) => "rcpt.reject",
+            (Some(_), None) => "data.reject",
+            (None, None) => "smtp.reject",
+        }),
+        _ => None,
     }
 }
 

@@ -365,7 +365,7 @@ fn refusals(log: &str) -> Vec<String> {
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     lines
-        .filter(|line| line["event"] == "refuse")
+        .filter(|line| line["rule"].is_string())
         .map(|line| line["rule"].as_str().unwrap().to_owned())
         .collect()
 }
@@ -399,7 +399,7 @@ fn the_same_seed_gives_the_same_log_and_another_seed_another() {
         ["not-our-domain", "no-grant", "bad-sequence"],
         "{told}"
     );
-    assert_eq!(count("auth"), 3, "{told}");
+    assert_eq!((count("auth.ok"), count("auth.fail")), (2, 1), "{told}");
     assert!(count("queue.defer") >= 1, "{told}");
     assert_eq!(count("deliver.fail"), 1, "{told}");
     assert_eq!(count("notice"), 1, "{told}");
