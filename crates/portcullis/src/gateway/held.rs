@@ -5,7 +5,7 @@ use std::time::Duration;
 use admission::{Admission, Held, Reviewed};
 use mail::MessageId;
 use policy::{GrantState, Reason, Snapshot};
-use spool::{Change, ChangeError, Dispatch, Filter, Holder, Selector, State, StateKind, View};
+use spool::{Change, ChangeError, Dispatch, Filter, Holder, Selector, State, StateKind, Summary, View};
 use wire::{Phase, Shutdown};
 
 use crate::witness::Recorder;
@@ -32,6 +32,9 @@ pub(super) async fn watch(
         }
         // A message that was judged just before a suspension was published, and stored just after, is caught here.
         hold_suspended(&admission.snapshot(), &dispatch, &recorder).await;
+        if view.counts().held == 0 {
+            continue;
+        }
         let mut after = None;
         loop {
             let filter = Filter {
@@ -40,7 +43,8 @@ pub(super) async fn watch(
                 ..Filter::default()
             };
             let page = view.list(&filter, PAGE);
-            for message in &page {
+            // What operators hold is not read: it may be the whole of a long queue.
+            for message in page.iter().filter(|message| ours_to_review(message)) {
                 review(message.id, &admission, &view, &dispatch, &recorder).await;
             }
             after = page.last().map(|message| message.id);
@@ -76,6 +80,21 @@ pub(super) async fn hold_suspended(snapshot: &Snapshot, dispatch: &Dispatch, rec
     }
 }
 
+fn ours_to_review(message: &Summary) -> bool {
+    let reviewed = |state: &State| matches!(state, State::Held { by, .. } if reviewed_by(by).is_some());
+    message.recipients.iter().any(|(_, state)| reviewed(state))
+}
+
+/// Who answers for what a new decision lets go; `None` where only its operator may.
+fn reviewed_by(holder: &Holder) -> Option<Reviewed> {
+    match holder {
+        Holder::Judgement => Some(Reviewed::ByNobody),
+        // It was within its limits and above suspicion when it came; only its grant was not, for a while.
+        Holder::Suspension => Some(Reviewed::ByOperator),
+        Holder::Operator(_) => None,
+    }
+}
+
 /// Decides the held recipients of one message again.
 async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Dispatch, recorder: &Recorder) {
     // What cannot be read now stays held, and is shown to the operator with everything else that is damaged.
@@ -84,12 +103,7 @@ async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Di
         let State::Held { by, .. } = &recipient.state else {
             continue;
         };
-        let reviewed = match by {
-            Holder::Judgement => Reviewed::ByNobody,
-            // It was within its limits and above suspicion when it came; only its grant was not, for a while.
-            Holder::Suspension => Reviewed::ByOperator,
-            Holder::Operator(_) => continue,
-        };
+        let Some(reviewed) = reviewed_by(by) else { continue };
         let held = Held {
             testimony: &story.testimony,
             sender: &story.reverse,
