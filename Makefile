@@ -30,10 +30,12 @@ test:
 	tools/install-test-deps.sh
 	tools/rooms.py $(BUDGETS)
 
-# The same tests with many more cases each.
+# The same tests with many more cases each, and with the release where they start the program.
 long:
 	tools/install-test-deps.sh
-	PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
+	cargo build --release -p portcullis
+	PORTCULLIS_LONG=1 PORTCULLIS_BINARY=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portcullis \
+		PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
 
 rfc-index:
 	tools/rfc-index.py

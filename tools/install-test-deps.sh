@@ -22,6 +22,7 @@ need msmtp msmtp
 need curl curl
 need python3 python3
 need openssl openssl
+need strace strace
 need sasl2-bin saslpasswd2
 command -v dpkg-query >/dev/null || { echo "install-test-deps: no Debian; install by hand: ${missing[*]:-nothing}"; exit 0; }
 installed ca-certificates || missing+=(ca-certificates)

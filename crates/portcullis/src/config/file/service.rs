@@ -122,7 +122,8 @@ pub struct Delivery {
 pub struct Spool {
     /// The folder. Default: /var/lib/portcullis/spool.
     pub dir: Maybe<PathBuf>,
-    /// A segment is closed when it has grown to this. Default: 64 MiB; smaller on tiny disks.
+    /// A segment is closed when it has grown to this, and the queue is summed up every two segments. Default: 64 MiB;
+    /// smaller on tiny disks.
     pub segment_size: Maybe<Octets>,
     /// Below this much free space nothing new is accepted. Default: 256 MiB.
     pub keep_free: Maybe<Octets>,

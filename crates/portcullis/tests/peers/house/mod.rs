@@ -2,7 +2,7 @@
 //!
 //! Real time passes here, because the neighbours are real programs. Everything waits for what it wants to see, with a
 //! limit after which the test fails and shows what the program logged.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unused_imports, unreachable_pub)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 pub use outside::{Outside, Sink};
 pub use pki::Authority;
 pub use postfix::Postfix;
-pub use programs::{Done, blackbox, have, python, run, run_within};
+pub use programs::{Done, absent, blackbox, have, python, run, run_within};
 
 /// How long anything may take that does not involve a pause of somebody's.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,6 +67,10 @@ pub struct Plan {
     pub internet: String,
     /// More sections.
     pub more: String,
+    /// The lines of `[spool]`, with `@DIR@` for the gate's folder.
+    pub spool: String,
+    /// A command and its arguments that runs the gate in its own place, as `prlimit` does.
+    pub under: Vec<String>,
 }
 
 impl Plan {
@@ -76,8 +80,16 @@ impl Plan {
             inside: format!("to = [\"{}\"]", inside.address),
             internet: format!("to = [\"{}\"]", internet.address),
             more: String::new(),
+            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
+            under: Vec::new(),
         }
     }
+}
+
+/// The program that is tested: the one these tests were built with, unless `PORTCULLIS_BINARY` names another, as a
+/// release.
+pub fn binary() -> PathBuf {
+    std::env::var_os("PORTCULLIS_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_portcullis").into(), PathBuf::from)
 }
 
 /// Where a gate listens.
@@ -170,8 +182,13 @@ impl Gate {
 
     /// Runs a command of the program against this gate's configuration.
     pub fn command(&self, arguments: &[&str]) -> Done {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = Command::new(binary());
         run(command.args(arguments).arg("--config").arg(self.config()))
+    }
+
+    /// Its number as a process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Gives it a message as the copier.
@@ -210,22 +227,20 @@ impl Gate {
         }
     }
 
+    /// The program, or what runs it.
+    fn program(&self) -> Command {
+        let Some((first, others)) = self.plan.under.split_first() else {
+            return Command::new(binary());
+        };
+        let mut command = Command::new(first);
+        command.args(others).arg(binary());
+        command
+    }
+
     /// Starts the program; `false` where it ended before it served.
     fn launch(&mut self) -> bool {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.path("gate.log"))
-            .unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .args(["serve", "--config"])
-            .arg(self.config())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let process = self.process.insert(process);
+        self.begin();
+        let process = self.process.as_mut().unwrap();
         let health = SocketAddr::from(([127, 0, 0, 1], self.ports.health));
         eventually("the gate to serve or to end", || {
             if process.try_wait().unwrap().is_some() {
@@ -233,6 +248,25 @@ impl Gate {
             }
             is_healthy(health).then_some(true)
         })
+    }
+
+    /// Starts the program and does not wait for it.
+    pub fn begin(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("gate.log"))
+            .unwrap();
+        let process = self
+            .program()
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
     }
 
     fn write_config(&self) {
@@ -244,7 +278,10 @@ impl Gate {
             health,
         } = self.ports;
         let dir = self.dir.path().display();
-        let Plan { inside, internet, more } = &self.plan;
+        let Plan {
+            inside, internet, more, ..
+        } = &self.plan;
+        let spool = self.plan.spool.replace("@DIR@", &dir.to_string());
         let hash = &self.hash;
         let until = until();
         let text = format!(
@@ -322,8 +359,7 @@ schedule = ["1s"]
 jitter_percent = 0
 
 [spool]
-dir = "{dir}/spool"
-keep_free = "1 MB"
+{spool}
 
 [ledger]
 dir = "{dir}/ledger"

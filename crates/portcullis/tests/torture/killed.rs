@@ -1,0 +1,333 @@
+//! The program is killed at random moments under a load; by numbers, nothing that was acknowledged is missing.
+//!
+//! Each life of the gate is busy with something else when it ends. What it left on disk is then looked at: whatever
+//! was acknowledged must be there or have been taken by the next hop, and it says whether a message that later arrives
+//! again was settled already.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use crate::account::{Arrivals, Counts, Life, count, missing};
+use crate::folder::{Kind, Log, look, writes_checkpoint};
+use crate::house::{Gate, Plan, eventually};
+use crate::load::{self, Book, Load, Manner};
+use crate::receiver::Receiver;
+
+/// How often one gate is killed.
+const KILLS: usize = 24;
+/// Gates with `PORTCULLIS_LONG`; otherwise it is one.
+const GATES_LONG: usize = 10;
+
+/// What a gate is busy with, and when it is killed.
+struct Phase {
+    name: &'static str,
+    manner: Manner,
+    /// Whether the next hop takes mail meanwhile.
+    takes: bool,
+    moment: Moment,
+}
+
+/// When a life ends. Each waits a random time first, and at most two seconds for what it wants to see.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// At any time.
+    Any,
+    /// While it starts.
+    Starting,
+    /// When letters were just moved.
+    Moving,
+    /// While a checkpoint is written.
+    Checkpoint,
+}
+
+const fn manner(octets: fn(u64) -> usize, to: fn(u64) -> String) -> Manner {
+    Manner {
+        clients: 8,
+        octets,
+        to,
+        each: usize::MAX,
+    }
+}
+
+fn elsewhere(number: u64) -> String {
+    format!("bob{number}@elsewhere.example")
+}
+
+/// Every sixth goes where mail is held, so that segments of passing mail keep a few letters each.
+fn sometimes_held(number: u64) -> String {
+    let domain = if number.is_multiple_of(6) { "held" } else { "elsewhere" };
+    format!("bob{number}@{domain}.example")
+}
+
+const PHASES: [Phase; 6] = [
+    Phase {
+        name: "accept",
+        manner: manner(|number| 300 + number as usize % 11 * 400, elsewhere),
+        takes: false,
+        moment: Moment::Any,
+    },
+    Phase {
+        name: "relay",
+        manner: manner(|number| 300 + number as usize % 11 * 400, elsewhere),
+        takes: true,
+        moment: Moment::Any,
+    },
+    Phase {
+        name: "large bodies",
+        manner: manner(|number| 200_000 + number as usize % 7 * 150_000, elsewhere),
+        takes: true,
+        moment: Moment::Any,
+    },
+    Phase {
+        name: "re-append",
+        manner: manner(|number| 2_000 + number as usize % 5 * 9_000, sometimes_held),
+        takes: true,
+        moment: Moment::Moving,
+    },
+    Phase {
+        name: "checkpoint",
+        manner: manner(|number| 10_000 + number as usize % 5 * 20_000, sometimes_held),
+        takes: true,
+        moment: Moment::Checkpoint,
+    },
+    Phase {
+        name: "start",
+        manner: manner(|_| 1_000, elsewhere),
+        takes: true,
+        moment: Moment::Starting,
+    },
+];
+
+/// Dice that a printed seed throws again.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Self {
+        let given = std::env::var("PORTCULLIS_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| world::Rng::next_u64(&world::SystemRng) | 1);
+        println!("PORTCULLIS_SEED={seed} throws these dice again");
+        Self(seed)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Everything around the gate that is killed.
+struct Rig {
+    runtime: Runtime,
+    receiver: Receiver,
+    gate: Gate,
+    book: Book,
+    dice: Dice,
+    lives: Vec<Life>,
+    /// Where the log of this life begins.
+    log_from: usize,
+}
+
+impl Rig {
+    fn new(dice: Dice) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let receiver = Receiver::start(&runtime);
+        let there = format!("to = [\"{}\"]", receiver.address);
+        let gate = Gate::start(Plan {
+            inside: there.clone(),
+            internet: there,
+            more: load::grant(),
+            // Small segments, so that every life moves letters and sums up.
+            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"\nsegment_size = \"1 MiB\"".to_owned(),
+            under: Vec::new(),
+        });
+        Self {
+            runtime,
+            receiver,
+            gate,
+            book: Book::default(),
+            dice,
+            lives: Vec::new(),
+            log_from: 0,
+        }
+    }
+
+    fn spool(&self) -> PathBuf {
+        self.gate.path("spool")
+    }
+
+    fn relay(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.gate.ports.relay).into()
+    }
+
+    /// One life of the gate from its start to its end, and what it left.
+    fn live_and_die(&mut self, phase: &Phase) {
+        let life = self.lives.len();
+        self.receiver.begin_life(life as u64);
+        self.receiver.greet(phase.takes);
+        self.log_from = self.gate.log().len();
+        if matches!(phase.moment, Moment::Starting) {
+            self.gate.begin();
+            std::thread::sleep(Duration::from_millis(self.dice.below(300)));
+            self.gate.cut();
+        } else {
+            self.gate.restart();
+            let load = Load::begin(&self.runtime, self.relay(), &phase.manner, &self.book);
+            self.wait_for(phase.moment);
+            self.gate.cut();
+            load.wait(&self.runtime);
+        }
+        self.receiver.settle();
+        self.look_at_what_is_left(phase);
+    }
+
+    fn wait_for(&mut self, moment: Moment) {
+        std::thread::sleep(Duration::from_millis(50 + self.dice.below(500)));
+        let began = Instant::now();
+        let spool = self.spool();
+        let mut log = Log::new(&spool);
+        while log.follow().is_some() {}
+        let mut seen = || match moment {
+            Moment::Any | Moment::Starting => true,
+            Moment::Moving => std::iter::from_fn(|| log.follow()).any(|kind| kind == Kind::Moved),
+            Moment::Checkpoint => writes_checkpoint(&spool),
+        };
+        while !seen() && began.elapsed() < Duration::from_secs(2) {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(self.dice.below(500)));
+    }
+
+    fn look_at_what_is_left(&mut self, phase: &Phase) {
+        let left = look(&self.spool(), &self.runtime);
+        assert!(left.damaged.is_empty(), "a kill damages nothing: {:?}", left.damaged);
+        let arrivals = self.receiver.arrivals();
+        let missing = self.book.heard(|heard| missing(&left, &heard.acknowledged, &arrivals));
+        assert!(
+            missing.is_empty(),
+            "acknowledged, and lost in life {}: {missing:?}",
+            self.lives.len()
+        );
+        let log = self.gate.log();
+        self.lives.push(Life {
+            phase: phase.name,
+            left,
+            said_delivered: delivered(&log[self.log_from..]),
+        });
+    }
+
+    /// A last life, in which everything gets out.
+    fn deliver_the_rest(&mut self) {
+        self.receiver.begin_life(self.lives.len() as u64);
+        self.receiver.greet(true);
+        self.gate.restart();
+        self.gate
+            .command(&["queue", "resume", "--domain", "held.example"])
+            .expect_ok("resume");
+        eventually("the queue to be empty", || {
+            let counts = self.gate.command(&["queue", "counts", "--json"]).expect_ok("counts");
+            let counts: serde_json::Value = serde_json::from_str(&counts).unwrap();
+            (counts["messages"] == 0).then_some(())
+        });
+        assert!(self.gate.end().is_some_and(|status| status.success()));
+    }
+}
+
+/// The ids that this log says were delivered.
+fn delivered(log: &str) -> BTreeSet<String> {
+    let lines = log.lines().filter(|line| line.contains("\"deliver.ok\""));
+    let id = |line: &str| Some(line.split_once("\"qid\":\"")?.1.split('"').next()?.to_owned());
+    lines.filter_map(id).collect()
+}
+
+/// Ids of acknowledged messages that the ledger does not know.
+fn untold(ledger: &Path, book: &Book) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    for file in fs::read_dir(ledger).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines().filter(|line| line.contains("\"data.accept\"")) {
+            let id = line
+                .split_once("\"qid\":\"")
+                .and_then(|(_, rest)| rest.split('"').next());
+            told.extend(id.map(str::to_owned));
+        }
+    }
+    book.heard(|heard| {
+        let ids = heard.acknowledged.iter().map(|one| one.id.clone());
+        ids.filter(|id| !told.contains(id)).collect()
+    })
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_program_is_killed_under_load() {
+    let long = std::env::var_os("PORTCULLIS_LONG").is_some();
+    let mut dice = Dice::new();
+    for _ in 0..if long { GATES_LONG } else { 1 } {
+        dice = kill_one_gate(dice);
+    }
+}
+
+fn kill_one_gate(dice: Dice) -> Dice {
+    let mut rig = Rig::new(dice);
+    rig.gate
+        .command(&["queue", "suspend", "--domain", "held.example"])
+        .expect_ok("suspend");
+    rig.gate.cut();
+    for kill in 0..KILLS {
+        rig.live_and_die(&PHASES[kill % PHASES.len()]);
+    }
+    rig.deliver_the_rest();
+    let arrivals = rig.receiver.arrivals();
+    let counts = rig
+        .book
+        .heard(|heard| count(&heard.acknowledged, &arrivals, &rig.lives));
+    print(&rig, &counts, &arrivals);
+    assert!(rig.receiver.mangled().is_empty(), "{:?}", rig.receiver.mangled());
+    assert!(counts.lost.is_empty(), "acknowledged, and lost: {:?}", counts.lost);
+    assert!(counts.unexplained.is_empty(), "{:?}", counts.unexplained);
+    assert!(counts.acknowledged > KILLS * 5, "a load worth the name: {counts:?}");
+    let untold = untold(&rig.gate.path("ledger"), &rig.book);
+    assert!(untold.is_empty(), "not in the ledger: {untold:?}");
+    let world = world::World::real();
+    let ledger = ledger::verify(world.disk.as_ref(), &rig.gate.path("ledger"), &[]).unwrap();
+    assert!(ledger.broken.is_empty(), "{:?}", ledger.broken);
+    rig.dice
+}
+
+/// The table for whoever reads the output of the test.
+fn print(rig: &Rig, counts: &Counts, arrivals: &Arrivals) {
+    println!("killed while it was busy with   kills   left behind: checkpoint  moved letters  drafts  torn octets");
+    for phase in &PHASES {
+        let lives: Vec<&Life> = rig.lives.iter().filter(|life| life.phase == phase.name).collect();
+        let having = |what: fn(&Life) -> bool| lives.iter().filter(|life| what(life)).count();
+        println!(
+            "{:<30} {:>6} {:>24} {:>14} {:>7} {:>12}",
+            phase.name,
+            lives.len(),
+            having(|life| life.left.checkpoint),
+            having(|life| life.left.moved),
+            having(|life| life.left.drafts > 0),
+            having(|life| life.left.torn > 0),
+        );
+    }
+    let strangers = arrivals.len() - (counts.acknowledged - counts.lost.len());
+    println!(
+        "{} kills; {} messages acknowledged, {} lost; {} arrived, {strangers} of them though the 250 was not heard; \
+         mangled: {}\n{} repeated: {} not settled when killed, {} before the receiver's 250, {} unexplained",
+        rig.lives.len(),
+        counts.acknowledged,
+        counts.lost.len(),
+        counts.arrived,
+        rig.receiver.mangled().len(),
+        counts.repeated,
+        counts.unsettled,
+        counts.unanswered,
+        counts.unexplained.len(),
+    );
+}
