@@ -261,7 +261,7 @@ impl Admission {
             .map(|one| (one.path.clone(), one.permit.clone()))
             .collect();
         let mended = composition.mended_words();
-        let mut accepted = Accepted {
+        let accepted = Accepted {
             id: letter.id,
             at: letter.received,
             visitor: Some(composition.visitor),
@@ -273,14 +273,12 @@ impl Admission {
             rulebook: verdicts.snapshot.hash(),
             recipients: recipients.iter().map(|(path, permit)| (path, permit)).collect(),
             mended: &mended,
-            synced_in: Duration::ZERO,
         };
-        letter.testimony = self.0.witness.testimony(&accepted);
+        let testimony = self.0.witness.testimony(&accepted);
+        letter.testimony = testimony.clone();
         match self.0.intake.commit(draft, letter).await {
             Ok(stored) => {
-                accepted.octets = stored.octets;
-                accepted.synced_in = stored.synced_in;
-                self.0.witness.accepted(&accepted).await;
+                self.0.witness.accepted(&accepted, testimony).await;
                 Admitted::Stored { id: stored.id }
             }
             Err(error) => Admitted::NotStored(error),

@@ -1,7 +1,6 @@
 //! Notices about messages of ours: the one kind of mail that we write ourselves.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{BodyType, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath, SessionId};
@@ -135,7 +134,7 @@ impl Admission {
         let to = ForwardPath::Mailbox(notice.to.clone());
         let mut draft = self.0.intake.begin();
         draft.append(message.clone()).await?;
-        let mut accepted = Accepted {
+        let accepted = Accepted {
             id: self.0.intake.new_id(),
             at: self.now(),
             visitor: None,
@@ -147,8 +146,8 @@ impl Admission {
             rulebook: snapshot.hash(),
             recipients: vec![(&to, &permit)],
             mended: "",
-            synced_in: Duration::ZERO,
         };
+        let testimony = self.0.witness.testimony(&accepted);
         let letter = Letter {
             id: accepted.id,
             session: SessionId::new(0),
@@ -169,7 +168,7 @@ impl Admission {
                 signed: false,
                 originated: true,
             },
-            testimony: self.0.witness.testimony(&accepted),
+            testimony: testimony.clone(),
             recipients: vec![Addressee {
                 path: to.clone(),
                 // Nobody is told of a notice's own failure (RFC 3461 §4.1).
@@ -181,9 +180,7 @@ impl Admission {
             }],
         };
         let stored = self.0.intake.commit(draft, letter).await?;
-        accepted.octets = stored.octets;
-        accepted.synced_in = stored.synced_in;
-        self.0.witness.accepted(&accepted).await;
+        self.0.witness.accepted(&accepted, testimony).await;
         self.0.witness.noticed(notice.parent, kind, stored.id, &to);
         self.0.posted.remember(&notice);
         Ok(Some(stored.id))

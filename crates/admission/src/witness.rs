@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{Domain, EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
@@ -85,7 +84,7 @@ pub struct Accepted<'a> {
     pub at: Timestamp,
     /// From whom; `None` for what we wrote ourselves.
     pub visitor: Option<&'a Visitor>,
-    /// Octets as delivered.
+    /// Octets as they came, without what we added.
     pub octets: u64,
     /// The envelope sender.
     pub sender: &'a ReversePath,
@@ -101,8 +100,6 @@ pub struct Accepted<'a> {
     pub recipients: Vec<(&'a ForwardPath, &'a Permit)>,
     /// What was set right on the way, in words; empty where nothing was.
     pub mended: &'a str,
-    /// How long the disk took. Zero in the testimony, which is written before.
-    pub synced_in: Duration,
 }
 
 /// A login was tried.
@@ -129,8 +126,8 @@ pub trait Witness: Send + Sync + 'static {
         let _ = testimony;
         None
     }
-    /// A message was accepted and is durable. Waits only where testimony has piled up.
-    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()>;
+    /// A message was accepted and is durable, with the testimony given before. Waits only where testimony has piled up.
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()>;
     /// Something was refused.
     fn refused(&self, refused: &Refused<'_>);
     /// A session began, greeted or not.

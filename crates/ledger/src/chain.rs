@@ -13,9 +13,9 @@ use world::{Disk, DiskFile, OpenMode};
 use crate::event::{Opened, Previous};
 use crate::line::{self, Hash};
 use crate::reader::Lines;
-use crate::{Dropped, Event};
+use crate::{Dropped, Entry, Event};
 
-/// Octets of one write at most, unless a single line is longer.
+/// Octets of one write at most, but for its last line.
 pub(crate) const BATCH_OCTETS_MAX: usize = 1 << 20;
 /// Octets at the end of a file in which a crash may have left anything: what one write may have held, and a line.
 const TAIL_OCTETS: u64 = (BATCH_OCTETS_MAX + line::LINE_OCTETS_MAX) as u64;
@@ -126,9 +126,9 @@ impl Chain {
         self.next_seq
     }
 
-    /// Appends events. They are durable when this returns; after an error none of them counts, and they may be given
+    /// Appends entries. They are durable when this returns; after an error none of them counts, and they may be given
     /// again.
-    pub(crate) fn append(&mut self, now: Timestamp, events: &[(Timestamp, Event)]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, now: Timestamp, entries: &[(Timestamp, Entry)]) -> io::Result<()> {
         let day = now.to_date();
         let turns = self.newest.as_ref().is_some_and(|newest| *day > *newest.day);
         if turns {
@@ -142,16 +142,20 @@ impl Chain {
             }
         };
 
-        let mut octets = Vec::new();
+        let lines = entries
+            .iter()
+            .map(|(_, entry)| entry.json().len() + line::SEAL_OCTETS)
+            .sum();
+        let mut octets = Vec::with_capacity(lines);
         let mut seq = self.next_seq;
         let mut prev = self.end.as_ref().map_or(Hash::NONE, |end| end.hash);
         let opening = fresh.then(|| Opened {
             writer: self.writer.clone(),
             after: self.end.clone(),
         });
-        let opening = opening.map(|opened| (now, Event::Opened(Box::new(opened))));
-        for (at, event) in opening.iter().chain(events) {
-            prev = line::write(&mut octets, seq, *at, prev, event)?;
+        let opening = opening.map(|opened| (now, Event::Opened(Box::new(opened)).into()));
+        for (at, entry) in opening.iter().chain(entries) {
+            prev = line::write(&mut octets, seq, *at, prev, entry);
             seq += 1;
         }
         let at = match &self.end {
@@ -267,8 +271,8 @@ fn take_lock(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
 }
 
 /// A line that says how many refusals were left out.
-pub(crate) fn dropped(refusals: u64) -> Event {
-    Event::Dropped(Dropped { refusals })
+pub(crate) fn dropped(refusals: u64) -> Entry {
+    Event::Dropped(Dropped { refusals }).into()
 }
 
 #[cfg(test)]

@@ -155,15 +155,8 @@ impl AcceptedRecipient {
 pub struct TestimonyError(#[from] serde_json::Error);
 
 impl Accepted {
-    /// The octets the spool keeps under the same sync as the message, for [`Ledger::complete`](crate::Ledger::complete).
-    ///
-    /// # Errors
-    /// None that a value of this type can lead to; the signature is the serialiser's.
-    pub fn to_testimony(&self) -> Result<Vec<u8>, TestimonyError> {
-        Ok(serde_json::to_vec(self)?)
-    }
-
-    /// Reads what [`to_testimony`](Self::to_testimony) wrote.
+    /// Reads the octets the spool keeps under the same sync as the message, for
+    /// [`Ledger::complete`](crate::Ledger::complete): its [`Entry`](crate::Entry).
     ///
     /// # Errors
     /// The octets are not such a testimony.

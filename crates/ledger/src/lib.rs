@@ -14,6 +14,7 @@
 //! names the last good line before it, so the files of a writer are one chain.
 
 mod chain;
+mod entry;
 mod event;
 mod facts;
 mod line;
@@ -22,6 +23,7 @@ mod record;
 mod text;
 mod verify;
 
+pub use entry::Entry;
 pub use event::{Dropped, Event, Opened, Previous};
 pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, ConfigLoaded, Deferred, Ground, Login, LoginOutcome, NoticeSent,

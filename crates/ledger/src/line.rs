@@ -7,14 +7,15 @@
 //! all lines before it.
 
 use std::fmt;
+use std::io::Write as _;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Event;
 use crate::text::shown;
+use crate::{Entry, Event};
 
 /// The version of the line; another one is refused rather than guessed at.
 const VERSION: u8 = 1;
@@ -24,6 +25,8 @@ const SEAL_MARK: &str = ",\"hash\":\"";
 const SEAL_END: &str = "\"}";
 /// Hexadecimal digits of a seal.
 const SEAL_DIGITS: usize = 64;
+/// Room for what a line has besides its entry: its place in the chain and the seal.
+pub(crate) const SEAL_OCTETS: usize = 256;
 /// Octets of a line at most; an acceptance with very many recipients is the longest.
 pub(crate) const LINE_OCTETS_MAX: usize = 16 << 20;
 
@@ -34,6 +37,18 @@ pub struct Hash([u8; 32]);
 impl Hash {
     /// What the first line of a writer names as the one before it.
     pub const NONE: Self = Self([0; 32]);
+
+    /// Its hexadecimal digits.
+    fn digits(self) -> [u8; SEAL_DIGITS] {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let mut text = [b'0'; SEAL_DIGITS];
+        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
+            for (digit, value) in pair.iter_mut().zip([octet >> 4, octet & 15]) {
+                *digit = DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+            }
+        }
+        text
+    }
 
     /// The hash of these octets.
     pub(crate) fn of(octets: &[u8]) -> Self {
@@ -47,7 +62,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -105,17 +120,6 @@ pub struct Line {
     pub event: Event,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u8,
-    seq: u64,
-    at: i64,
-    ts: String,
-    prev: Hash,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
 #[derive(Deserialize)]
 struct Read {
     v: u8,
@@ -137,34 +141,23 @@ pub(crate) enum LineFault {
 }
 
 /// Appends a sealed line with its line end; returns the seal.
-pub(crate) fn write(
-    out: &mut Vec<u8>,
-    seq: u64,
-    at: Timestamp,
-    prev: Hash,
-    event: &Event,
-) -> Result<Hash, serde_json::Error> {
+pub(crate) fn write(out: &mut Vec<u8>, seq: u64, at: Timestamp, prev: Hash, entry: &Entry) -> Hash {
     let start = out.len();
-    let written = Written {
-        v: VERSION,
-        seq,
-        at: at.0,
-        ts: at.to_rfc3339(),
-        prev,
-        event,
-    };
-    if let Err(error) = serde_json::to_writer(&mut *out, &written) {
-        out.truncate(start);
-        return Err(error);
-    }
-    // The closing brace moves behind the seal.
-    out.pop();
+    // Writing to a Vec cannot fail.
+    let _ = write!(
+        out,
+        "{{\"v\":{VERSION},\"seq\":{seq},\"at\":{},\"ts\":\"{at}\",\"prev\":\"",
+        at.0
+    );
+    out.extend_from_slice(&prev.digits());
+    out.extend_from_slice(b"\",");
+    out.extend_from_slice(entry.members());
     let seal = Hash::of(out.get(start..).unwrap_or_default());
     out.extend_from_slice(SEAL_MARK.as_bytes());
-    out.extend_from_slice(seal.to_string().as_bytes());
+    out.extend_from_slice(&seal.digits());
     out.extend_from_slice(SEAL_END.as_bytes());
     out.push(b'\n');
-    Ok(seal)
+    seal
 }
 
 /// Reads a line (without its line end) whose seal fits.
@@ -176,7 +169,7 @@ pub(crate) fn read(octets: &[u8]) -> Result<Line, LineFault> {
     let seal = seal
         .strip_prefix(SEAL_MARK.as_bytes())
         .and_then(|seal| seal.strip_suffix(SEAL_END.as_bytes()));
-    if seal != Some(Hash::of(body).to_string().as_bytes()) {
+    if seal != Some(&Hash::of(body).digits()[..]) {
         return Err(LineFault::Seal);
     }
     let read: Read = serde_json::from_slice(octets).map_err(|_| LineFault::Unreadable)?;
@@ -204,9 +197,8 @@ mod tests {
             3,
             Timestamp(1000),
             Hash::NONE,
-            &Event::Dropped(Dropped { refusals: 2 }),
-        )
-        .unwrap();
+            &Event::Dropped(Dropped { refusals: 2 }).into(),
+        );
         (out, seal)
     }
 

@@ -1,8 +1,9 @@
 //! The handle that records, and the one background task that writes.
 //!
 //! Nobody on a letter's way waits for this disk: [`Ledger::record`] puts the event into a bounded queue, the task
-//! gathers what comes within [`Config::late_max`] and writes it with one sync. Only when the queue is full does an
-//! acceptance wait; refusals are then counted instead, and the count is written.
+//! sleeps while [`Config::late_max`] of them gather and writes them with one sync. It is woken before only when somebody
+//! waits for the disk or a whole write has gathered, not for every event. Only when the queue is full does an acceptance
+//! wait; refusals are then counted instead, and the count is written.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,16 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mail::{MessageId, Timestamp};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use world::{Clock, World};
 
 use crate::chain::{self, BATCH_OCTETS_MAX, Chain, Damage};
 use crate::line::Hash;
 use crate::reader::{Lines, Search};
-use crate::{Accepted, Event, Head, Reader, Torn, line};
+use crate::{Accepted, Entry, Event, Head, Reader, Torn, line};
 
-/// Events of one write at most; their octets stay below [`BATCH_OCTETS_MAX`] unless recipients are very many.
-const BATCH_EVENTS_MAX: usize = BATCH_OCTETS_MAX / 2048;
+/// Events that are written without waiting for more: most of a write, as long as most acceptances are.
+const MANY_EVENTS: usize = BATCH_OCTETS_MAX / 1024;
 /// How long the task waits before it tries a failing disk again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A message may have been recorded in a file that began this long after its acceptance, had the clock been set.
@@ -125,6 +126,7 @@ pub struct Ledger {
 
 struct Inner {
     queue: mpsc::Sender<Item>,
+    hurry: Arc<Notify>,
     clock: Arc<dyn Clock>,
     counts: Arc<Counts>,
     reader: Reader,
@@ -141,7 +143,7 @@ struct Counts {
 }
 
 enum Item {
-    Event(Timestamp, Event),
+    Entry(Timestamp, Entry),
     Flush(oneshot::Sender<Head>),
     Close(oneshot::Sender<Head>),
 }
@@ -149,6 +151,7 @@ enum Item {
 /// Ends a ledger: what was recorded before is written first.
 pub struct Closer {
     queue: mpsc::Sender<Item>,
+    hurry: Arc<Notify>,
 }
 
 /// Opens a ledger in the current runtime: finds the end of the chain, begins a new file behind it, and starts the task.
@@ -179,18 +182,21 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
     };
     let (queue, items) = mpsc::channel(config.queue.max(1));
     let counts = Arc::new(Counts::default());
+    let hurry = Arc::new(Notify::new());
     let scribe = Scribe {
         name: config.writer.clone(),
         late_max: config.late_max,
         clock: world.clock.clone(),
         writer,
         counts: counts.clone(),
+        hurry: hurry.clone(),
         told_dropped: 0,
     };
     tokio::spawn(scribe.run(chain, items));
     let reader = Reader::new(world.disk.clone(), &*config.dir);
     let inner = Inner {
         queue: queue.clone(),
+        hurry: hurry.clone(),
         clock: world.clock.clone(),
         counts,
         reader: reader.clone(),
@@ -201,26 +207,27 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         ledger: Ledger { inner: Arc::new(inner) },
         reader,
         report,
-        closer: Closer { queue },
+        closer: Closer { queue, hurry },
     })
 }
 
 impl Ledger {
     /// Records an event as of now. Returns at once unless the queue is full: refusals (and refused logins) are then
     /// counted instead, everything else waits for room.
-    pub async fn record(&self, event: Event) {
+    pub async fn record(&self, event: impl Into<Entry>) {
         let at = Timestamp(self.inner.clock.wall());
-        if event.may_be_dropped() {
-            self.note_at(at, event);
+        let entry = event.into();
+        if entry.may_be_dropped() {
+            self.note_at(at, entry);
         } else {
-            self.queue(Item::Event(at, event)).await;
+            self.queue(Item::Entry(at, entry)).await;
         }
     }
 
     /// Records an event without ever waiting, for places that cannot: where the queue is full it is counted as
     /// dropped. Only for refusals and refused logins; [`record`](Self::record) everything else.
-    pub fn note(&self, event: Event) {
-        self.note_at(Timestamp(self.inner.clock.wall()), event);
+    pub fn note(&self, event: impl Into<Entry>) {
+        self.note_at(Timestamp(self.inner.clock.wall()), event.into());
     }
 
     /// Records an acceptance unless the ledger has it. See [`complete`](Self::complete).
@@ -257,7 +264,8 @@ impl Ledger {
         for (at, accepted) in testimony {
             if known.insert(accepted.message) {
                 completed.added += 1;
-                self.queue(Item::Event(at, Event::Accepted(Box::new(accepted)))).await;
+                let entry = Entry::of(&Event::Accepted(Box::new(accepted)));
+                self.queue(Item::Entry(at, entry)).await;
             }
         }
         self.flush().await;
@@ -283,16 +291,33 @@ impl Ledger {
         }
     }
 
-    fn note_at(&self, at: Timestamp, event: Event) {
-        if self.inner.queue.try_send(Item::Event(at, event)).is_err() {
+    fn note_at(&self, at: Timestamp, entry: Entry) {
+        if self.inner.queue.try_send(Item::Entry(at, entry)).is_err() {
             self.inner.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        self.inner.hurry_if_many();
     }
 
     async fn queue(&self, item: Item) {
-        if let Err(mpsc::error::SendError(Item::Event(_, event))) = self.inner.queue.send(item).await {
+        let awaited = !matches!(item, Item::Entry(..));
+        if let Err(mpsc::error::SendError(Item::Entry(_, entry))) = self.inner.queue.send(item).await {
             // Only after the gateway closed its ledger. An acceptance is completed from the spool at the next start.
-            tracing::error!(?event, "recorded after the ledger was closed");
+            tracing::error!(entry = ?entry.json(), "recorded after the ledger was closed");
+        }
+        if awaited {
+            self.inner.hurry.notify_one();
+        } else {
+            self.inner.hurry_if_many();
+        }
+    }
+}
+
+impl Inner {
+    /// Wakes the task when a whole write has gathered, or when half of a small queue is used.
+    fn hurry_if_many(&self) {
+        let most = self.queue.max_capacity();
+        if most - self.queue.capacity() >= (most / 2).clamp(1, MANY_EVENTS) {
+            self.hurry.notify_one();
         }
     }
 }
@@ -303,6 +328,7 @@ impl Closer {
     pub async fn close(self) -> Option<Head> {
         let (done, head) = oneshot::channel();
         self.queue.send(Item::Close(done)).await.ok()?;
+        self.hurry.notify_one();
         head.await.ok()
     }
 }
@@ -348,25 +374,51 @@ struct Scribe {
     clock: Arc<dyn Clock>,
     writer: Writer,
     counts: Arc<Counts>,
+    /// Told when the next write is to be made now.
+    hurry: Arc<Notify>,
     told_dropped: u64,
 }
 
 /// What is gathered for one write.
 #[derive(Default)]
 struct Batch {
-    events: Vec<(Timestamp, Event)>,
+    entries: Vec<(Timestamp, Entry)>,
+    octets: usize,
     flushed: Vec<oneshot::Sender<Head>>,
     last: bool,
+}
+
+impl Batch {
+    /// Takes an item; `None` where there will be no more.
+    fn take(&mut self, item: Option<Item>) {
+        match item {
+            Some(Item::Entry(at, entry)) => {
+                self.octets += entry.json().len() + line::SEAL_OCTETS;
+                self.entries.push((at, entry));
+            }
+            Some(Item::Flush(done)) => self.flushed.push(done),
+            Some(Item::Close(done)) => {
+                self.flushed.push(done);
+                self.last = true;
+            }
+            None => self.last = true,
+        }
+    }
+
+    /// Whether somebody waits for it.
+    fn is_wanted(&self) -> bool {
+        self.last || !self.flushed.is_empty()
+    }
 }
 
 impl Scribe {
     async fn run(mut self, mut chain: Chain, mut items: mpsc::Receiver<Item>) {
         loop {
             let mut batch = self.gather(&mut items).await;
-            self.tell_dropped(&mut batch.events);
-            let events = batch.events.len() as u64;
-            if !batch.events.is_empty() {
-                chain = match self.write_until_durable(chain, batch.events).await {
+            self.tell_dropped(&mut batch.entries);
+            let events = batch.entries.len() as u64;
+            if !batch.entries.is_empty() {
+                chain = match self.write_until_durable(chain, batch.entries).await {
                     Some(chain) => chain,
                     // The runtime ends; the spool completes the ledger at the next start.
                     None => return,
@@ -382,69 +434,54 @@ impl Scribe {
         }
     }
 
-    /// Waits for a first item, then takes what comes until the batch is full, late, or wanted.
+    /// Waits for a first item, then until the batch is late, wanted, or large enough, and takes what has come.
     async fn gather(&self, items: &mut mpsc::Receiver<Item>) -> Batch {
         let mut batch = Batch::default();
-        let mut taken = Vec::new();
-        let mut deadline = None;
-        while batch.events.len() < BATCH_EVENTS_MAX {
-            let room = BATCH_EVENTS_MAX - batch.events.len();
-            let late = async {
-                match deadline {
-                    Some(at) => self.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let count = tokio::select! {
+        let first = items.recv().await;
+        batch.take(first);
+        if !batch.is_wanted() && items.len() < MANY_EVENTS {
+            let late = self.clock.monotonic() + self.late_max;
+            tokio::select! {
                 biased;
-                count = items.recv_many(&mut taken, room) => count,
-                () = late => break,
-            };
-            batch.last |= count == 0;
-            for item in taken.drain(..) {
-                match item {
-                    Item::Event(at, event) => batch.events.push((at, event)),
-                    Item::Flush(done) => batch.flushed.push(done),
-                    Item::Close(done) => {
-                        batch.flushed.push(done);
-                        batch.last = true;
-                    }
-                }
+                () = self.hurry.notified() => {}
+                () = self.clock.sleep_until(late) => {}
             }
-            if batch.last || !batch.flushed.is_empty() {
-                break;
+        }
+        while !batch.is_wanted() && batch.octets < BATCH_OCTETS_MAX {
+            match items.try_recv() {
+                Ok(item) => batch.take(Some(item)),
+                Err(_) => break,
             }
-            deadline.get_or_insert(self.clock.monotonic() + self.late_max);
         }
         batch
     }
 
     /// Adds a line that says how many refusals are missing since the last such line.
-    fn tell_dropped(&mut self, events: &mut Vec<(Timestamp, Event)>) {
+    fn tell_dropped(&mut self, entries: &mut Vec<(Timestamp, Entry)>) {
         let dropped = self.counts.dropped.load(Ordering::Relaxed);
         let missing = dropped - self.told_dropped;
         if missing > 0 {
             tracing::warn!(missing, "refusals came faster than the ledger could write them");
-            events.push((Timestamp(self.clock.wall()), chain::dropped(missing)));
+            entries.push((Timestamp(self.clock.wall()), chain::dropped(missing)));
             self.told_dropped = dropped;
         }
     }
 
     /// Appends the batch, again and again while the disk refuses.
-    async fn write_until_durable(&self, mut chain: Chain, events: Vec<(Timestamp, Event)>) -> Option<Chain> {
-        let events = Arc::new(events);
+    async fn write_until_durable(&self, mut chain: Chain, entries: Vec<(Timestamp, Entry)>) -> Option<Chain> {
+        let entries = Arc::new(entries);
         loop {
             let now = Timestamp(self.clock.wall());
             let result;
             (chain, result) = match self.writer {
                 Writer::Task => {
-                    let result = chain.append(now, &events);
+                    let result = chain.append(now, &entries);
                     (chain, result)
                 }
                 Writer::Thread => {
-                    let events = events.clone();
+                    let entries = entries.clone();
                     tokio::task::spawn_blocking(move || {
-                        let result = chain.append(now, &events);
+                        let result = chain.append(now, &entries);
                         (chain, result)
                     })
                     .await

@@ -15,6 +15,9 @@ impl Words {
     /// Cleans and bounds a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        if is_clean(text) {
+            return Self(text.into());
+        }
         let mut clean = String::with_capacity(text.len().min(Self::OCTETS_MAX));
         for c in text.chars() {
             let c = if c.is_control() { ' ' } else { c };
@@ -29,7 +32,11 @@ impl Words {
 
     /// The text of something that can be shown, such as an address.
     pub fn of(shown: &impl fmt::Display) -> Self {
-        Self::new(&shown.to_string())
+        let text = shown.to_string();
+        if is_clean(&text) {
+            return Self(text.into());
+        }
+        Self::new(&text)
     }
 
     /// The text.
@@ -37,6 +44,11 @@ impl Words {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a text may be kept as it is; almost all are.
+fn is_clean(text: &str) -> bool {
+    text.len() + '…'.len_utf8() <= Words::OCTETS_MAX && text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
 }
 
 impl fmt::Display for Words {

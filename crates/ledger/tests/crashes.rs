@@ -114,7 +114,9 @@ async fn acceptances_the_spool_remembers_are_added_once() {
     opening.ledger.record(Event::Accepted(Box::new(accepted(1)))).await;
     opening.closer.close().await.unwrap();
 
-    let octets = accepted(2).to_testimony().unwrap();
+    let octets = ledger::Entry::of(&Event::Accepted(Box::new(accepted(2))))
+        .json()
+        .clone();
     let second = ledger::Accepted::from_testimony(&octets).unwrap();
     assert_eq!(second, accepted(2));
     for round in 0..3 {

@@ -172,7 +172,7 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Domain(domain) => write!(f, "{domain}"),
+            Self::Domain(domain) => f.write_str(domain.as_str()),
             Self::Literal(IpAddr::V4(ip)) => write!(f, "[{ip}]"),
             Self::Literal(IpAddr::V6(ip)) => write!(f, "[IPv6:{ip}]"),
         }
@@ -242,7 +242,10 @@ impl Mailbox {
 
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.local, self.host)
+        // Piece by piece, here and below: addresses are written several times for every message.
+        fmt::Display::fmt(&self.local, f)?;
+        f.write_str("@")?;
+        fmt::Display::fmt(&self.host, f)
     }
 }
 
@@ -274,7 +277,7 @@ impl fmt::Display for ReversePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("<>"),
-            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+            Self::Mailbox(mailbox) => write_path(mailbox, f),
         }
     }
 }
@@ -294,14 +297,24 @@ impl fmt::Display for ForwardPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postmaster => f.write_str("<postmaster>"),
-            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+            Self::Mailbox(mailbox) => write_path(mailbox, f),
         }
     }
 }
 
+fn write_path(mailbox: &Mailbox, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("<")?;
+    fmt::Display::fmt(mailbox, f)?;
+    f.write_str(">")
+}
+
 /// `atext` of RFC 5321 §4.1.2, and the non-ASCII characters of RFC 6531 §3.3.
-fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && !c.is_control())
+pub(crate) fn is_atext(c: char) -> bool {
+    match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
+        '!' | '#'..='\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^'..='`' | '{'..='~' => true,
+        c => !c.is_ascii() && !c.is_control(),
+    }
 }
 
 /// Reads a local part from the front of `text`; returns it and the octets used.

@@ -9,6 +9,7 @@
 //! (`John Q. Public <a@b>`) are taken: what two readers could read differently must not pass as one thing.
 
 use crate::Mailbox;
+use crate::address::is_atext;
 
 /// Mailboxes in one list at most.
 const MAILBOXES_MAX: usize = 256;
@@ -19,14 +20,14 @@ const COMMENT_DEPTH_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
     /// `atext` and dots.
-    Atom(String),
+    Atom(&'a str),
     /// A quoted string with its quotes and escapes.
-    Quoted(String),
+    Quoted(&'a str),
     /// `[...]` with its brackets.
-    Literal(String),
+    Literal(&'a str),
     Special(char),
 }
 
@@ -47,12 +48,12 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Mailbox>, Malformed> {
     }
 }
 
-struct Parser {
-    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+struct Parser<'a> {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token<'a>>>,
     found: Vec<Mailbox>,
 }
 
-impl Parser {
+impl<'a> Parser<'a> {
     fn address(&mut self) -> Result<(), Malformed> {
         let phrase = self.phrase();
         match self.tokens.peek() {
@@ -60,7 +61,7 @@ impl Parser {
                 self.tokens.next();
                 self.group()
             }
-            _ => self.mailbox(phrase),
+            _ => self.mailbox(&phrase),
         }
     }
 
@@ -71,7 +72,7 @@ impl Parser {
         }
         loop {
             let phrase = self.phrase();
-            self.mailbox(phrase)?;
+            self.mailbox(&phrase)?;
             match self.tokens.next() {
                 Some(Token::Special(',')) => {}
                 Some(Token::Special(';')) => return Ok(()),
@@ -81,23 +82,23 @@ impl Parser {
     }
 
     /// Behind a phrase, which is a display name or a local part.
-    fn mailbox(&mut self, phrase: Vec<Token>) -> Result<(), Malformed> {
+    fn mailbox(&mut self, phrase: &[Token<'a>]) -> Result<(), Malformed> {
         match self.tokens.next() {
             Some(Token::Special('<')) => {
                 let local = self.tokens.next().ok_or(Malformed)?;
                 self.expect('@')?;
-                self.host_behind(&local)?;
+                self.host_behind(local)?;
                 self.expect('>')
             }
-            Some(Token::Special('@')) => match phrase.as_slice() {
-                [local] => self.host_behind(local),
+            Some(Token::Special('@')) => match phrase {
+                [local] => self.host_behind(*local),
                 _ => Err(Malformed),
             },
             _ => Err(Malformed),
         }
     }
 
-    fn host_behind(&mut self, local: &Token) -> Result<(), Malformed> {
+    fn host_behind(&mut self, local: Token<'a>) -> Result<(), Malformed> {
         let (Token::Atom(local) | Token::Quoted(local)) = local else {
             return Err(Malformed);
         };
@@ -112,7 +113,7 @@ impl Parser {
         Ok(())
     }
 
-    fn phrase(&mut self) -> Vec<Token> {
+    fn phrase(&mut self) -> Vec<Token<'a>> {
         let mut words = Vec::new();
         while let Some(word) = self
             .tokens
@@ -131,41 +132,54 @@ impl Parser {
     }
 }
 
-fn tokenize(text: &str) -> Result<Vec<Token>, Malformed> {
+fn tokenize(text: &str) -> Result<Vec<Token<'_>>, Malformed> {
     let mut tokens = Vec::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            ' ' | '\t' => {}
-            '(' => skip_comment(&mut chars)?,
-            '"' => tokens.push(Token::Quoted(enclosed(c, '"', &mut chars)?)),
-            '[' => tokens.push(Token::Literal(enclosed(c, ']', &mut chars)?)),
-            '<' | '>' | '@' | ',' | ';' | ':' => tokens.push(Token::Special(c)),
-            c if is_word(c) => {
-                let mut atom = String::from(c);
-                while let Some(more) = chars.next_if(|c| is_word(*c)) {
-                    atom.push(more);
-                }
-                tokens.push(Token::Atom(atom));
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (token, behind) = match c {
+            '(' => {
+                rest = behind_comment(rest)?;
+                continue;
             }
-            _ => return Err(Malformed),
+            '"' => {
+                let (quoted, behind) = enclosed('"', rest)?;
+                (Token::Quoted(quoted), behind)
+            }
+            '[' => {
+                let (literal, behind) = enclosed(']', rest)?;
+                (Token::Literal(literal), behind)
+            }
+            '<' | '>' | '@' | ',' | ';' | ':' | ' ' | '\t' => {
+                let (_, behind) = rest.split_at_checked(1).ok_or(Malformed)?;
+                (Token::Special(c), behind)
+            }
+            _ => {
+                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                let (atom, behind) = rest.split_at_checked(end).filter(|_| end > 0).ok_or(Malformed)?;
+                (Token::Atom(atom), behind)
+            }
+        };
+        if !matches!(c, ' ' | '\t') {
+            tokens.push(token);
         }
+        rest = behind;
     }
     Ok(tokens)
 }
 
 fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && !c.is_control())
+    c == '.' || is_atext(c)
 }
 
-/// Reads up to `close`, escapes included.
-fn enclosed(open: char, close: char, chars: &mut impl Iterator<Item = char>) -> Result<String, Malformed> {
-    let mut text = String::from(open);
-    while let Some(c) = chars.next() {
-        text.push(c);
+/// What stands in front up to `close`, escapes included, and what is behind it.
+fn enclosed(close: char, text: &str) -> Result<(&str, &str), Malformed> {
+    let mut chars = text.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
         match c {
-            '\\' => text.push(chars.next().ok_or(Malformed)?),
-            c if c == close => return Ok(text),
+            '\\' => {
+                chars.next().ok_or(Malformed)?;
+            }
+            c if c == close => return text.split_at_checked(at + c.len_utf8()).ok_or(Malformed),
             c if c.is_control() && c != '\t' => return Err(Malformed),
             _ => {}
         }
@@ -173,9 +187,11 @@ fn enclosed(open: char, close: char, chars: &mut impl Iterator<Item = char>) -> 
     Err(Malformed)
 }
 
-fn skip_comment(chars: &mut impl Iterator<Item = char>) -> Result<(), Malformed> {
-    let mut depth = 1;
-    while let Some(c) = chars.next() {
+/// What is behind the comment in front.
+fn behind_comment(text: &str) -> Result<&str, Malformed> {
+    let mut depth = 0;
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
         match c {
             '\\' => {
                 chars.next().ok_or(Malformed)?;
@@ -185,7 +201,7 @@ fn skip_comment(chars: &mut impl Iterator<Item = char>) -> Result<(), Malformed>
             ')' => {
                 depth -= 1;
                 if depth == 0 {
-                    return Ok(());
+                    return text.get(at + 1..).ok_or(Malformed);
                 }
             }
             _ => {}

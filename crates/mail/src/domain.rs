@@ -99,11 +99,9 @@ fn check_labels(text: &str) -> Result<(), DomainError> {
         if label.starts_with('-') || label.ends_with('-') {
             return Err(DomainError::HyphenAtEdge);
         }
-        if let Some(bad) = label
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_'))
-        {
-            return Err(DomainError::BadCharacter(bad));
+        let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        if let Some(bad) = label.bytes().find(|octet| !fits(*octet)) {
+            return Err(DomainError::BadCharacter(char::from(bad)));
         }
     }
     Ok(())

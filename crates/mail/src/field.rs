@@ -1,5 +1,7 @@
 //! Header fields, as octets (RFC 5322 §2.2).
 
+use std::borrow::Cow;
+
 /// One field of a header block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
@@ -11,7 +13,7 @@ pub(crate) struct Field<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
     /// Whether the name is one or more printable characters and the colon follows at once (RFC 5322 §3.6.8).
     pub(crate) fn has_valid_name(&self) -> bool {
         !self.name.is_empty()
@@ -26,24 +28,29 @@ impl Field<'_> {
 
     /// Whether a reader that forgives spaces and controls would take this for `name`.
     pub(crate) fn could_be(&self, name: &str) -> bool {
-        let squeezed: Vec<u8> = self
-            .name
-            .iter()
-            .copied()
-            .filter(|octet| matches!(octet, b'!'..=b'~'))
-            .collect();
-        squeezed.eq_ignore_ascii_case(name.as_bytes())
+        let printable = self.name.iter().filter(|octet| matches!(octet, b'!'..=b'~'));
+        self.name.len() >= name.len()
+            && printable
+                .map(u8::to_ascii_lowercase)
+                .eq(name.bytes().map(|octet| octet.to_ascii_lowercase()))
     }
 
     /// The body on one line, without spaces at its ends. What is not UTF-8 becomes U+FFFD.
-    pub(crate) fn unfolded(&self) -> String {
+    pub(crate) fn unfolded(&self) -> Cow<'a, str> {
+        let line = self.body.trim_ascii_end();
+        // Most fields are one line of text, which is there already.
+        if memchr::memchr2(b'\r', b'\n', line).is_none()
+            && let Ok(text) = std::str::from_utf8(line)
+        {
+            return Cow::Borrowed(text.trim());
+        }
         let flat: Vec<u8> = self
             .body
             .iter()
             .copied()
             .filter(|octet| !matches!(octet, b'\r' | b'\n'))
             .collect();
-        String::from_utf8_lossy(&flat).trim().to_owned()
+        Cow::Owned(String::from_utf8_lossy(&flat).trim().to_owned())
     }
 }
 
@@ -88,7 +95,7 @@ mod tests {
     fn folds_belong_to_their_field() {
         let block = b"A: 1\r\n 2\r\nB:3\r\n\t4\r\nC";
         let found: Vec<_> = fields(block)
-            .map(|f| (f.name.to_vec(), f.unfolded(), f.has_valid_name()))
+            .map(|f| (f.name.to_vec(), f.unfolded().into_owned(), f.has_valid_name()))
             .collect();
         let expected = [("A", "1 2", true), ("B", "3\t4", true), ("C", "", false)];
         let expected = expected.map(|(name, body, valid)| (name.as_bytes().to_vec(), body.to_owned(), valid));

@@ -11,6 +11,8 @@ use crate::{Mailbox, address_list};
 
 /// Octets of a header block at most, unless told otherwise.
 pub const HEADER_OCTETS_MAX: usize = 256 * 1024;
+/// Octets looked at together while the header's end is looked for.
+const PART_OCTETS: usize = 1024;
 /// Characters of Subject and Message-ID that are kept.
 const TEXT_CHARS_MAX: usize = 250;
 /// Names behind `by` in Received that are kept.
@@ -203,12 +205,15 @@ impl HeaderScan {
     /// Reads the next octets, cut anywhere.
     pub fn feed(&mut self, piece: &[u8]) {
         self.shape.feed(piece);
-        if self.end.is_some() {
-            self.body_eight_bit = self.body_eight_bit || !piece.is_ascii();
-            return;
+        let mut rest = piece;
+        // In small parts, so that little of a large body is kept before the header's end is found.
+        while self.end.is_none() && !rest.is_empty() {
+            let (part, behind) = rest.split_at_checked(PART_OCTETS).unwrap_or((rest, &[]));
+            self.block.extend_from_slice(part);
+            self.look_for_end();
+            rest = behind;
         }
-        self.block.extend_from_slice(piece);
-        self.look_for_end();
+        self.body_eight_bit = self.body_eight_bit || !rest.is_ascii();
     }
 
     /// Whether the header has been seen to its end.
@@ -417,6 +422,9 @@ fn first_word(text: &str) -> &str {
 }
 
 fn printable(text: &str) -> Box<str> {
+    if text.len() <= TEXT_CHARS_MAX && text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        return text.into();
+    }
     let clean = |c: char| {
         if c.is_control() {
             if c == '\t' { ' ' } else { '?' }

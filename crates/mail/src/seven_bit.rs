@@ -220,7 +220,7 @@ impl Delimiter {
 
 /// A field's body; `None` where it stands twice.
 #[expect(clippy::option_option, reason = "twice and absent are different answers")]
-fn single(fields: &[Field<'_>], name: &str) -> Option<Option<String>> {
+fn single<'a>(fields: &[Field<'a>], name: &str) -> Option<Option<Cow<'a, str>>> {
     let mut found = fields.iter().filter(|field| field.could_be(name));
     let first = found.next().map(Field::unfolded);
     found.next().is_none().then_some(first)

@@ -1,20 +1,27 @@
 //! The log of events: one line each, as JSON for machines or as a sentence for people.
 //!
-//! Lines go through a channel to a thread that writes many at once: mail never waits for a terminal or a pipe. When the
-//! reader of our log cannot keep up, lines are counted instead of kept, and the count is written. The ledger has all.
+//! Lines are put behind each other in memory, and a thread writes many at once: mail never waits for a terminal or a
+//! pipe, and is not charged with waking somebody for each line. When the reader of our log cannot keep up, lines are
+//! counted instead of kept, and the count is written. The ledger has all.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::Entry;
 use mail::Timestamp;
+use parking_lot::{Condvar, Mutex};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::config::LogFormat;
 
-/// Lines that may wait.
-const WAITING_MAX: usize = 16_384;
+/// Octets of lines that may wait.
+const WAITING_OCTETS_MAX: usize = 8 << 20;
+/// Octets that are written without waiting for more.
+const BATCH_OCTETS: usize = 64 << 10;
+/// How long a line may wait for others to be written with.
+const LATE_MAX: Duration = Duration::from_millis(20);
 /// Reasons of [`policy::Reason`] that mean: this client may not send there through us.
 const RELAY_DENIED: [&str; 4] = [
     "no-grant",
@@ -22,97 +29,146 @@ const RELAY_DENIED: [&str; 4] = [
     "recipient-outside-scope",
     "login-without-grant",
 ];
-/// Octets written at once at most.
-const BATCH_OCTETS: usize = 64 * 1024;
 
 /// Writes events. Cloning shares it.
 #[derive(Clone)]
 pub struct Journal {
     format: LogFormat,
+    /// Our name, as JSON.
     host: Arc<str>,
-    lines: SyncSender<Vec<u8>>,
-    tally: Arc<Tally>,
+    desk: Arc<Desk>,
+    /// The thread ends with the last of these.
+    _open: Arc<Open>,
 }
 
-/// How far the writing is.
+/// Where lines wait, and who waits for them.
 #[derive(Default)]
-struct Tally {
-    /// Lines that went into the channel.
-    taken: AtomicU64,
-    /// Lines that found it full, until the count is written.
-    lost: AtomicU64,
-    /// Lines written.
-    written: Mutex<u64>,
+struct Desk {
+    tray: Mutex<Tray>,
+    /// Told when there is something to write, or when it is wanted at once.
+    put: Condvar,
+    /// Told when something was written.
     wrote: Condvar,
+}
+
+/// What waits to be written, and how far the writing is.
+#[derive(Default)]
+struct Tray {
+    waiting: Vec<u8>,
+    /// Lines that were put here.
+    taken: u64,
+    /// Lines that found no room, until the count is written.
+    lost: u64,
+    /// Lines written.
+    written: u64,
+    /// Whether the next write is to be made now.
+    hurry: bool,
+    closed: bool,
+}
+
+/// Closes the desk when the last journal is gone.
+struct Open(Arc<Desk>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.tray.lock().closed = true;
+        self.0.put.notify_one();
+    }
 }
 
 impl Journal {
     /// A journal to `out`, written by a thread of its own that ends with the last clone.
     pub fn new(format: LogFormat, host: &str, out: impl Write + Send + 'static) -> std::io::Result<Self> {
-        let (lines, waiting) = sync_channel(WAITING_MAX);
-        let tally = Arc::new(Tally::default());
-        let counted = tally.clone();
+        let desk = Arc::new(Desk::default());
+        let writing = desk.clone();
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_all(&waiting, &counted, out))?;
+            .spawn(move || writing.write_all(out))?;
         Ok(Self {
             format,
-            host: host.into(),
-            lines,
-            tally,
+            host: Value::from(host).to_string().into(),
+            _open: Arc::new(Open(desk.clone())),
+            desk,
         })
     }
 
     /// Waits until every line logged so far is written, no longer than `patience`; says whether it came to that. Blocks.
     #[must_use]
     pub fn flush(&self, patience: Duration) -> bool {
-        let taken = self.tally.taken.load(Ordering::SeqCst);
-        let written = self.tally.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let behind = |written: &mut u64| *written < taken;
-        let waited = self.tally.wrote.wait_timeout_while(written, patience, behind);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-    }
-
-    /// Writes one event of the ledger's closed list.
-    pub fn event(&self, at: Timestamp, event: &ledger::Event) {
-        let mut value = serde_json::to_value(event).unwrap_or_default();
-        if let (Some(fields), Some(name)) = (value.as_object_mut(), name(event)) {
-            fields.insert("event".to_owned(), name.into());
+        let mut tray = self.desk.tray.lock();
+        let taken = tray.taken;
+        if tray.written < taken {
+            tray.hurry = true;
+            self.desk.put.notify_one();
         }
-        self.line(at, value);
+        let behind = |tray: &mut Tray| tray.written < taken;
+        !self.desk.wrote.wait_while_for(&mut tray, behind, patience).timed_out()
     }
 
-    /// Writes something that is no testimony: connections, handshakes, what a session was noticed for.
-    pub fn note(&self, at: Timestamp, event: &str, fields: serde_json::Value) {
-        let mut value = serde_json::json!({ "event": event });
-        if let (Some(into), serde_json::Value::Object(fields)) = (value.as_object_mut(), fields) {
-            into.extend(fields);
+    /// Writes one event of the ledger's closed list; `entry` is how the ledger keeps it.
+    pub fn event(&self, at: Timestamp, event: &ledger::Event, entry: &Entry) {
+        match name(event) {
+            Some(name) => self.line(at, name, entry.facts()),
+            None => self.entry(at, entry),
         }
-        self.line(at, value);
     }
 
-    fn line(&self, at: Timestamp, value: serde_json::Value) {
-        let mut line = match self.format {
-            LogFormat::Json => self.as_json(at, value),
-            LogFormat::Text => as_text(at, &value),
-        };
-        line.push('\n');
-        match self.lines.try_send(line.into_bytes()) {
-            Ok(()) => self.tally.taken.fetch_add(1, Ordering::SeqCst),
-            Err(TrySendError::Full(_)) => self.tally.lost.fetch_add(1, Ordering::Relaxed),
-            // The thread is gone only with the last of us.
-            Err(TrySendError::Disconnected(_)) => 0,
-        };
+    /// Writes one event that the log calls what the ledger calls it.
+    pub fn entry(&self, at: Timestamp, entry: &Entry) {
+        self.put(|out| self.write_line(out, at, |out| out.extend_from_slice(entry.members())));
     }
 
-    fn as_json(&self, at: Timestamp, value: serde_json::Value) -> String {
-        let mut line = serde_json::Map::new();
-        line.insert("ts".to_owned(), at.to_rfc3339().into());
-        line.insert("host".to_owned(), (*self.host).into());
-        if let serde_json::Value::Object(fields) = value {
-            line.extend(fields);
+    /// Writes something that is no testimony: connections, handshakes, what a session was noticed for. `fields` are
+    /// those of an object.
+    pub fn note(&self, at: Timestamp, event: &str, fields: &impl Serialize) {
+        let object = serde_json::to_vec(fields).unwrap_or_default();
+        let members = object.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+        self.line(at, event, members.unwrap_or_default());
+    }
+
+    fn line(&self, at: Timestamp, event: &str, members: &[u8]) {
+        self.put(|out| {
+            self.write_line(out, at, |out| {
+                out.extend_from_slice(b"\"event\":");
+                // Writing to a Vec cannot fail, and a text is always JSON.
+                let _ = serde_json::to_writer(&mut *out, event);
+                if !members.is_empty() {
+                    out.push(b',');
+                    out.extend_from_slice(members);
+                }
+            });
+        });
+    }
+
+    fn write_line(&self, out: &mut Vec<u8>, at: Timestamp, members: impl FnOnce(&mut Vec<u8>)) {
+        let start = out.len();
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "{{\"ts\":\"{at}\",\"host\":{},", self.host);
+        members(out);
+        out.push(b'}');
+        if self.format == LogFormat::Text {
+            let text = as_text(out.get(start..).unwrap_or_default());
+            out.truncate(start);
+            out.extend_from_slice(text.as_bytes());
         }
-        serde_json::Value::Object(line).to_string()
+        out.push(b'\n');
+    }
+
+    /// Puts a line down, and wakes the thread with the first one, and again when they are many.
+    fn put(&self, line: impl FnOnce(&mut Vec<u8>)) {
+        let mut tray = self.desk.tray.lock();
+        let before = tray.waiting.len();
+        if before >= WAITING_OCTETS_MAX {
+            tray.lost += 1;
+            return;
+        }
+        line(&mut tray.waiting);
+        tray.taken += 1;
+        let wakes = before == 0 || (before < BATCH_OCTETS && tray.waiting.len() >= BATCH_OCTETS);
+        drop(tray);
+        if wakes {
+            self.desk.put.notify_one();
+        }
     }
 }
 
@@ -132,16 +188,15 @@ fn name(event: &ledger::Event) -> Option<&'static str> {
 }
 
 /// Time, event, and the fields that are there, in one line.
-fn as_text(at: Timestamp, value: &serde_json::Value) -> String {
-    let mut line = format!("{} ", at.to_rfc3339());
-    let Some(fields) = value.as_object() else { return line };
-    line.push_str(
-        fields
-            .get("event")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or("event"),
-    );
-    for (name, value) in fields.iter().filter(|(name, _)| *name != "event") {
+fn as_text(json: &[u8]) -> String {
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(json).unwrap_or_default();
+    let mut word = |name: &str| match fields.remove(name) {
+        Some(Value::String(word)) => word,
+        _ => name.to_owned(),
+    };
+    let mut line = format!("{} {}", word("ts"), word("event"));
+    word("host");
+    for (name, value) in &fields {
         line.push(' ');
         line.push_str(name);
         line.push('=');
@@ -150,25 +205,36 @@ fn as_text(at: Timestamp, value: &serde_json::Value) -> String {
     line
 }
 
-fn write_all(waiting: &Receiver<Vec<u8>>, tally: &Tally, mut out: impl Write) {
-    while let Ok(first) = waiting.recv() {
-        let mut batch = first;
-        let mut count = 1;
-        while batch.len() < BATCH_OCTETS {
-            match waiting.try_recv() {
-                Ok(line) => batch.extend_from_slice(&line),
-                Err(_) => break,
+impl Desk {
+    fn write_all(&self, mut out: impl Write) {
+        let mut batch = Vec::new();
+        let mut tray = self.tray.lock();
+        loop {
+            while tray.waiting.is_empty() && tray.lost == 0 && !tray.closed {
+                self.put.wait(&mut tray);
             }
-            count += 1;
+            if !tray.hurry && !tray.closed && tray.waiting.len() < BATCH_OCTETS {
+                self.put.wait_for(&mut tray, LATE_MAX);
+            }
+            if tray.waiting.is_empty() && tray.lost == 0 && tray.closed {
+                return;
+            }
+            // Two buffers take turns, so that lines are put down while others are written.
+            std::mem::swap(&mut tray.waiting, &mut batch);
+            let (taken, missing) = (tray.taken, std::mem::take(&mut tray.lost));
+            tray.hurry = false;
+            drop(tray);
+            if missing > 0 {
+                batch.extend_from_slice(format!("{{\"event\":\"log.lost\",\"lines\":{missing}}}\n").as_bytes());
+            }
+            // A log nobody reads any more is no reason to stop mail; the ledger goes on.
+            let _ = out.write_all(&batch).and_then(|()| out.flush());
+            batch.clear();
+            batch.shrink_to(BATCH_OCTETS * 2);
+            tray = self.tray.lock();
+            tray.written = taken;
+            self.wrote.notify_all();
         }
-        let missing = tally.lost.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            batch.extend_from_slice(format!("{{\"event\":\"log.lost\",\"lines\":{missing}}}\n").as_bytes());
-        }
-        // A log nobody reads any more is no reason to stop mail; the ledger goes on.
-        let _ = out.write_all(&batch).and_then(|()| out.flush());
-        *tally.written.lock().unwrap_or_else(PoisonError::into_inner) += count;
-        tally.wrote.notify_all();
     }
 }
 
@@ -177,7 +243,7 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<u8>>>);
+    struct Paper(Arc<std::sync::Mutex<Vec<u8>>>);
 
     impl Write for Paper {
         fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
@@ -197,7 +263,7 @@ mod tests {
         journal.note(
             Timestamp::from_secs(0),
             "smtp.connect",
-            serde_json::json!({ "src_ip": "192.0.2.1" }),
+            &serde_json::json!({ "src_ip": "192.0.2.1" }),
         );
         assert!(journal.flush(Duration::from_secs(60)));
         let text = String::from_utf8(text.lock().unwrap().clone()).unwrap();
@@ -225,7 +291,7 @@ mod tests {
     fn a_log_that_nobody_reads_is_not_waited_for_for_ever() {
         let journal = Journal::new(LogFormat::Text, "gate.example.edu", Stuck).unwrap();
         assert!(journal.flush(Duration::ZERO), "nothing was logged yet");
-        journal.note(Timestamp::from_secs(0), "smtp.connect", serde_json::json!({}));
+        journal.note(Timestamp::from_secs(0), "smtp.connect", &serde_json::json!({}));
         assert!(!journal.flush(Duration::from_millis(1)));
     }
 }

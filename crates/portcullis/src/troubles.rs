@@ -49,8 +49,7 @@ impl<S: tracing::Subscriber> Layer<S> for Troubles {
         if let Some(text) = fields.0.remove("message") {
             fields.0.insert("text".to_owned(), text);
         }
-        self.journal
-            .note(Timestamp(self.clock.wall()), &name, Value::Object(fields.0));
+        self.journal.note(Timestamp(self.clock.wall()), &name, &fields.0);
     }
 }
 

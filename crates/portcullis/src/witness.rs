@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use admission::{Accepted, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};
 use bytes::Bytes;
-use ledger::{Event, Ledger, LoginOutcome, Origin, Words};
+use ledger::{Entry, Event, Ledger, LoginOutcome, Origin, Words};
 use mail::{ForwardPath, MessageId, Timestamp};
 use policy::{AuthRefusal, Basis, BoxFuture, Name, NoticeKind, Role};
+use serde::Serialize;
 use world::Clock;
 
 use crate::journal::Journal;
@@ -35,26 +36,48 @@ impl Recorder {
 
     /// Testimony that must not be lost: waits where it has piled up.
     pub async fn testify(&self, event: Event) {
-        self.journal.event(self.now(), &event);
-        self.ledger.record(event).await;
+        let entry = Entry::of(&event);
+        self.journal.event(self.now(), &event, &entry);
+        self.ledger.record(entry).await;
     }
 
     /// Testimony about strangers: counted rather than kept where it has piled up.
     fn remark(&self, event: Event) {
-        self.journal.event(self.now(), &event);
-        self.ledger.note(event);
+        let entry = Entry::of(&event);
+        self.journal.event(self.now(), &event, &entry);
+        self.ledger.note(entry);
     }
+
+    /// Something of a session that is no testimony.
+    fn note(&self, event: &str, visitor: &Visitor, text: Option<&str>) {
+        let origin = origin(visitor, None);
+        self.journal.note(self.now(), event, &OfSession { origin, text });
+    }
+}
+
+/// What the log tells of a session, with words on it.
+#[derive(Serialize)]
+struct OfSession<'a> {
+    #[serde(flatten)]
+    origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
 impl Witness for Recorder {
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes {
-        // Serialising these facts cannot fail; were it to, the message is still stored and delivered.
-        facts(accepted).to_testimony().map(Bytes::from).unwrap_or_default()
+        Entry::of(&Event::Accepted(Box::new(facts(accepted)))).json().clone()
     }
 
-    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()> {
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {
         self.metrics.accepted(accepted);
-        Box::pin(self.testify(Event::Accepted(Box::new(facts(accepted)))))
+        Box::pin(async move {
+            // What was stored with the message is what the ledger and the log say; it is not written anew.
+            if let Some(entry) = Entry::accepted(testimony) {
+                self.journal.entry(self.now(), &entry);
+                self.ledger.record(entry).await;
+            }
+        })
     }
 
     fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
@@ -83,16 +106,12 @@ impl Witness for Recorder {
 
     fn connected(&self, visitor: &Visitor) {
         self.metrics.connected(visitor);
-        self.journal.note(self.now(), "smtp.connect", session(visitor));
+        self.note("smtp.connect", visitor, None);
     }
 
     fn closed(&self, visitor: &Visitor, why: &str) {
         self.metrics.closed(visitor);
-        let mut fields = session(visitor);
-        if let Some(fields) = fields.as_object_mut() {
-            fields.insert("text".to_owned(), why.into());
-        }
-        self.journal.note(self.now(), "smtp.close", fields);
+        self.note("smtp.close", visitor, Some(why));
     }
 
     fn login(&self, told: &LoginTold<'_>) {
@@ -113,11 +132,7 @@ impl Witness for Recorder {
     }
 
     fn noted(&self, visitor: &Visitor, what: &str) {
-        let mut fields = session(visitor);
-        if let Some(fields) = fields.as_object_mut() {
-            fields.insert("text".to_owned(), what.into());
-        }
-        self.journal.note(self.now(), "smtp.noticed", fields);
+        self.note("smtp.noticed", visitor, Some(what));
     }
 
     fn noticed(&self, parent: MessageId, kind: NoticeKind, notice: MessageId, to: &ForwardPath) {
@@ -237,10 +252,6 @@ fn ourselves() -> Origin {
         login: None,
         grant: None,
     }
-}
-
-fn session(visitor: &Visitor) -> serde_json::Value {
-    serde_json::to_value(origin(visitor, None)).unwrap_or_default()
 }
 
 #[cfg(test)]

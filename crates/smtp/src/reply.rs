@@ -1,5 +1,7 @@
 //! Replies as they are written to a client.
 
+use std::fmt::{self, Write as _};
+
 use bytes::{BufMut, BytesMut};
 use mail::Reply;
 
@@ -17,23 +19,38 @@ pub(crate) enum Charset {
 /// Appends a reply, one line for each of its text's. Control characters never pass, so that no text can add a line of its
 /// own; what the charset lacks becomes `?`; what is too long for a line is cut.
 pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset) {
-    let prefix = reply
-        .enhanced
-        .map(|enhanced| format!("{enhanced} "))
-        .unwrap_or_default();
     let mut lines = reply.text.split('\n').peekable();
     while let Some(text) = lines.next() {
         let mark = if lines.peek().is_some() { '-' } else { ' ' };
-        let mut line = format!("{:03}{mark}{prefix}", reply.code);
-        for c in text.chars() {
-            let c = if fits(c, charset) { c } else { '?' };
-            if line.len() + c.len_utf8() > LINE_OCTETS_MAX - 2 {
-                break;
-            }
-            line.push(c);
-        }
-        output.put_slice(line.as_bytes());
+        let start = output.len();
+        // A BytesMut takes all that is written to it.
+        let _ = write_prefix(output, reply, mark);
+        let room = (LINE_OCTETS_MAX - 2).saturating_sub(output.len() - start);
+        put_text(output, text, charset, room);
         output.put_slice(b"\r\n");
+    }
+}
+
+fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: char) -> fmt::Result {
+    write!(output, "{:03}{mark}", reply.code)?;
+    match reply.enhanced {
+        Some(enhanced) => write!(output, "{enhanced} "),
+        None => Ok(()),
+    }
+}
+
+fn put_text(output: &mut BytesMut, text: &str, charset: Charset, mut room: usize) {
+    // Almost every text of ours goes out as it is.
+    if text.len() <= room && text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        return output.put_slice(text.as_bytes());
+    }
+    for c in text.chars() {
+        let c = if fits(c, charset) { c } else { '?' };
+        if c.len_utf8() > room {
+            break;
+        }
+        room -= c.len_utf8();
+        output.put_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
 

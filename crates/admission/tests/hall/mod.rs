@@ -81,7 +81,7 @@ impl Witness for Told {
         let number: usize = std::str::from_utf8(testimony).ok()?.lines().next_back()?.parse().ok()?;
         self.recalled.lock().unwrap().get(number).cloned()
     }
-    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()> {
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, _: Bytes) -> BoxFuture<'a, ()> {
         self.say(accepted_line("accepted", accepted));
         Box::pin(std::future::ready(()))
     }

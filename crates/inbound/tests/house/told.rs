@@ -87,7 +87,7 @@ impl Witness for Told {
         Bytes::new()
     }
 
-    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>) -> BoxFuture<'a, ()> {
+    fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, _: Bytes) -> BoxFuture<'a, ()> {
         let visitor = accepted.visitor.unwrap();
         let basis: Vec<String> = accepted
             .recipients

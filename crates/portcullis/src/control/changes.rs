@@ -96,7 +96,7 @@ pub(super) async fn change(
         let fields = json!({ "by": by.to_string(), "what": select.to_string(), "recipients": changed });
         desk.recorder
             .journal
-            .note(desk.now(), &format!("operator.{}", word(act)), fields);
+            .note(desk.now(), &format!("operator.{}", word(act)), &fields);
     }
     for kept in &survey.kept {
         out.item(json!({ "id": kept.message.to_string(), "to": kept.rcpt, "kept": kept.why }))
@@ -310,6 +310,6 @@ pub(super) async fn resume(desk: &Desk, by: &Operator, select: &Select) -> Resul
 
 fn note(desk: &Desk, by: &Operator, event: &str, select: &Select) -> Value {
     let fields = json!({ "by": by.to_string(), "what": select.to_string() });
-    desk.recorder.journal.note(desk.now(), event, fields);
+    desk.recorder.journal.note(desk.now(), event, &fields);
     json!({ "suspended": desk.view.suspended().iter().map(|one| super::desk::to_value(Select::of(one))).collect::<Vec<_>>() })
 }

@@ -150,7 +150,7 @@ impl Desk {
     async fn reload(&self, by: &changes::Operator) -> Result<Value, Unanswered> {
         self.recorder
             .journal
-            .note(self.now(), "config.reload", json!({ "by": by.to_string() }));
+            .note(self.now(), "config.reload", &json!({ "by": by.to_string() }));
         let outcome = (self.reload)().await?;
         Ok(json!({ "outcome": outcome }))
     }

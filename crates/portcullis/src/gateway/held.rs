@@ -76,7 +76,7 @@ pub(super) async fn hold_suspended(snapshot: &Snapshot, dispatch: &Dispatch, rec
                 continue;
             }
         };
-        recorder.journal.note(recorder.now(), "queue.suspended", fields);
+        recorder.journal.note(recorder.now(), "queue.suspended", &fields);
     }
 }
 

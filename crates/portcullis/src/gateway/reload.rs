@@ -58,7 +58,7 @@ pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
     if let Err(why) = &came {
         let recorder = &live.recorder;
         let fields = serde_json::json!({ "text": why.to_string() });
-        recorder.journal.note(recorder.now(), "config.refused", fields);
+        recorder.journal.note(recorder.now(), "config.refused", &fields);
     }
     came
 }

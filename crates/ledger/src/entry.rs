@@ -1,0 +1,100 @@
+//! An event as JSON, made once for everybody who keeps it: the ledger's line, the log's line, the spool's testimony.
+
+use bytes::Bytes;
+
+use crate::Event;
+
+/// What every entry begins with; the name of the event follows.
+const HEAD: &[u8] = b"{\"event\":\"";
+/// Serialising an event cannot fail: no map has other keys than names. Were it to, this says that something is missing.
+const LOST: &[u8] = b"{\"event\":\"ledger.dropped\",\"refusals\":1}";
+/// Room for an acceptance with one recipient, so that it is written without moving.
+const OCTETS_USUAL: usize = 640;
+
+/// An event as JSON: `{"event":"data.accept","qid":"...",...}`. Cloning shares the octets.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    json: Bytes,
+    may_be_dropped: bool,
+}
+
+impl Entry {
+    /// Writes an event.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let mut json = Vec::with_capacity(OCTETS_USUAL);
+        let json = match serde_json::to_writer(&mut json, event) {
+            Ok(()) => Bytes::from(json),
+            Err(_) => Bytes::from_static(LOST),
+        };
+        Self {
+            json,
+            may_be_dropped: event.may_be_dropped(),
+        }
+    }
+
+    /// The entry of an acceptance from the testimony that was stored with its message, which is the same octets.
+    /// `None` where they are something else.
+    #[must_use]
+    pub fn accepted(testimony: Bytes) -> Option<Self> {
+        let is_entry = testimony.starts_with(HEAD) && testimony.ends_with(b"}");
+        is_entry.then_some(Self {
+            json: testimony,
+            may_be_dropped: false,
+        })
+    }
+
+    /// The whole object; of an acceptance, what [`Accepted::from_testimony`](crate::Accepted::from_testimony) reads.
+    #[must_use]
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// Its members without the braces, the event's name first.
+    #[must_use]
+    pub fn members(&self) -> &[u8] {
+        self.json.get(1..self.json.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// Its members behind the event's name, without the comma between them.
+    #[must_use]
+    pub fn facts(&self) -> &[u8] {
+        let members = self.members();
+        // No name has a comma in it.
+        let comma = memchr::memchr(b',', members).unwrap_or(members.len());
+        members.get(comma + 1..).unwrap_or_default()
+    }
+
+    /// Whether it may be left out, and counted, when strangers cause more of them than can be written.
+    pub(crate) fn may_be_dropped(&self) -> bool {
+        self.may_be_dropped
+    }
+}
+
+impl From<Event> for Entry {
+    fn from(event: Event) -> Self {
+        Self::of(&event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dropped;
+
+    #[test]
+    fn an_entry_is_taken_apart_at_its_name() {
+        let entry = Entry::of(&Event::Dropped(Dropped { refusals: 2 }));
+        assert_eq!(&entry.json()[..], b"{\"event\":\"ledger.dropped\",\"refusals\":2}");
+        assert_eq!(entry.members(), b"\"event\":\"ledger.dropped\",\"refusals\":2");
+        assert_eq!(entry.facts(), b"\"refusals\":2");
+    }
+
+    #[test]
+    fn what_stands_in_for_an_event_can_be_read() {
+        let read: Event = serde_json::from_slice(LOST).unwrap();
+        assert_eq!(read, Event::Dropped(Dropped { refusals: 1 }));
+        assert!(Entry::accepted(Bytes::from_static(LOST)).is_some());
+        assert!(Entry::accepted(Bytes::from_static(b"{\"qid\":\"x\"}")).is_none());
+    }
+}
