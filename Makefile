@@ -1,18 +1,19 @@
 # Two commands for a newcomer: `make run` shows it at work, `make test` proves it.
 
-.PHONY: run check test long rfc-index help
+.PHONY: run check test long bench rfc-index help
 
 # Seconds the tests of each room may take on two cores. `make test` measures and prints; what exceeds its budget goes
 # to `make long`, smaller but never zero here. `build` is a clean build of everything, `docs` the examples in comments.
 BUDGETS = build=480 docs=120 \
 	mail=20 smtp=60 policy=60 world=10 wire=60 dns=40 spool=120 ledger=20 \
-	admission=30 inbound=60 outbound=60 portcullis=180
+	admission=30 inbound=60 outbound=60 portcullis=180 bench=30
 
 help:
 	@echo "make run     build a release and run the demonstration: a small organisation on loopback, nothing to install"
 	@echo "make check   format, lints, arrows between the rooms, licences: quick, before every commit"
 	@echo "make test    every test, with real clients and servers: what CI runs"
 	@echo "make long    the tests that need patience"
+	@echo "make bench   beside Postfix, in numbers; as root. ONLY=accept runs the rows that match, RUNS=1 is quicker"
 
 run:
 	cargo build --release -p portcullis
@@ -36,6 +37,15 @@ long:
 	cargo build --release -p portcullis
 	PORTCULLIS_LONG=1 PORTCULLIS_BINARY=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portcullis \
 		PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
+
+# Where cargo builds.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+# `make bench ONLY=accept RUNS=3`; prints a table, and writes bench.json and bench.md beside it.
+bench:
+	cargo build --release -p portcullis -p bench
+	tools/install-bench-deps.sh $(TARGET)/bench/postfix-root
+	$(TARGET)/release/portcullis-bench
 
 rfc-index:
 	tools/rfc-index.py
