@@ -1,12 +1,12 @@
 # Two commands for a newcomer: `make run` shows it at work, `make test` proves it.
 
-.PHONY: run check test long bench rfc-index help
+.PHONY: run check test long bench fuzz rfc-index help
 
 # Seconds the tests of each room may take on two cores. `make test` measures and prints; what exceeds its budget goes
 # to `make long`, smaller but never zero here. `build` is a clean build of everything, `docs` the examples in comments.
 BUDGETS = build=480 docs=120 \
 	mail=20 smtp=60 policy=60 world=10 wire=60 dns=40 spool=120 ledger=20 \
-	admission=30 inbound=60 outbound=60 portcullis=180 bench=30
+	admission=30 inbound=60 outbound=60 portcullis=180 bench=30 fuzz=40
 
 help:
 	@echo "make run     build a release and run the demonstration: a small organisation on loopback, nothing to install"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    every test, with real clients and servers: what CI runs"
 	@echo "make long    the tests that need patience"
 	@echo "make bench   beside Postfix, in numbers; as root. ONLY=accept runs the rows that match, RUNS=1 is quicker"
+	@echo "make fuzz    guided fuzzing, a minute for each target (TIME=600 TARGET=server,client)"
 
 run:
 	cargo build --release -p portcullis
@@ -39,13 +40,17 @@ long:
 		PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
 
 # Where cargo builds.
-TARGET = $(or $(CARGO_TARGET_DIR),target)
+BUILT = $(or $(CARGO_TARGET_DIR),target)
 
 # `make bench ONLY=accept RUNS=3`; prints a table, and writes bench.json and bench.md beside it.
 bench:
 	cargo build --release -p portcullis -p bench
-	tools/install-bench-deps.sh $(TARGET)/bench/postfix-root
-	$(TARGET)/release/portcullis-bench
+	tools/install-bench-deps.sh $(BUILT)/bench/postfix-root
+	$(BUILT)/release/portcullis-bench
+
+# What the bounded runs of `make test` do in seconds, guided by coverage and for as long as TIME says, in seconds.
+fuzz:
+	tools/fuzz.py --time $(or $(TIME),60) --target "$(TARGET)"
 
 rfc-index:
 	tools/rfc-index.py

@@ -51,7 +51,8 @@ impl Index {
 
     pub(crate) fn insert_entry(&mut self, id: MessageId, entry: Entry) {
         self.counts.messages += 1;
-        self.counts.octets += entry.octets;
+        // Lengths on disk are claims: their sum is for people to look at, and must not keep the spool from starting.
+        self.counts.octets = self.counts.octets.saturating_add(entry.octets);
         for recipient in &entry.recipients {
             *count_of(&mut self.counts, &recipient.state) += 1;
         }
@@ -97,8 +98,8 @@ impl Index {
         if let Some(at) = entry.scheduled {
             self.due.remove(&(at, id));
         }
-        self.counts.messages -= 1;
-        self.counts.octets -= entry.octets;
+        decrease(&mut self.counts.messages);
+        self.counts.octets = self.counts.octets.saturating_sub(entry.octets);
         for recipient in &entry.recipients {
             decrease(count_of(&mut self.counts, &recipient.state));
             if recipient.leased {
@@ -210,14 +211,6 @@ impl Index {
             entry.not_before = entry.not_before.max(until);
         }
         self.reschedule(id);
-    }
-
-    /// Ends the rest of a message, whatever it rests for.
-    pub(crate) fn wake(&mut self, id: MessageId) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.not_before = Timestamp(0);
-            self.reschedule(id);
-        }
     }
 
     /// Sets what is suspended, and thereby who is due.

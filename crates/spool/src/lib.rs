@@ -9,8 +9,6 @@
 //! Three handles say what their holder may do: [`Intake`] writes (for `admission`), [`Dispatch`] leases and settles
 //! (for `outbound`, where the letter goes next), [`View`] reads.
 
-mod adopt;
-mod adopter;
 mod body;
 mod checkpoint;
 mod codec;
@@ -36,7 +34,6 @@ mod sweep;
 mod view;
 mod writer;
 
-pub use adopter::{Adopted, Adopter, Orphaned};
 pub use body::Body;
 pub use config::{Config, Damage, RecoveryReport, Testimony, Writer};
 pub use dispatch::{Change, Dispatch, Lease, LeasedRecipient, Selector};
@@ -56,8 +53,6 @@ pub struct Opened {
     pub dispatch: Dispatch,
     /// Reads.
     pub view: View,
-    /// Takes over from writers that die later.
-    pub adopter: Adopter,
     /// What was found.
     pub report: RecoveryReport,
     /// Ends it.
