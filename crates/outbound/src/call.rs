@@ -20,7 +20,8 @@ const TRIES_MAX: usize = 10;
 
 /// A connection that is ready, and whom it leads to.
 pub(crate) struct Line {
-    pub(crate) connection: Connection,
+    /// Behind a pointer, for it is handed from hand to hand.
+    pub(crate) connection: Box<Connection>,
     pub(crate) host: Host,
     /// Messages it has carried.
     pub(crate) messages: u32,
@@ -67,7 +68,7 @@ impl<'a> Calls<'a> {
             match self.open(&host, address).await {
                 Ok(connection) => {
                     return Ok(Line {
-                        connection,
+                        connection: Box::new(connection),
                         host,
                         messages: 0,
                     });

@@ -39,6 +39,8 @@ struct Delivery<'a> {
     group: &'a Group,
     /// Those whose fate is open.
     left: Vec<usize>,
+    /// The right to speak to the destination; given back as soon as all is said.
+    slot: Option<Slot>,
     /// Waiting connections used so far.
     reused: usize,
     /// When the lease is to come back, if it must.
@@ -61,6 +63,7 @@ pub(crate) async fn deliver(gate: &Gate, config: &Config, lease: &Lease, group: 
         lease,
         left: group.places.clone(),
         group: &group,
+        slot: None,
         reused: 0,
         later: None,
     };
@@ -69,27 +72,32 @@ pub(crate) async fn deliver(gate: &Gate, config: &Config, lease: &Lease, group: 
         .admit(&group.next.key, route.connections, &clock)
         .await
     {
-        Admittance::Go(slot) => delivery.run(slot).await,
+        Admittance::Go(slot) => {
+            delivery.slot = Some(slot);
+            // Behind a pointer: each future around this one would have room for it twice.
+            Box::pin(delivery.run()).await;
+        }
         Admittance::Busy(until) => delivery.later = Some(gate.wall_at(until)),
         Admittance::Down(why) => {
             let attempt = delivery.attempt(group.site.to_string(), None);
-            delivery.conclude_left(&attempt, &Verdict::still_down(&why)).await;
+            delivery.conclude_left(&attempt, Verdict::still_down(&why)).await;
         }
     }
     delivery.later
 }
 
 impl Delivery<'_> {
-    async fn run(&mut self, mut slot: Slot) {
+    async fn run(&mut self) {
         let mut calls = Calls::new(self.gate, self.config, &self.group.next, &self.group.site);
         while !self.left.is_empty() && self.later.is_none() {
             let line = match self.waiting_line() {
                 Some(line) => Ok(line),
-                None => calls.next_line().await,
+                // Behind a pointer, for it is large: dialling, TLS, the opening of the dialogue.
+                None => Box::pin(calls.next_line()).await,
             };
             match line {
-                Ok(line) => self.use_line(line, &mut calls, &mut slot).await,
-                Err(setback) => return self.give_up(setback, &calls, &mut slot).await,
+                Ok(line) => self.use_line(line, &mut calls).await,
+                Err(setback) => return self.give_up(setback, &calls).await,
             }
         }
     }
@@ -112,11 +120,14 @@ impl Delivery<'_> {
     }
 
     /// One transaction behind the other, until all fates are known or the line is of no more use.
-    async fn use_line(&mut self, mut line: Line, calls: &mut Calls<'_>, slot: &mut Slot) {
+    async fn use_line(&mut self, mut line: Line, calls: &mut Calls<'_>) {
         while !self.left.is_empty() && line.connection.is_usable() {
             let attempt = self.attempt_on(&line);
-            let takes_8bit = line.connection.extensions().eight_bit_mime;
-            let form = self.fit(takes_8bit, &attempt).await;
+            let form = if self.fits_as_stored(line.connection.extensions().eight_bit_mime) {
+                Form::AsStored
+            } else {
+                Box::pin(self.fit(&attempt)).await
+            };
             let batch = self.batch(line.connection.extensions());
             if batch.is_empty() {
                 break;
@@ -137,7 +148,14 @@ impl Delivery<'_> {
                 Ok(outcome) => {
                     line.messages = line.messages.saturating_add(1);
                     let said = batch.into_iter().zip(outcome.recipients).collect();
-                    self.take_outcomes(said, seasoned, &attempt, calls, slot).await;
+                    let findings = self.take_outcomes(said, seasoned, calls);
+                    if self.left.is_empty() {
+                        // The next message has the line while this one's settlement is on its way to the disk.
+                        self.gate.keep(self.config, &self.group.next.key, line);
+                        self.slot = None;
+                        return self.record(&attempt, findings).await;
+                    }
+                    self.record(&attempt, findings).await;
                 }
                 Err(ConnectionError::Body(error)) => return self.cannot_read(&error, &attempt, line).await,
                 Err(error) => {
@@ -155,12 +173,14 @@ impl Delivery<'_> {
         self.gate.keep(self.config, &self.group.next.key, line);
     }
 
-    /// Takes out the recipients whom this peer cannot be given the message for, and says in which form the others get it.
-    async fn fit(&mut self, takes_8bit: bool, attempt: &Attempt) -> Form {
-        // SMTPUTF8 is never taken back: without it the client refuses the transaction by itself (5.6.7).
-        if !self.lease.content.has_8bit || takes_8bit || self.needs_smtputf8() {
-            return Form::AsStored;
-        }
+    /// SMTPUTF8 is never taken back: without it the client refuses the transaction by itself (5.6.7).
+    fn fits_as_stored(&self, takes_8bit: bool) -> bool {
+        !self.lease.content.has_8bit || takes_8bit || self.needs_smtputf8()
+    }
+
+    /// Takes out the recipients whom this peer, which takes 7 bits, cannot be given the message for, and says in which
+    /// form the others get it.
+    async fn fit(&mut self, attempt: &Attempt) -> Form {
         let (may, must_not): (Vec<usize>, Vec<usize>) = self
             .left
             .iter()
@@ -259,18 +279,16 @@ impl Delivery<'_> {
     }
 
     /// What the peer said to each. Fates that another line may better stay open.
-    async fn take_outcomes(
+    fn take_outcomes(
         &mut self,
         said: Vec<(usize, RecipientOutcome)>,
         seasoned: bool,
-        attempt: &Attempt,
         calls: &mut Calls<'_>,
-        slot: &mut Slot,
-    ) {
+    ) -> Vec<Finding> {
         let some_delivered = said
             .iter()
             .any(|(_, outcome)| matches!(outcome, RecipientOutcome::Delivered(_)));
-        let mut findings = Vec::new();
+        let mut findings = Vec::with_capacity(said.len());
         let mut pressure = Pressure::None;
         for (place, outcome) in said {
             let verdict = outcome::of_recipient(&outcome, None);
@@ -295,14 +313,16 @@ impl Delivery<'_> {
             findings.push(Finding { place, verdict });
         }
         if !findings.is_empty() {
-            self.learn(slot, pressure, "");
+            self.learn(pressure, "");
         }
-        self.conclude_these(attempt, findings).await;
+        self.close_these(&findings);
+        findings
     }
 
     /// No host is left to be tried.
-    async fn give_up(&mut self, setback: Setback, calls: &Calls<'_>, slot: &mut Slot) {
-        self.learn(slot, setback.pressure, &setback.verdict.text);
+    async fn give_up(&mut self, setback: Setback, calls: &Calls<'_>) {
+        self.learn(setback.pressure, &setback.verdict.text);
+        self.slot = None;
         let attempt = match &calls.last {
             Some((host, address)) => self.attempt(host.to_string(), Some(address.ip())),
             None => self.attempt(self.group.site.to_string(), None),
@@ -312,7 +332,7 @@ impl Delivery<'_> {
             at: calls.at,
             ..attempt
         };
-        self.conclude_left(&attempt, &setback.verdict).await;
+        self.conclude_left(&attempt, setback.verdict).await;
     }
 
     /// The message cannot be read; the line has no part in that, but it is in the middle of something.
@@ -322,10 +342,12 @@ impl Delivery<'_> {
             what: &error.to_string(),
         });
         drop(line);
-        self.conclude_left(attempt, &Verdict::unreadable()).await;
+        self.slot = None;
+        self.conclude_left(attempt, Verdict::unreadable()).await;
     }
 
-    fn learn(&self, slot: &mut Slot, pressure: Pressure, why: &str) {
+    fn learn(&mut self, pressure: Pressure, why: &str) {
+        let Some(slot) = &mut self.slot else { return };
         if slot.learn(&Lesson {
             pressure,
             why,
@@ -338,21 +360,26 @@ impl Delivery<'_> {
         }
     }
 
-    async fn conclude_left(&mut self, attempt: &Attempt, verdict: &Verdict) {
-        let findings = self
-            .left
-            .iter()
-            .map(|place| Finding {
-                place: *place,
-                verdict: verdict.clone(),
-            })
-            .collect();
-        self.conclude_these(attempt, findings).await;
+    async fn conclude_left(&mut self, attempt: &Attempt, verdict: Verdict) {
+        let left = std::mem::take(&mut self.left);
+        let verdicts = std::iter::repeat_n(verdict, left.len());
+        let findings = left.into_iter().zip(verdicts);
+        let findings = findings.map(|(place, verdict)| Finding { place, verdict }).collect();
+        self.record(attempt, findings).await;
     }
 
     async fn conclude_these(&mut self, attempt: &Attempt, findings: Vec<Finding>) {
+        self.close_these(&findings);
+        self.record(attempt, findings).await;
+    }
+
+    /// The fate of these is no longer open.
+    fn close_these(&mut self, findings: &[Finding]) {
         self.left
             .retain(|place| findings.iter().all(|finding| finding.place != *place));
+    }
+
+    async fn record(&mut self, attempt: &Attempt, findings: Vec<Finding>) {
         if conclude(self.gate, self.config, self.lease, Some(attempt), findings)
             .await
             .is_err()

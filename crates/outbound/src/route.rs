@@ -21,12 +21,44 @@ const HOSTS_MAX: usize = 20;
 /// All routes, and what holds where none is declared.
 #[derive(Clone, Debug)]
 pub struct Routes {
-    declared: Vec<Arc<Route>>,
-    fallback: Arc<Route>,
+    declared: Vec<Way>,
+    fallback: Way,
     /// Where `<postmaster>` without a domain lives: the organisation's first domain.
     postmaster: Option<Domain>,
     /// The port of hosts found through MX records: 25, except where a network moves it.
     mx_port: u16,
+}
+
+/// A route, and where it leads as far as that is known beforehand.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The route.
+    pub route: Arc<Route>,
+    /// The one next hop of a route that names its hosts.
+    declared: Option<NextHop>,
+}
+
+impl Way {
+    fn new(route: Route) -> Self {
+        let route = Arc::new(route);
+        let declared = match &route.to {
+            Target::Hosts(hosts) => Some(NextHop {
+                route: route.clone(),
+                hops: in_order(hosts),
+                key: format!("route:{}", route.name).into(),
+            }),
+            Target::Mx => None,
+        };
+        Self { route, declared }
+    }
+}
+
+fn in_order(hosts: &[Endpoint]) -> Arc<[Hop]> {
+    let hop = |(place, at): (usize, &Endpoint)| Hop {
+        at: at.clone(),
+        preference: u16::try_from(place).unwrap_or(u16::MAX),
+    };
+    hosts.iter().enumerate().map(hop).collect()
 }
 
 /// One declared route.
@@ -129,14 +161,13 @@ impl Routes {
         let mut declared = Vec::new();
         let mut fallback = None;
         for route in routes {
-            let route = Arc::new(route);
             if route.domains.is_empty() {
-                fallback.get_or_insert(route);
+                fallback.get_or_insert(Way::new(route));
             } else {
-                declared.push(route);
+                declared.push(Way::new(route));
             }
         }
-        let fallback = fallback.unwrap_or_else(|| Arc::new(Route::new("mx", Vec::new(), Target::Mx)));
+        let fallback = fallback.unwrap_or_else(|| Way::new(Route::new("mx", Vec::new(), Target::Mx)));
         Self {
             declared,
             fallback,
@@ -170,15 +201,15 @@ impl Routes {
     /// The route for a site: the closest declared one (of equals the first), else the one of everything else. Address
     /// literals have no domain, so only the latter can take them.
     #[must_use]
-    pub fn route_for(&self, site: &Host) -> Arc<Route> {
+    pub fn route_for(&self, site: &Host) -> &Way {
         let closest = site.domain().and_then(|domain| {
             let fits = self
                 .declared
                 .iter()
-                .filter_map(|route| Some((route.fit(domain)?, route)));
+                .filter_map(|way| Some((way.route.fit(domain)?, way)));
             fits.reduce(|best, next| if next.0 > best.0 { next } else { best })
         });
-        closest.map_or_else(|| self.fallback.clone(), |(_, route)| route.clone())
+        closest.map_or(&self.fallback, |(_, way)| way)
     }
 }
 
@@ -227,39 +258,28 @@ pub struct NextHop {
     /// The route.
     pub route: Arc<Route>,
     /// The hosts, first choice first; never empty.
-    pub hops: Vec<Hop>,
+    pub hops: Arc<[Hop]>,
     /// What is one destination: equal keys share connections and their bound.
     pub key: Arc<str>,
 }
 
 /// The next hop of a site along a route that leads to hosts, or of an address literal; `None` where DNS is to be asked.
 #[must_use]
-pub fn without_dns(route: &Arc<Route>, site: &Host, mx_port: u16) -> Option<NextHop> {
-    match (&route.to, site) {
-        (Target::Hosts(hosts), _) => {
-            let hop = |(place, at): (usize, &Endpoint)| Hop {
-                at: at.clone(),
-                preference: u16::try_from(place).unwrap_or(u16::MAX),
-            };
-            let hops = hosts.iter().enumerate().map(hop).collect();
-            Some(NextHop {
-                route: route.clone(),
-                hops,
-                key: format!("route:{}", route.name).into(),
-            })
-        }
-        (Target::Mx, Host::Literal(_)) => {
+pub fn without_dns(way: &Way, site: &Host, mx_port: u16) -> Option<NextHop> {
+    match (&way.declared, site) {
+        (Some(next), _) => Some(next.clone()),
+        (None, Host::Literal(_)) => {
             let at = Endpoint {
                 host: site.clone(),
                 port: mx_port,
             };
             Some(NextHop {
-                route: route.clone(),
-                hops: vec![Hop { at, preference: 0 }],
-                key: format!("mx:{}:{site}", route.name).into(),
+                route: way.route.clone(),
+                hops: [Hop { at, preference: 0 }].into(),
+                key: format!("mx:{}:{site}", way.route.name).into(),
             })
         }
-        (Target::Mx, Host::Domain(_)) => None,
+        (None, Host::Domain(_)) => None,
     }
 }
 

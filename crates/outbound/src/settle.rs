@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mail::{Action, AttemptId, DsnReturn, Mailbox, Timestamp};
 use policy::NoticeKind;
-use spool::{AttemptRecord, Lease, LeasedRecipient, Outcome, Settlement, State};
+use spool::{AttemptRecord, ChangeError, Lease, LeasedRecipient, Outcome, Settlement, State};
 
 use crate::body::excerpt;
 use crate::config::Config;
@@ -20,6 +20,11 @@ use crate::schedule::{Delayed, Next};
 /// A warning behind the first is sent at most this long after its time: after a restart the gate does not know what it
 /// has sent, and an old warning repeated is worse than one missing.
 const WARNING_FRESH: Duration = Duration::from_secs(8 * 3600);
+
+/// How soon a settlement of what was delivered is tried again, when the disk does not take it; doubled each time.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const SETTLE_AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// One try with one host, for some recipients of a message.
 #[derive(Clone, Debug)]
@@ -65,6 +70,10 @@ enum Follows {
 }
 
 impl Follows {
+    fn is_delivery(self) -> bool {
+        matches!(self, Self::Delivered | Self::Relayed)
+    }
+
     fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Expired)
     }
@@ -91,29 +100,59 @@ pub(crate) async fn conclude(
         .filter_map(|finding| decide(gate, config, lease, attempt, finding, now))
         .collect();
     let mut result = Ok(());
-    if tell(gate, config, lease, attempt, &mut decided, now).await.is_err() {
+    let somebody_hears = decided.iter().any(|it| notice_due(lease, it).is_some());
+    if somebody_hears
+        && Box::pin(tell(gate, config, lease, attempt, &mut decided, now))
+            .await
+            .is_err()
+    {
         // INVARIANT: no failure is settled before its notice is durable.
         decided.retain(|decided| !decided.follows.is_failure());
         result = Err(NotRecorded);
     }
-    let settlements = decided
-        .iter()
-        .map(|decided| settlement(gate, attempt, decided, now))
-        .collect::<Vec<_>>();
-    if settlements.is_empty() {
+    if decided.is_empty() {
         return result;
     }
-    if let Err(error) = gate.ports.dispatch.settle(lease, settlements).await {
-        gate.note(&Event::Trouble {
-            message: Some(lease.id),
-            what: &error.to_string(),
-        });
-        return Err(NotRecorded);
-    }
+    settle(gate, lease, attempt, &decided, now).await?;
     for decided in &decided {
         report(gate, lease, attempt, decided, now);
     }
     result
+}
+
+/// Makes it durable.
+///
+/// What was delivered would be delivered again if it could not be settled: on a disk that takes no more, every few
+/// minutes, for days. So it is not let go of before it is settled; as letters wait here no others are begun in their
+/// place, and a crash repeats no more than those.
+async fn settle(
+    gate: &Gate,
+    lease: &Lease,
+    attempt: Option<&Attempt>,
+    decided: &[Decided<'_>],
+    now: Timestamp,
+) -> Result<(), NotRecorded> {
+    let delivered = decided.iter().any(|decided| decided.follows.is_delivery());
+    let mut pause = SETTLE_AGAIN;
+    let mut first = true;
+    loop {
+        let settlements = decided.iter().map(|it| settlement(gate, attempt, it, now)).collect();
+        let Err(error) = gate.ports.dispatch.settle(lease, settlements).await else {
+            return Ok(());
+        };
+        if first {
+            gate.note(&Event::Trouble {
+                message: Some(lease.id),
+                what: &error.to_string(),
+            });
+        }
+        if !delivered || !matches!(error, ChangeError::Broken(_)) {
+            return Err(NotRecorded);
+        }
+        first = false;
+        gate.ports.world.clock.sleep_until(gate.monotonic() + pause).await;
+        pause = (pause * 2).min(SETTLE_AGAIN_MAX);
+    }
 }
 
 fn decide<'a>(
@@ -186,19 +225,7 @@ async fn tell(
     decided: &mut [Decided<'_>],
     now: Timestamp,
 ) -> Result<(), NotRecorded> {
-    let is_told = |decided: &Decided<'_>, kind| notice_kind(decided) == Some(kind);
-    let due = |kind| decided.iter().any(|decided| is_told(decided, kind));
-    if ![NoticeKind::Failure, NoticeKind::Delay, NoticeKind::Success]
-        .into_iter()
-        .any(|kind| {
-            due(kind)
-                && decided
-                    .iter()
-                    .any(|it| is_told(it, kind) && notice::reader(lease, it.recipient, kind).is_some())
-        })
-    {
-        return Ok(());
-    }
+    let due = |kind| decided.iter().any(|decided| notice_kind(decided) == Some(kind));
     let wants_full = lease.params.ret == Some(DsnReturn::Full) && due(NoticeKind::Failure);
     let excerpt = excerpt(&gate.ports.dispatch, lease, wants_full).await;
     let occasion = Occasion {
@@ -283,6 +310,11 @@ async fn post(
             false
         }
     }
+}
+
+/// The notice that is due about this recipient, where somebody is to hear it.
+fn notice_due(lease: &Lease, decided: &Decided<'_>) -> Option<NoticeKind> {
+    notice_kind(decided).filter(|kind| notice::reader(lease, decided.recipient, *kind).is_some())
 }
 
 fn notice_kind(decided: &Decided<'_>) -> Option<NoticeKind> {

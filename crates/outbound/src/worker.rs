@@ -1,6 +1,7 @@
 //! The loop of the back gate: leases what is due, delivers it, a bounded number at a time.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::delivery::{Group, deliver};
 use crate::gate::{Gate, part};
 use crate::outcome::Verdict;
 use crate::report::Event;
-use crate::route::{self, NextHop};
+use crate::route::{self, NextHop, Route};
 use crate::settle::{Attempt, Finding, conclude};
 
 /// Next hops of one message that are spoken to at a time.
@@ -134,26 +135,48 @@ impl Outbound {
 }
 
 /// One letter: all its recipients that were due.
+///
+/// What few letters need lies behind pointers: this future is moved for each letter, and is as large as its largest part.
 async fn deliver_letter(gate: Arc<Gate>, lease: Lease) {
     let config = gate.config.load_full();
-    let mut later = give_back(&gate, &config, &lease).await;
-    let mut groups = group(&gate, &config, &lease, &mut later).await.into_iter();
+    let mut later = None;
+    if lease.recipients.iter().any(|recipient| recipient.bounce) {
+        later = Box::pin(give_back(&gate, &config, &lease)).await;
+    }
+    let mut groups = group(&gate, &config, &lease, &mut later).await;
+    let ended = match groups.pop() {
+        Some(only) if groups.is_empty() => deliver(&gate, &config, &lease, only).await,
+        Some(last) => Box::pin(deliver_all(&gate, &config, &lease, groups, last)).await,
+        None => None,
+    };
+    if let Some(until) = earliest(later, ended) {
+        gate.ports.dispatch.put_back(lease, until);
+    }
+}
+
+/// Several next hops, some at a time.
+async fn deliver_all(
+    gate: &Gate,
+    config: &Config,
+    lease: &Lease,
+    groups: Vec<Group>,
+    last: Group,
+) -> Option<Timestamp> {
+    let mut later = None;
+    let mut groups = groups.into_iter().chain([last]);
     loop {
         let some: Vec<_> = groups
             .by_ref()
             .take(8 * HOPS_AT_A_TIME)
-            .map(|group| deliver(&gate, &config, &lease, group))
+            .map(|group| deliver(gate, config, lease, group))
             .collect();
         if some.is_empty() {
-            break;
+            return later;
         }
         let mut running = stream::iter(some).buffer_unordered(HOPS_AT_A_TIME);
         while let Some(ended) = running.next().await {
             later = earliest(later, ended);
         }
-    }
-    if let Some(until) = later {
-        gate.ports.dispatch.put_back(lease, until);
     }
 }
 
@@ -180,14 +203,52 @@ async fn give_back(gate: &Gate, config: &Config, lease: &Lease) -> Option<Timest
 
 /// Parts the recipients by next hop. Those without one are concluded here.
 async fn group(gate: &Gate, config: &Config, lease: &Lease, later: &mut Option<Timestamp>) -> Vec<Group> {
-    let mut sites: BTreeMap<Host, Vec<usize>> = BTreeMap::new();
+    let (sites, homeless) = by_site(config, lease);
+    let begun = (gate.now(), gate.monotonic());
+    let mut lost = Vec::new();
+    if !homeless.is_empty() {
+        lost.push((Host::Domain(config.hostname.clone()), Arc::from(""), homeless));
+    }
+    let mut groups: BTreeMap<Arc<str>, Group> = BTreeMap::new();
+    for (site, places, route, found) in look_up_all(gate, config, sites).await {
+        match found {
+            Ok(next) if gate.is_suspended(&next.route.name) => {
+                *later = earliest(*later, Some(gate.now().plus(SUSPENDED)));
+            }
+            Ok(next) => match groups.entry(next.key.clone()) {
+                Entry::Occupied(known) => known.into_mut().places.extend(places),
+                Entry::Vacant(new) => {
+                    new.insert(Group { next, site, places });
+                }
+            },
+            Err(verdict) => {
+                let verdicts = std::iter::repeat(verdict);
+                let findings = places.into_iter().zip(verdicts);
+                let findings = findings.map(|(place, verdict)| Finding { place, verdict }).collect();
+                lost.push((site, route, findings));
+            }
+        }
+    }
+    for (site, route, findings) in lost {
+        let attempt = attempt_without_host(gate, &site, route, begun);
+        if Box::pin(conclude(gate, config, lease, Some(&attempt), findings))
+            .await
+            .is_err()
+        {
+            *later = earliest(*later, Some(gate.now().plus(AFTER_TROUBLE)));
+        }
+    }
+    groups.into_values().collect()
+}
+
+type Sites = BTreeMap<Host, Vec<usize>>;
+
+/// Whose mail the recipients are, by their places; and those that are nobody's.
+fn by_site(config: &Config, lease: &Lease) -> (Sites, Vec<Finding>) {
+    let mut sites = Sites::new();
     let mut homeless = Vec::new();
-    for (place, recipient) in lease
-        .recipients
-        .iter()
-        .enumerate()
-        .filter(|(_, recipient)| !recipient.bounce)
-    {
+    let due = lease.recipients.iter().enumerate();
+    for (place, recipient) in due.filter(|(_, recipient)| !recipient.bounce) {
         match config.routes.site_of(&recipient.path) {
             Some(site) => sites.entry(site).or_default().push(place),
             None => homeless.push(Finding {
@@ -196,65 +257,38 @@ async fn group(gate: &Gate, config: &Config, lease: &Lease, later: &mut Option<T
             }),
         }
     }
-    let begun = (gate.now(), gate.monotonic());
-    let lookups: Vec<_> = sites
-        .into_iter()
-        .map(|(site, places)| look_up(gate, config, site, places))
-        .collect();
-    let mut lookups = stream::iter(lookups).buffered(LOOKUPS_AT_A_TIME);
-    let mut groups: BTreeMap<Arc<str>, Group> = BTreeMap::new();
-    let mut failed = vec![(Host::Domain(config.hostname.clone()), Arc::from(""), homeless)];
-    while let Some((site, places, route, found)) = lookups.next().await {
-        match found {
-            Ok(next) if gate.is_suspended(&next.route.name) => {
-                *later = earliest(*later, Some(gate.now().plus(SUSPENDED)));
-            }
-            Ok(next) => {
-                let fresh = || Group {
-                    next: next.clone(),
-                    site,
-                    places: Vec::new(),
-                };
-                groups
-                    .entry(next.key.clone())
-                    .or_insert_with(fresh)
-                    .places
-                    .extend(places);
-            }
-            Err(verdict) => {
-                let findings = places
-                    .into_iter()
-                    .map(|place| Finding {
-                        place,
-                        verdict: verdict.clone(),
-                    })
-                    .collect();
-                failed.push((site, route, findings));
-            }
-        }
-    }
-    for (site, route, findings) in failed {
-        let attempt = attempt_without_host(gate, &site, route, begun);
-        if conclude(gate, config, lease, Some(&attempt), findings).await.is_err() {
-            *later = earliest(*later, Some(gate.now().plus(AFTER_TROUBLE)));
-        }
-    }
-    groups.into_values().collect()
+    (sites, homeless)
 }
 
 type Found = (Host, Vec<usize>, Arc<str>, Result<NextHop, Verdict>);
 
-/// The next hop of a site, asking DNS where the route says so.
-async fn look_up(gate: &Gate, config: &Config, site: Host, places: Vec<usize>) -> Found {
-    let route = config.routes.route_for(&site);
-    let port = config.routes.mx_port();
-    let found = match (route::without_dns(&route, &site, port), site.domain()) {
-        (Some(next), _) => Ok(next),
-        (None, Some(domain)) => {
-            let answer = gate.ports.resolver.mx(domain).await;
-            route::by_mx(&route, domain, answer, &config.ourselves, port, &*gate.ports.world.rng)
+/// The next hop of each site. Routes that name their hosts answer at once; DNS is asked for the others.
+async fn look_up_all(gate: &Gate, config: &Config, sites: Sites) -> Vec<Found> {
+    let mut all = Vec::with_capacity(sites.len());
+    let mut unknown = Vec::new();
+    for (site, places) in sites {
+        let route = config.routes.route_for(&site);
+        match route::without_dns(route, &site, config.routes.mx_port()) {
+            Some(next) => all.push((site, places, next.route.name.clone(), Ok(next))),
+            None => unknown.push(look_up(gate, config, site, places, route.route.clone())),
         }
-        (None, None) => Err(Verdict::loops_back(&site)),
+    }
+    if !unknown.is_empty() {
+        let lookups = stream::iter(unknown).buffered(LOOKUPS_AT_A_TIME);
+        all.extend(Box::pin(lookups.collect::<Vec<Found>>()).await);
+    }
+    all
+}
+
+/// The next hop of a site according to DNS.
+async fn look_up(gate: &Gate, config: &Config, site: Host, places: Vec<usize>, route: Arc<Route>) -> Found {
+    let found = match site.domain() {
+        Some(domain) => {
+            let answer = gate.ports.resolver.mx(domain).await;
+            let (port, rng) = (config.routes.mx_port(), &*gate.ports.world.rng);
+            route::by_mx(&route, domain, answer, &config.ourselves, port, rng)
+        }
+        None => Err(Verdict::loops_back(&site)),
     };
     (site, places, route.name.clone(), found)
 }

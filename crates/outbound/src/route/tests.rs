@@ -53,14 +53,17 @@ fn hop_names(answer: MxAnswer, ourselves: &Ourselves, seed: u64) -> Result<Vec<S
 #[test]
 fn the_closest_declaration_wins() {
     let routes = routes();
-    let name_of = |text: &str| routes.route_for(&Host::parse(text).unwrap()).name.to_string();
+    let name_of = |text: &str| routes.route_for(&Host::parse(text).unwrap()).route.name.to_string();
     assert_eq!(name_of("a.example.edu"), "below");
     assert_eq!(name_of("a.chem.example.edu"), "chem");
     assert_eq!(name_of("lab.chem.example.edu"), "lab");
     assert_eq!(name_of("example.edu"), "internet");
     assert_eq!(name_of("[192.0.2.1]"), "internet");
     assert_eq!(
-        Routes::new(vec![], None).route_for(&Host::parse("a.b").unwrap()).to,
+        Routes::new(vec![], None)
+            .route_for(&Host::parse("a.b").unwrap())
+            .route
+            .to,
         Target::Mx
     );
 }
@@ -77,9 +80,9 @@ fn postmaster_without_a_domain_lives_at_the_first_of_ours() {
 #[test]
 fn an_address_literal_is_its_own_next_hop_unless_a_smart_host_takes_everything() {
     let literal = Host::parse("[192.0.2.1]").unwrap();
-    let direct = without_dns(&routes().route_for(&literal), &literal, 25).unwrap();
+    let direct = without_dns(routes().route_for(&literal), &literal, 25).unwrap();
     assert_eq!(
-        direct.hops,
+        *direct.hops,
         vec![Hop {
             at: Endpoint {
                 host: literal.clone(),
@@ -96,7 +99,7 @@ fn an_address_literal_is_its_own_next_hop_unless_a_smart_host_takes_everything()
         vec![Route::new("smart", vec![], Target::Hosts(vec![smart.clone()]))],
         None,
     );
-    let next = without_dns(&routes.route_for(&literal), &literal, 25).unwrap();
+    let next = without_dns(routes.route_for(&literal), &literal, 25).unwrap();
     assert_eq!(
         (next.hops.first().unwrap().at.clone(), &*next.key),
         (smart, "route:smart")
