@@ -8,6 +8,8 @@
 //!
 //! How a run goes is in [`runs`], what runs there are in [`rows`]. See `docs/performance.md` for what a number means.
 
+pub mod decide;
+pub mod generator;
 pub mod load;
 pub mod machine;
 pub mod network;

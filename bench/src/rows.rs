@@ -2,7 +2,7 @@
 
 use crate::load::{Load, Sessions};
 use crate::server::Contender;
-use crate::throughput::Then;
+use crate::throughput::{Then, Via};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +138,7 @@ pub fn find(work: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.work == work)
 }
 
-/// A load of `smtp-source` and the rows it fills.
+/// A load and the rows it fills.
 #[derive(Clone, Copy, Debug)]
 pub struct Throughput {
     /// The row of its rates.
@@ -149,56 +149,60 @@ pub struct Throughput {
     pub load: Load,
     /// What becomes of it.
     pub then: Then,
+    /// Who sends it.
+    pub via: Via,
+}
+
+impl Throughput {
+    /// Whether this contender can do it: `smtp-sink` speaks no TLS.
+    pub fn has(&self, contender: Contender) -> bool {
+        self.via != Via::OwnTls || contender != Contender::Roof
+    }
 }
 
 const fn load(octets: usize, sessions: usize, stay: Sessions) -> Load {
     Load { octets, sessions, stay }
 }
 
-/// All loads of `smtp-source`.
-pub const THROUGHPUT: [Throughput; 7] = [
+const fn held(rate: &'static str, load: Load) -> Throughput {
     Throughput {
-        rate: "accept-2k-1",
+        rate,
         cpu: None,
-        load: load(2048, 1, Sessions::Stay),
+        load,
         then: Then::Hold,
-    },
+        via: Via::SmtpSource,
+    }
+}
+
+const fn relayed(rate: &'static str, load: Load) -> Throughput {
     Throughput {
-        rate: "accept-2k-20",
+        then: Then::Relay,
+        ..held(rate, load)
+    }
+}
+
+/// The load on which both generators are shown to agree.
+pub const AGREED: &str = "accept-2k-20";
+
+/// All loads.
+pub const THROUGHPUT: [Throughput; 8] = [
+    held("accept-2k-1", load(2048, 1, Sessions::Stay)),
+    Throughput {
         cpu: Some("cpu-accept-2k"),
-        load: load(2048, 20, Sessions::Stay),
-        then: Then::Hold,
+        ..held(AGREED, load(2048, 20, Sessions::Stay))
+    },
+    held("accept-2k-100", load(2048, 100, Sessions::Stay)),
+    held("accept-100k-20", load(102_400, 20, Sessions::Stay)),
+    held("accept-2k-20-reconnect", load(2048, 20, Sessions::Reconnect)),
+    Throughput {
+        via: Via::OwnTls,
+        ..held("accept-2k-20-tls", load(2048, 20, Sessions::Stay))
     },
     Throughput {
-        rate: "accept-2k-100",
-        cpu: None,
-        load: load(2048, 100, Sessions::Stay),
-        then: Then::Hold,
-    },
-    Throughput {
-        rate: "accept-100k-20",
-        cpu: None,
-        load: load(102_400, 20, Sessions::Stay),
-        then: Then::Hold,
-    },
-    Throughput {
-        rate: "accept-2k-20-reconnect",
-        cpu: None,
-        load: load(2048, 20, Sessions::Reconnect),
-        then: Then::Hold,
-    },
-    Throughput {
-        rate: "relay-2k-20",
         cpu: Some("cpu-relay-2k"),
-        load: load(2048, 20, Sessions::Stay),
-        then: Then::Relay,
+        ..relayed("relay-2k-20", load(2048, 20, Sessions::Stay))
     },
-    Throughput {
-        rate: "relay-100k-20",
-        cpu: None,
-        load: load(102_400, 20, Sessions::Stay),
-        then: Then::Relay,
-    },
+    relayed("relay-100k-20", load(102_400, 20, Sessions::Stay)),
 ];
 
 /// Who takes part in a round, and in which order: everybody is first, second and third as often.

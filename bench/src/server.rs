@@ -110,17 +110,7 @@ impl Server {
     async fn start_portcullis(&mut self, setup: &Setup) -> anyhow::Result<()> {
         let dir = self.dir.path();
         let config = portcullis::write(dir, self.address.port(), free_port()?, setup)?;
-        let log = fs::File::create(dir.join("log"))?;
-        let mut command = traced(setup, &self.portcullis);
-        command.arg("serve").arg("--config").arg(config);
-        command
-            .stdin(Stdio::null())
-            .stderr(log.try_clone()?)
-            .stdout(log)
-            .kill_on_drop(true);
-        let child = command
-            .spawn()
-            .with_context(|| format!("{}", self.portcullis.display()))?;
+        let child = self.spawn_portcullis(traced(setup, &self.portcullis), &config)?;
         let pid = child.id().context("it has ended")?;
         if setup.trace.is_some() {
             self.tracer = Some(child);
@@ -175,6 +165,34 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Ends Portcullis in good order and starts it again with the folders it had; when it was started, once it greets.
+    pub async fn restart(&mut self) -> anyhow::Result<Instant> {
+        self.end();
+        if let Some(mut child) = self.child.take() {
+            child.wait().await?;
+        }
+        let config = self.dir.path().join("portcullis.toml");
+        let began = Instant::now();
+        self.child = Some(self.spawn_portcullis(Command::new(&self.portcullis), &config)?);
+        self.pid = self.child.as_ref().and_then(Child::id).context("it has ended")?;
+        self.greets().await?;
+        Ok(began)
+    }
+
+    fn spawn_portcullis(&self, mut command: Command, config: &Path) -> anyhow::Result<Child> {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("log"))?;
+        command.arg("serve").arg("--config").arg(config);
+        command
+            .stdin(Stdio::null())
+            .stderr(log.try_clone()?)
+            .stdout(log)
+            .kill_on_drop(true);
+        command.spawn().with_context(|| self.portcullis.display().to_string())
     }
 
     /// Messages in its queue.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use crate::generator;
 use crate::load::{self, Load};
 use crate::rig::Rig;
 use crate::rows::Throughput;
@@ -17,6 +18,17 @@ pub enum Then {
     Hold,
     /// Hand it on to a sink.
     Relay,
+}
+
+/// Whose load it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// `smtp-source`.
+    SmtpSource,
+    /// Our own generator.
+    Own,
+    /// Our own generator, under STARTTLS.
+    OwnTls,
 }
 
 /// What a run gave.
@@ -39,12 +51,13 @@ struct Run<'r> {
     server: Server,
     sink: Option<Sink>,
     load: &'r Load,
+    via: Via,
     sent: usize,
 }
 
 /// Measures one contender.
 pub async fn measure(rig: &Rig, contender: Contender, spec: &Throughput, messages: usize) -> anyhow::Result<Sample> {
-    let mut run = Run::start(rig, contender, &spec.load, spec.then, None).await?;
+    let mut run = Run::start(rig, contender, spec, None).await?;
     run.send((messages / 8).max(2 * spec.load.sessions)).await?;
     let cpu_before = match spec.cpu {
         Some(_) if contender != Contender::Roof => Some(run.cpu_secs_afterwards().await?),
@@ -62,9 +75,9 @@ pub async fn measure(rig: &Rig, contender: Contender, spec: &Throughput, message
 }
 
 /// How many messages a second it takes, roughly: so that runs last as long as they should.
-pub async fn calibrate(rig: &Rig, contender: Contender, load: &Load, then: Then) -> anyhow::Result<f64> {
-    let messages = (20 * load.sessions).clamp(100, 1000);
-    let mut run = Run::start(rig, contender, load, then, None).await?;
+pub async fn calibrate(rig: &Rig, contender: Contender, spec: &Throughput) -> anyhow::Result<f64> {
+    let messages = (20 * spec.load.sessions).clamp(100, 1000);
+    let mut run = Run::start(rig, contender, spec, None).await?;
     run.send(messages).await?;
     let began = Instant::now();
     let ended = run.send(messages).await?;
@@ -73,16 +86,10 @@ pub async fn calibrate(rig: &Rig, contender: Contender, load: &Load, then: Then)
 }
 
 /// Syncs per message, in a run that is not timed.
-pub async fn syncs(
-    rig: &Rig,
-    contender: Contender,
-    load: &Load,
-    then: Then,
-    messages: usize,
-) -> anyhow::Result<Option<f64>> {
+pub async fn syncs(rig: &Rig, contender: Contender, spec: &Throughput, messages: usize) -> anyhow::Result<Option<f64>> {
     let folder = rig.folder("trace")?;
     let trace = folder.path().join("syncs");
-    let mut run = Run::start(rig, contender, load, then, Some(trace.clone())).await?;
+    let mut run = Run::start(rig, contender, spec, Some(trace.clone())).await?;
     run.send(messages).await?;
     run.stop(contender).await?;
     Ok(crate::syncs::count(&trace)?.map(|syncs| syncs as f64 / messages as f64))
@@ -92,16 +99,16 @@ impl<'r> Run<'r> {
     async fn start(
         rig: &'r Rig,
         contender: Contender,
-        load: &'r Load,
-        then: Then,
+        spec: &'r Throughput,
         trace: Option<std::path::PathBuf>,
     ) -> anyhow::Result<Self> {
+        let Throughput { load, then, via, .. } = spec;
         let sink = match then {
             Then::Relay if contender != Contender::Roof => Some(Sink::start(rig, load.sessions)?),
             _ => None,
         };
         let setup = Setup {
-            hold: then == Then::Hold,
+            hold: *then == Then::Hold,
             relay_to: sink.as_ref().map(|sink| sink.address),
             sessions: load.sessions,
             certificate: None,
@@ -113,16 +120,16 @@ impl<'r> Run<'r> {
             server,
             sink,
             load,
+            via: *via,
             sent: 0,
         })
     }
 
     /// Sends messages; when the last of them was acknowledged, or arrived at the sink.
     async fn send(&mut self, messages: usize) -> anyhow::Result<Instant> {
-        let sent = load::send(self.rig, self.server.address, self.load, messages, PATIENCE).await;
-        let acknowledged = match sent {
+        let acknowledged = match self.acknowledged(messages).await {
             Ok(at) => at,
-            Err(why) => bail!("{why}\n{}", self.server.log_tail()),
+            Err(why) => bail!("{why:#}\n{}", self.server.log_tail()),
         };
         self.sent += messages;
         match &mut self.sink {
@@ -132,6 +139,19 @@ impl<'r> Run<'r> {
             },
             None => Ok(acknowledged),
         }
+    }
+
+    async fn acknowledged(&self, messages: usize) -> anyhow::Result<Instant> {
+        let tls = match self.via {
+            Via::SmtpSource => return load::send(self.rig, self.server.address, self.load, messages, PATIENCE).await,
+            Via::Own => None,
+            Via::OwnTls => Some(self.rig.certificate.clone()),
+        };
+        Ok(
+            generator::send(self.server.address, *self.load, messages, tls, PATIENCE)
+                .await?
+                .ended,
+        )
     }
 
     /// What the server has used when nothing is left to do.
