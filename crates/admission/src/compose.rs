@@ -49,8 +49,11 @@ impl Composition<'_> {
         grant: Option<&Grant>,
         recipients: &[(ForwardPath, RcptParams)],
     ) -> Letter {
-        let paths: Vec<ForwardPath> = recipients.iter().map(|(path, _)| path.clone()).collect();
-        let mut prepend = self.received(params, &paths);
+        let only = match recipients {
+            [(path, _)] => Some(path),
+            _ => None,
+        };
+        let mut prepend = self.received(params, only);
         if self.may_complete() {
             prepend.push_str(&missing_fields(self.scanned, self.now, self.id, self.hostname));
             if self.scanned.from == Originator::Missing {
@@ -85,7 +88,7 @@ impl Composition<'_> {
         self.visitor.role != Role::Mx
     }
 
-    fn received(&self, params: &MailParams, recipients: &[ForwardPath]) -> String {
+    fn received(&self, params: &MailParams, recipient: Option<&ForwardPath>) -> String {
         let visitor = self.visitor;
         let tls = visitor
             .tls
@@ -108,7 +111,7 @@ impl Composition<'_> {
             },
             tls: tls.as_deref(),
             id: self.id,
-            recipients,
+            recipient,
             at: self.now,
         }
         .to_field()

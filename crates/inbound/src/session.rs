@@ -43,6 +43,16 @@ struct Exchange {
     mechanism: &'static str,
 }
 
+/// A question whose answer waits for somebody else.
+enum Waiting {
+    Auth {
+        mechanism: Mechanism,
+        initial: Option<Vec<u8>>,
+    },
+    AuthResponse(Vec<u8>),
+    BodyEnd(Mended),
+}
+
 const fn enhanced(class: u8, subject: u16, detail: u16) -> EnhancedCode {
     EnhancedCode::new(class, subject, detail)
 }
@@ -67,18 +77,27 @@ impl Session {
         }
     }
 
-    async fn answer(&mut self, question: Question) -> Answer {
-        match question {
+    /// Answers at once what needs nobody else; the other questions come back.
+    fn answer_now(&mut self, question: Question) -> Result<Answer, Waiting> {
+        Ok(match question {
             Question::Connect => self.connect(),
             Question::Hello { verb, name } => self.hello(verb, name),
-            Question::Auth { mechanism, initial } => self.auth(mechanism, initial).await,
-            Question::AuthResponse(response) => self.auth_step(Some(response)).await,
+            Question::Auth { mechanism, initial } => return Err(Waiting::Auth { mechanism, initial }),
+            Question::AuthResponse(response) => return Err(Waiting::AuthResponse(response)),
             Question::AuthCancelled => self.auth_cancelled(),
             Question::Sender { path, params } => Answer::Reply(self.sender(path, params)),
             Question::Recipient { path, params } => Answer::Reply(self.recipient(path, params)),
             Question::BodyBegin { .. } => self.body_begin(),
-            Question::BodyEnd { mended, .. } => Answer::Reply(self.body_end(mended).await),
+            Question::BodyEnd { mended, .. } => return Err(Waiting::BodyEnd(mended)),
             Question::Refusal(violation) => Answer::Reply(self.violation(violation)),
+        })
+    }
+
+    async fn answer_later(&mut self, waiting: Waiting) -> Answer {
+        match waiting {
+            Waiting::Auth { mechanism, initial } => self.auth(mechanism, initial).await,
+            Waiting::AuthResponse(response) => self.auth_step(Some(response)).await,
+            Waiting::BodyEnd(mended) => Answer::Reply(self.body_end(mended).await),
         }
     }
 
@@ -414,7 +433,11 @@ impl Session {
 
 impl SessionHandler for Session {
     fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
-        Box::pin(self.answer(question))
+        // The future that waits for logins and the disk is large; most questions do without it.
+        match self.answer_now(question) {
+            Ok(answer) => Box::pin(std::future::ready(answer)),
+            Err(waiting) => Box::pin(self.answer_later(waiting)),
+        }
     }
 
     fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {

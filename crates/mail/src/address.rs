@@ -1,5 +1,6 @@
 //! Mailboxes and the two paths of an envelope.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -320,9 +321,11 @@ pub(crate) fn is_atext(c: char) -> bool {
 /// Reads a local part from the front of `text`; returns it and the octets used.
 fn parse_local(text: &str) -> Result<(LocalPart, usize), MailboxError> {
     let (local, used) = if text.starts_with('"') {
-        parse_quoted(text)?
+        let (local, used) = parse_quoted(text)?;
+        (Cow::Owned(local), used)
     } else {
-        parse_dotted(text)?
+        let (local, used) = parse_dotted(text)?;
+        (Cow::Borrowed(local), used)
     };
     if local.is_empty() {
         return Err(MailboxError {
@@ -336,10 +339,10 @@ fn parse_local(text: &str) -> Result<(LocalPart, usize), MailboxError> {
             fault: MailboxFault::LocalPartTooLong,
         });
     }
-    Ok((LocalPart(local.into()), used))
+    Ok((LocalPart(Arc::from(&*local)), used))
 }
 
-fn parse_dotted(text: &str) -> Result<(String, usize), MailboxError> {
+fn parse_dotted(text: &str) -> Result<(&str, usize), MailboxError> {
     let end = text.find(|c| c != '.' && !is_atext(c)).unwrap_or(text.len());
     let local = text.get(..end).unwrap_or_default();
     if local.starts_with('.') {
@@ -348,7 +351,7 @@ fn parse_dotted(text: &str) -> Result<(String, usize), MailboxError> {
             fault: MailboxFault::MisplacedDot,
         });
     }
-    if let Some(at) = local.find("..") {
+    if let Some(at) = local.as_bytes().windows(2).position(|two| two == b"..") {
         return Err(MailboxError {
             at: at + 1,
             fault: MailboxFault::MisplacedDot,
@@ -360,7 +363,7 @@ fn parse_dotted(text: &str) -> Result<(String, usize), MailboxError> {
             fault: MailboxFault::MisplacedDot,
         });
     }
-    Ok((local.to_owned(), end))
+    Ok((local, end))
 }
 
 /// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE` (RFC 5321 §4.1.2).

@@ -55,7 +55,7 @@ impl Domain {
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         if text.is_ascii() {
             check_labels(text)?;
-            return Ok(Self(text.to_ascii_lowercase().into()));
+            return Ok(Self::folded(text));
         }
         // Before the conversion, so that hostile input costs no more than a name may.
         if text.len() > DOMAIN_OCTETS_MAX * 4 {
@@ -63,7 +63,14 @@ impl Domain {
         }
         let ascii = idna::domain_to_ascii_strict(text).map_err(|_| DomainError::BadUnicode)?;
         check_labels(&ascii)?;
-        Ok(Self(ascii.to_ascii_lowercase().into()))
+        Ok(Self::folded(&ascii))
+    }
+
+    fn folded(text: &str) -> Self {
+        if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            return Self(text.to_ascii_lowercase().into());
+        }
+        Self(text.into())
     }
 
     /// The name in lower-case A-labels.

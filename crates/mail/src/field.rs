@@ -63,7 +63,8 @@ pub(crate) fn fields(block: &[u8]) -> impl Iterator<Item = Field<'_>> {
         }
         let (raw, more) = rest.split_at_checked(field_end(rest)).unwrap_or((rest, &[]));
         rest = more;
-        let first_line = raw.split(|octet| *octet == b'\n').next().unwrap_or(raw);
+        let line_end = memchr::memchr(b'\n', raw).unwrap_or(raw.len());
+        let first_line = raw.get(..line_end).unwrap_or(raw);
         let colon = memchr::memchr(b':', first_line).unwrap_or(first_line.len());
         let (name, body) = raw.split_at_checked(colon).unwrap_or((raw, &[]));
         Some(Field {

@@ -5,23 +5,33 @@ use std::sync::atomic::AtomicU64;
 
 use admission::{Accepted, Refused, Visitor};
 use ledger::LoginOutcome;
-use policy::NoticeKind;
-use prometheus_client::encoding::EncodeLabelSet;
+use policy::{Name, NoticeKind};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// The name of a listener; shared, for it is asked for with every message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Label(Name);
+
+impl EncodeLabelValue for Label {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        EncodeLabelValue::encode(&&*self.0, encoder)
+    }
+}
+
 /// A listener.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfListener {
-    listener: String,
+    listener: Label,
 }
 
 /// A listener and a stable reason code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Refusal {
-    listener: String,
+    listener: Label,
     reason: &'static str,
     code: u16,
 }
@@ -135,17 +145,16 @@ impl Metrics {
     }
 
     pub(crate) fn accepted(&self, accepted: &Accepted<'_>) {
-        let listener = accepted
-            .visitor
-            .map_or("notices", |visitor| &*visitor.listener)
-            .to_owned();
-        let label = OfListener { listener };
+        let listener = accepted.visitor.map(|visitor| visitor.listener.clone());
+        let label = OfListener {
+            listener: Label(listener.unwrap_or_else(|| Name::from("notices"))),
+        };
         self.accepted.get_or_create(&label).inc();
         self.accepted_octets.get_or_create(&label).inc_by(accepted.octets);
     }
 
     pub(crate) fn refused(&self, refused: &Refused<'_>) {
-        let listener = refused.visitor.listener.to_string();
+        let listener = Label(refused.visitor.listener.clone());
         self.refused
             .get_or_create(&Refusal {
                 listener,
@@ -205,7 +214,7 @@ impl Metrics {
 
 fn of_listener(visitor: &Visitor) -> OfListener {
     OfListener {
-        listener: visitor.listener.to_string(),
+        listener: Label(visitor.listener.clone()),
     }
 }
 

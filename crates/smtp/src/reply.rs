@@ -22,6 +22,8 @@ pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset
     let mut lines = reply.text.split('\n').peekable();
     while let Some(text) = lines.next() {
         let mark = if lines.peek().is_some() { '-' } else { ' ' };
+        // Once for the whole line, code and end included.
+        output.reserve(LINE_OCTETS_MAX.min(text.len() + 24));
         let start = output.len();
         // A BytesMut takes all that is written to it.
         let _ = write_prefix(output, reply, mark);
@@ -32,7 +34,10 @@ pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset
 }
 
 fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: char) -> fmt::Result {
-    write!(output, "{:03}{mark}", reply.code)?;
+    let digit = |value: u16| char::from_digit(u32::from(value % 10), 10).unwrap_or('0');
+    for c in [digit(reply.code / 100), digit(reply.code / 10), digit(reply.code), mark] {
+        output.write_char(c)?;
+    }
     match reply.enhanced {
         Some(enhanced) => write!(output, "{enhanced} "),
         None => Ok(()),

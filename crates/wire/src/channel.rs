@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsStream;
 use world::Stream;
 
-/// Octets read at once while commands are spoken.
-const COMMAND_OCTETS: usize = 8 * 1024;
+/// Octets read at once while commands are spoken, and of most messages.
+pub(crate) const COMMAND_OCTETS: usize = 8 * 1024;
 /// Octets of a handshake kept, to name what went wrong. A ClientHello rarely has more than two thousand.
 const HEARD_OCTETS_MAX: usize = 4 * 1024;
 
@@ -39,16 +39,18 @@ pub(crate) enum Exchange {
 pub(crate) enum Appetite {
     /// Lines. Nothing is held while none come.
     Commands,
+    /// A body that may be small.
+    Body,
     /// A body, read in blocks of this many octets straight into the buffer.
-    Body(usize),
+    LargeBody(usize),
 }
 
 impl Channel {
     /// Reads once; 0 octets at the end. Safe to drop: what was read is in `input`.
     pub(crate) async fn fill(&mut self, input: &mut BytesMut, appetite: Appetite) -> io::Result<usize> {
         let read = match appetite {
-            Appetite::Commands => self.sip(input).await,
-            Appetite::Body(octets) => {
+            Appetite::Commands | Appetite::Body => self.sip(input).await,
+            Appetite::LargeBody(octets) => {
                 input.reserve(octets);
                 self.read_buf(input).await
             }

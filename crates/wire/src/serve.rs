@@ -9,14 +9,16 @@ use tokio::io::AsyncWriteExt;
 use world::{BoxFuture, Clock, Stream};
 
 use crate::alarm::Alarm;
-use crate::channel::{Appetite, Channel};
+use crate::channel::{Appetite, COMMAND_OCTETS, Channel};
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{TlsFacts, TlsFailure, TlsServer};
 
-/// Octets of a body read at once at first; the block grows while reads fill it.
+/// Octets of a large body read at once at first; the block grows while reads fill it.
 const BODY_BLOCK_OCTETS: usize = 16 * 1024;
 /// Octets of a body read at once at most.
 const BODY_BLOCK_OCTETS_MAX: usize = 128 * 1024;
+/// Room for octets that a session keeps while it waits; what holds more is given back.
+const KEPT_OCTETS_MAX: usize = 4 * 1024;
 /// Octets thrown away behind our last word, so that closing does not reset the connection before it was read.
 const LINGER_OCTETS_MAX: usize = 256 * 1024;
 
@@ -105,6 +107,7 @@ pub fn drive_server<'a, H: SessionHandler + ?Sized>(
         shutdown: config.shutdown.clone(),
         phase: Phase::Running,
         alarm: Alarm::new(config.clock.clone()),
+        now: config.clock.monotonic(),
         input: BytesMut::new(),
         appetite: Appetite::Commands,
         hearing: Hearing::Open,
@@ -127,7 +130,9 @@ struct Session<'a, H: ?Sized> {
     /// How far the end had come when we last told the dialogue.
     phase: Phase,
     alarm: Alarm,
-    /// What came and was not taken yet; holds no memory between commands.
+    /// What the clock showed when we last had waited for anybody; what we do ourselves takes no time.
+    now: Duration,
+    /// What came and was not taken yet; holds little memory between commands.
     input: BytesMut,
     appetite: Appetite,
     hearing: Hearing,
@@ -151,11 +156,14 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             Transport::ImplicitTls => Box::pin(self.handshake(stream)).await?,
         };
         loop {
-            match self.server.poll(&mut self.input, self.alarm.now()) {
+            match self.server.poll(&mut self.input, self.now) {
                 Step::Wait if self.server.output().is_empty() => self.wait(&mut channel).await?,
                 Step::Wait => self.flush(&mut channel, self.config.patience.write).await?,
                 Step::Ask(question) => self.ask(question).await,
-                Step::Body(chunk) => self.handler.body(chunk).await,
+                Step::Body(chunk) => {
+                    self.handler.body(chunk).await;
+                    self.look();
+                }
                 Step::Event(event) => self.note(event),
                 Step::StartTls => channel = Box::pin(self.start_tls(channel)).await?,
                 Step::Close(reason) => {
@@ -164,6 +172,11 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 }
             }
         }
+    }
+
+    /// Looks at the clock, after waiting for somebody.
+    fn look(&mut self) {
+        self.now = self.alarm.now();
     }
 
     async fn ask(&mut self, question: Question) {
@@ -175,10 +188,11 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
         );
         let answer = self.handler.ask(question).await;
         self.appetite = match answer {
-            Answer::Proceed if bulk => Appetite::Body(BODY_BLOCK_OCTETS),
+            Answer::Proceed if bulk => Appetite::Body,
             _ => Appetite::Commands,
         };
-        self.server.answer(answer, self.alarm.now());
+        self.look();
+        self.server.answer(answer, self.now);
     }
 
     fn note(&mut self, event: Event) {
@@ -195,7 +209,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             // Nothing can wake this session any more.
             return Err(Ended::Dialogue(CloseReason::PeerClosed));
         }
-        if self.input.is_empty() && self.appetite == Appetite::Commands {
+        if self.input.is_empty() && self.appetite == Appetite::Commands && self.input.capacity() > KEPT_OCTETS_MAX {
             self.input = BytesMut::new();
         }
         // While a refusal is held back the dialogue takes nothing; what came would only fill our memory.
@@ -207,27 +221,34 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 if phase == Phase::Stopped {
                     return Err(Ended::Stopped);
                 }
-                self.server.shut_down(self.alarm.now());
+                self.look();
+                self.server.shut_down(self.now);
             }
             read = channel.fill(&mut self.input, self.appetite), if hears => {
+                self.look();
                 match read {
                     Ok(0) => self.lose(Hearing::HalfClosed),
                     Ok(octets) => self.grow(octets),
                     Err(_) => self.lose(Hearing::Lost),
                 }
             }
-            () = self.alarm.at(deadline) => self.server.handle_timeout(self.alarm.now()),
+            () = self.alarm.at(deadline) => {
+                self.look();
+                self.server.handle_timeout(self.now);
+            }
         }
         Ok(())
     }
 
     /// A read that filled its block asks for larger ones.
     fn grow(&mut self, octets: usize) {
-        if let Appetite::Body(block) = &mut self.appetite
-            && octets >= *block
-        {
-            *block = (*block * 2).min(BODY_BLOCK_OCTETS_MAX);
-        }
+        self.appetite = match self.appetite {
+            Appetite::Body if octets >= COMMAND_OCTETS => Appetite::LargeBody(BODY_BLOCK_OCTETS),
+            Appetite::LargeBody(block) if octets >= block => {
+                Appetite::LargeBody((block * 2).min(BODY_BLOCK_OCTETS_MAX))
+            }
+            same => same,
+        };
     }
 
     fn lose(&mut self, hearing: Hearing) {
@@ -241,13 +262,14 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             self.server.output().clear();
             return Ok(());
         }
-        let until = self.alarm.now() + patience;
+        let until = self.now + patience;
         let written = tokio::select! {
             biased;
             written = channel.drain(self.server.output()) => written,
             () = self.alarm.at(Some(until)) => return Err(Ended::NotReading),
             _ = self.shutdown.beyond(Phase::Draining) => return Err(Ended::Stopped),
         };
+        self.look();
         if written.is_err() {
             self.server.output().clear();
             self.lose(Hearing::Lost);
@@ -266,7 +288,8 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             return Err(Ended::Dialogue(CloseReason::Internal));
         }
         let channel = self.handshake(stream).await?;
-        self.server.tls_established(self.alarm.now());
+        self.look();
+        self.server.tls_established(self.now);
         Ok(channel)
     }
 
@@ -291,6 +314,10 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
     async fn farewell(&mut self, mut channel: Channel, reason: CloseReason) {
         let flushed = self.flush(&mut channel, self.config.patience.farewell).await;
         if flushed.is_err() || self.hearing == Hearing::Lost {
+            return;
+        }
+        // A client that said QUIT in the clear has heard everything, and has nothing more to say: closing is enough.
+        if matches!((reason, &channel), (CloseReason::Quit, Channel::Clear(_))) {
             return;
         }
         let until = self.alarm.now() + self.config.patience.linger;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use world::World;
 
 use crate::config::{self, Machine};
@@ -29,6 +30,19 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     super::runtime()?.block_on(serve(args))
 }
 
+/// Raises the number of files and connections we may hold open to what the system allows us. What is usual, 1,024, is
+/// meant for programs with few.
+fn allow_many_connections() {
+    let bound = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: bound.maximum,
+        ..bound
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(event = "gate.few_connections", %error, most = bound.current, "no more files can be open");
+    }
+}
+
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let file = std::path::absolute(&args.config.path)?;
     let world = World::real();
@@ -41,6 +55,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     };
     let journal = Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?;
     troubles::into_journal(journal.clone(), world.clock.clone(), config.log.level);
+    allow_many_connections();
     let mut ear = Ear::new()?;
     let setting = Setting {
         resolver: resolver(&config.dns, &world)?,
