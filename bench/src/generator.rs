@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustls::pki_types::pem::PemObject;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::load::Load;
+use crate::load::{Load, Sessions};
+use crate::network::CLIENT;
 use crate::rig::Certificate;
 pub use session::Session;
 
@@ -69,9 +70,13 @@ async fn drive(to: SocketAddr, load: Load, messages: usize, tls: Option<Certific
     for _ in 0..load.sessions.min(messages) {
         let (tls, body, taken) = (tls.clone(), body.clone(), taken.clone());
         sessions.spawn(async move {
-            let mut session = Session::open(to, tls).await?;
             let mut took = Vec::new();
+            let mut session = Session::open(to, tls.clone()).await?;
             while taken.fetch_add(1, Ordering::Relaxed) < messages {
+                if load.stay == Sessions::Reconnect && !took.is_empty() {
+                    session.quit().await?;
+                    session = Session::open(to, tls.clone()).await?;
+                }
                 took.push(session.send(&body).await?);
             }
             session.quit().await?;
@@ -133,9 +138,11 @@ pub async fn open_idle(to: SocketAddr, sessions: usize) -> anyhow::Result<Vec<Se
     Ok(open)
 }
 
-/// A connection that sends what it has at once.
+/// A connection from the address that the grant is for; it sends what it has at once.
 async fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(CLIENT, 0))?;
+    let stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use bench::machine;
+use bench::network::{self, Network};
 use bench::report::{self, Measured};
 use bench::rig::Rig;
 use bench::runs::{self, Extent};
-use bench::{machine, network};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,15 +41,20 @@ struct Args {
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    network::enter()?;
+    if !rustix::process::geteuid().is_root() {
+        anyhow::bail!("the bench is run by root, as Postfix must be, and a network of its own");
+    }
+    let network = network::enter()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
+        let mut hung_up = signal(SignalKind::hangup())?;
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Ok(interrupted()),
             _ = terminated.recv() => Ok(interrupted()),
-            ended = bench(args) => ended,
+            _ = hung_up.recv() => Ok(interrupted()),
+            ended = bench(args, network) => ended,
         }
     });
     // A thread that is still at work for a run that was given up is not waited for.
@@ -62,7 +68,7 @@ fn interrupted() -> ExitCode {
     ExitCode::from(130)
 }
 
-async fn bench(args: Args) -> anyhow::Result<ExitCode> {
+async fn bench(args: Args, network: Network) -> anyhow::Result<ExitCode> {
     let own = std::env::current_exe()?;
     let beside = own.parent().context("this program lies nowhere")?;
     let portcullis = args.portcullis.unwrap_or_else(|| beside.join("portcullis"));
@@ -86,14 +92,8 @@ async fn bench(args: Args) -> anyhow::Result<ExitCode> {
             only,
         }
     };
-    let rig = Rig::new(&portcullis, &target)?;
-    let about = format!(
-        "{}: {}; Postfix {}, {} runs each",
-        machine::today(),
-        machine::describe(&target),
-        rig.postfix.version(),
-        extent.runs
-    );
+    let rig = Rig::new(&portcullis, &target, network)?;
+    let about = about(&rig, &extent, &target);
     raise_files()?;
     let measured = runs::all(&rig, &extent).await;
     drop(rig);
@@ -101,6 +101,21 @@ async fn bench(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::bail!("no row matches {:?}", args.only);
     }
     tell(&measured, &about, &target)
+}
+
+/// What the numbers were measured on, and how.
+fn about(rig: &Rig, extent: &Extent, target: &Path) -> String {
+    let load = match rig.network {
+        Network::Own => "smtp-source",
+        Network::Shared => "our own generator, as no network of the bench's own is permitted here",
+    };
+    format!(
+        "{}: {}; Postfix {}, {} runs each, load by {load}",
+        machine::today(),
+        machine::describe(target),
+        rig.postfix.version(),
+        extent.runs
+    )
 }
 
 /// Ten thousand sessions are as many open files, here and at the server.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::network::Network;
 use crate::postfix::Install;
 
 /// Files for STARTTLS, the same for both servers.
@@ -23,6 +24,8 @@ pub struct Rig {
     pub portcullis: PathBuf,
     /// The program it is compared with.
     pub postfix: Install,
+    /// Where they meet.
+    pub network: Network,
     /// For STARTTLS.
     pub certificate: Certificate,
     dir: tempfile::TempDir,
@@ -30,7 +33,7 @@ pub struct Rig {
 
 impl Rig {
     /// Looks for the programs, and makes a folder for the runs in `target/bench`.
-    pub fn new(portcullis: &Path, target: &Path) -> anyhow::Result<Self> {
+    pub fn new(portcullis: &Path, target: &Path, network: Network) -> anyhow::Result<Self> {
         if !portcullis.exists() {
             bail!("{} is not there; `make bench` builds it", portcullis.display());
         }
@@ -44,6 +47,7 @@ impl Rig {
         Ok(Self {
             portcullis: fs::canonicalize(portcullis)?,
             postfix: Install::find(&std::path::absolute(home.join("postfix-root"))?)?,
+            network,
             certificate: certificate(dir.path())?,
             dir,
         })

@@ -75,8 +75,11 @@ pub async fn measure(rig: &Rig, contender: Contender, spec: &Throughput, message
 }
 
 /// How many messages a second it takes, roughly: so that runs last as long as they should.
-pub async fn calibrate(rig: &Rig, contender: Contender, spec: &Throughput) -> anyhow::Result<f64> {
-    let messages = (20 * spec.load.sessions).clamp(100, 1000);
+pub async fn calibrate(rig: &Rig, contender: Contender, spec: &Throughput, seconds: f64) -> anyhow::Result<f64> {
+    let messages = (20 * spec.load.sessions)
+        .clamp(100, 1000)
+        .min((seconds * 1000.0) as usize)
+        .max(spec.load.sessions);
     let mut run = Run::start(rig, contender, spec, None).await?;
     run.send(messages).await?;
     let began = Instant::now();
@@ -142,16 +145,13 @@ impl<'r> Run<'r> {
     }
 
     async fn acknowledged(&self, messages: usize) -> anyhow::Result<Instant> {
-        let tls = match self.via {
-            Via::SmtpSource => return load::send(self.rig, self.server.address, self.load, messages, PATIENCE).await,
-            Via::Own => None,
-            Via::OwnTls => Some(self.rig.certificate.clone()),
-        };
-        Ok(
-            generator::send(self.server.address, *self.load, messages, tls, PATIENCE)
-                .await?
-                .ended,
-        )
+        let to = self.server.address;
+        if self.via == Via::SmtpSource {
+            return load::send(self.rig, to, self.load, messages, PATIENCE).await;
+        }
+        let tls = (self.via == Via::OwnTls).then(|| self.rig.certificate.clone());
+        let sent = generator::send(to, *self.load, messages, tls, PATIENCE).await?;
+        Ok(sent.ended)
     }
 
     /// What the server has used when nothing is left to do.

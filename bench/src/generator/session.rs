@@ -54,9 +54,12 @@ impl Session {
         })
     }
 
-    /// Ends the session in good order.
+    /// Ends the session in good order. The server closes first, so that the port here is free again.
     pub async fn quit(mut self) -> anyhow::Result<()> {
-        self.say("QUIT\r\n", "221").await
+        self.say("QUIT\r\n", "221").await?;
+        // Whether it ends TLS with a word or without one is its affair.
+        let _ = self.stream.read(&mut [0; 64]).await;
+        Ok(())
     }
 
     async fn say(&mut self, command: &str, expected: &str) -> anyhow::Result<()> {

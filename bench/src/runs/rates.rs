@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 
 use super::{Extent, Series, tell, turn};
+use crate::network::Network;
 use crate::report::{Measured, Syncs};
 use crate::rig::Rig;
 use crate::rows::{self, Throughput};
@@ -45,7 +46,7 @@ struct Loads<'r> {
 impl Loads<'_> {
     async fn calibrate(&mut self) {
         for contender in rows::order(0).into_iter().filter(|contender| self.spec.has(*contender)) {
-            match throughput::calibrate(self.rig, contender, self.spec).await {
+            match throughput::calibrate(self.rig, contender, self.spec, self.extent.seconds).await {
                 Ok(rate) => _ = self.last.insert(contender, rate),
                 Err(why) => self.rates.fail(self.spec.rate, contender, &why),
             }
@@ -89,7 +90,7 @@ impl Loads<'_> {
                     postfix: self.syncs(Contender::Postfix).await,
                 });
             }
-            if self.spec.rate == rows::AGREED {
+            if self.spec.rate == rows::AGREED && self.rig.network == Network::Own {
                 row.note = self.agreement(&mut row.failures).await;
             }
         }
