@@ -10,12 +10,11 @@ use world::{Disk, DiskFile, OpenMode};
 use crate::codec::{Decoder, Encoder, Malformed};
 use crate::entry::Entry;
 use crate::index::Index;
-use crate::layout::{FileName, VERSION};
+use crate::layout::{CHECKPOINT_MAGIC, FileName, VERSION};
 use crate::record::{SegmentEnd, put_suspended, take_suspended};
 use crate::writer::LogWriter;
 use crate::{Damage, Selector, Testimony};
 
-const MAGIC: [u8; 8] = *b"PTCCHKPT";
 /// Magic and version.
 const PREFIX: u64 = 12;
 /// Length and checksum before each frame.
@@ -111,7 +110,7 @@ impl LogWriter {
 
     fn write_checkpoint(&self, path: &Path, position: SegmentEnd) -> io::Result<u64> {
         let file = self.shared.world.disk.open(path, OpenMode::CreateNew)?;
-        let mut prefix = MAGIC.to_vec();
+        let mut prefix = CHECKPOINT_MAGIC.to_vec();
         prefix.extend_from_slice(&VERSION.to_le_bytes());
         file.write_at(0, &[&prefix])?;
         let mut at = PREFIX;
@@ -203,7 +202,7 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, index: &mut Index) -> Result<Su
     let mut prefix = [0u8; PREFIX as usize];
     let read = file.read_at(0, &mut prefix)?;
     let version = prefix.last_chunk::<4>().map_or(0, |field| u32::from_le_bytes(*field));
-    if read < prefix.len() || !prefix.starts_with(&MAGIC) {
+    if read < prefix.len() || !prefix.starts_with(&CHECKPOINT_MAGIC) {
         return Err(Unusable::Damaged);
     }
     if version != VERSION {

@@ -15,7 +15,10 @@ pub enum OpenError {
         error: io::Error,
     },
     /// A newer programme wrote this; start that one, or let it drain the queue first.
-    #[error("{path} is in format version {version}; this programme reads version {known}")]
+    #[error(
+        "{path} is in format version {version}; this programme reads version {known}: start the programme that wrote \
+        it, or one that is newer"
+    )]
     UnknownVersion {
         /// The file.
         path: PathBuf,

@@ -15,15 +15,32 @@ pub(crate) struct IdSource {
     seed: u64,
 }
 
+/// Ids a writer may give in one millisecond before it could meet those of another.
+const LANE: u64 = 1 << 12;
+
+/// Whether two writers can live side by side and never give the same id.
+pub(crate) fn are_apart(one: u32, other: u32) -> bool {
+    seed_of(one).abs_diff(seed_of(other)) >= LANE
+}
+
+/// Half of the range stays free above the seed, so the counter hardly ever runs into the next millisecond; if it does,
+/// nothing breaks: ids then run ahead of the clock.
+fn seed_of(writer: u32) -> u64 {
+    u64::from(writer) % (1 << (COUNTER_BITS - 1))
+}
+
 impl IdSource {
     /// Continues behind `last`, the greatest id that is known to have been given.
-    pub(crate) fn new(last: u64, random: u64) -> Self {
-        // Half of the range stays free above the seed, so the counter hardly ever runs into the next millisecond; if
-        // it does, nothing breaks: ids then run ahead of the clock.
+    pub(crate) fn new(last: u64, writer: u32) -> Self {
         Self {
             last: AtomicU64::new(last),
-            seed: random % (1 << (COUNTER_BITS - 1)),
+            seed: seed_of(writer),
         }
+    }
+
+    /// What comes from now on is later than `last`, which another writer gave.
+    pub(crate) fn pass(&self, last: u64) {
+        self.last.fetch_max(last, Ordering::Relaxed);
     }
 
     pub(crate) fn next(&self, wall_ms: i64) -> MessageId {
@@ -54,6 +71,15 @@ mod tests {
             .map(|wall| ids.next(wall))
             .collect();
         assert!(given.windows(2).all(|pair| pair[0] < pair[1]), "{given:?}");
+    }
+
+    #[test]
+    fn writers_that_are_apart_never_meet_within_a_millisecond() {
+        let (one, other) = (7, 7 + LANE as u32);
+        assert!(are_apart(one, other) && !are_apart(one, other - 1) && !are_apart(7, 7 + (1 << 19)));
+        let (first, second) = (IdSource::new(0, one), IdSource::new(0, other));
+        let least = second.next(GENESIS_MS + 1000);
+        assert!((0..LANE).all(|_| first.next(GENESIS_MS + 1000) < least));
     }
 
     #[test]

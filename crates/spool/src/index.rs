@@ -213,6 +213,14 @@ impl Index {
         self.reschedule(id);
     }
 
+    /// Ends the rest of a message, whatever it rests for.
+    pub(crate) fn wake(&mut self, id: MessageId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.not_before = Timestamp(0);
+            self.reschedule(id);
+        }
+    }
+
     /// Sets what is suspended, and thereby who is due.
     pub(crate) fn set_suspended(&mut self, suspended: BTreeSet<Selector>) {
         self.suspended = suspended;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// The format this programme writes, and the only one it reads.
 pub(crate) const VERSION: u32 = 1;
 const SEGMENT_MAGIC: [u8; 8] = *b"PTCSEGMT";
+pub(crate) const CHECKPOINT_MAGIC: [u8; 8] = *b"PTCCHKPT";
 const RECORD_MAGIC: u32 = 0xA5_52_43_50;
 const SEGMENT_HEADER: usize = 40;
 /// The second copy of the header lies in another sector, so that one torn or flipped sector does not take both.
@@ -81,6 +82,14 @@ impl SegmentHeader {
             other => Err(HeaderFault::Version(other)),
         }
     }
+}
+
+/// The version that the front of a segment or checkpoint claims; both have it behind eight octets of their own.
+pub(crate) fn version_of(front: &[u8]) -> Option<u32> {
+    let known = [SEGMENT_MAGIC, CHECKPOINT_MAGIC]
+        .iter()
+        .any(|magic| front.starts_with(magic));
+    (known && front.len() >= 12).then(|| word(front, 8))
 }
 
 /// What a record is.

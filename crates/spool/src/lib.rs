@@ -9,6 +9,8 @@
 //! Three handles say what their holder may do: [`Intake`] writes (for `admission`), [`Dispatch`] leases and settles
 //! (for `outbound`, where the letter goes next), [`View`] reads.
 
+mod adopt;
+mod adopter;
 mod body;
 mod checkpoint;
 mod codec;
@@ -34,6 +36,7 @@ mod sweep;
 mod view;
 mod writer;
 
+pub use adopter::{Adopted, Adopter, Orphaned};
 pub use body::Body;
 pub use config::{Config, Damage, RecoveryReport, Testimony, Writer};
 pub use dispatch::{Change, Dispatch, Lease, LeasedRecipient, Selector};
@@ -53,6 +56,8 @@ pub struct Opened {
     pub dispatch: Dispatch,
     /// Reads.
     pub view: View,
+    /// Takes over from writers that die later.
+    pub adopter: Adopter,
     /// What was found.
     pub report: RecoveryReport,
     /// Ends it.

@@ -32,6 +32,11 @@ impl Record {
         }
     }
 
+    /// Octets of head and body.
+    pub(crate) fn octets(&self) -> usize {
+        self.head.len() + self.body.iter().map(Bytes::len).sum::<usize>()
+    }
+
     fn header(&self, batch: u32) -> RecordHeader {
         let body_len = self.body.iter().map(Bytes::len).sum::<usize>();
         RecordHeader {

@@ -1,4 +1,4 @@
-//! The start: locks, recovery, taking over what dead writers left, and the end.
+//! The start: locks, recovery, and the end.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -6,23 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mail::MessageId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use world::{Disk, DiskFile, OpenMode, World};
 
-use crate::body::read_letter;
+use crate::adopt::{Estate, adopt, check_versions};
 use crate::core::{Cache, Handle, Shared};
-use crate::entry::Place;
-use crate::ids::IdSource;
-use crate::layout::{FileName, Kind};
-use crate::log::{Log, Record};
+use crate::ids::{self, IdSource};
+use crate::layout::FileName;
+use crate::log::Log;
 use crate::queue::Queue;
 use crate::record::SegmentEnd;
-use crate::recover::{Recovered, UNREADABLE, failed, recover};
-use crate::sweep::set_aside;
-use crate::writer::{Batch, Effect, LogWriter};
-use crate::{Closer, Config, Damage, Dispatch, Intake, OpenError, Opened, RecoveryReport, Selector, View, Writer};
+use crate::recover::{Recovered, Whose, failed, recover};
+use crate::writer::LogWriter;
+use crate::{Adopter, Closer, Config, Dispatch, Intake, OpenError, Opened, RecoveryReport, View, Writer};
 
 /// Segments are never larger, whatever the configuration says: places in them are 32 bits.
 const SEGMENT_OCTETS_MAX: u64 = 1 << 30;
@@ -40,19 +37,21 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
     let held = Held::take(disk.as_ref(), &dir, world)?;
     // Listed after locking: what a writer did last before it let go is seen.
     let names = list(disk.as_ref(), &dir)?;
-    let mut recovered = recover(disk.as_ref(), &dir, held.own, &names, config.finished_max)?;
+    let mut recovered = recover(disk.as_ref(), &dir, held.own, &names, Whose::Ours, config.finished_max)?;
     let mut report = report_of(&mut recovered);
-    let others: Vec<Recovered> = held
+    // Listed again: files of large messages may have been given our name.
+    let names = list(disk.as_ref(), &dir)?;
+    let estates: Vec<Estate> = held
         .others
         .iter()
-        .map(|other| recover(disk.as_ref(), &dir, *other, &names, 0))
+        .map(|other| Estate::read(disk.as_ref(), &dir, *other, &names))
         .collect::<Result<_, _>>()?;
 
     let untidy = recovered.unfinished_octets > 0 || recovered.tail_octets > config.checkpoint_every_octets / 4;
-    let (shared, mut log_writer) = assemble(config, world, writer, held.own, held.locks, recovered, &others);
+    let (shared, mut log_writer) = assemble(config, world, writer, held.own, held.locks, recovered, &estates);
     log_writer.log.begin_segment().map_err(failed(&dir))?;
-    for (other, left) in held.others.iter().zip(others) {
-        report.adopted += adopt(&mut log_writer, *other, left, &names, &mut report)?;
+    for estate in estates {
+        adopt(&mut log_writer, estate, &mut report)?;
     }
     if untidy || report.adopted > 0 {
         log_writer.checkpoint().map_err(failed(&dir))?;
@@ -67,7 +66,8 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
     Ok(Opened {
         intake: Intake { handle: handle.clone() },
         dispatch: Dispatch { handle: handle.clone() },
-        view: View { handle },
+        view: View { handle: handle.clone() },
+        adopter: Adopter::new(handle),
         report,
         closer: Closer { shared, done },
     })
@@ -95,24 +95,35 @@ impl Held {
     /// Takes every lock that no living process holds. Lock files are never removed: a process that waits for one must
     /// not find itself with the lock of a name that is gone.
     fn take(disk: &dyn Disk, dir: &Path, world: &World) -> Result<Self, OpenError> {
-        let writers: BTreeSet<u32> = list(disk, dir)?.into_iter().map(FileName::writer).collect();
+        let names = list(disk, dir)?;
+        let writers: BTreeSet<u32> = names.iter().map(|name| name.writer()).collect();
         let mut held = Vec::new();
+        let mut living = Vec::new();
         let mut locks = Vec::new();
         for writer in writers {
-            if let Some(lock) = try_lock(disk, dir, writer)? {
-                held.push(writer);
-                locks.push(lock);
+            match try_lock(disk, dir, writer)? {
+                Some(lock) => {
+                    held.push(writer);
+                    locks.push(lock);
+                }
+                None => living.push(writer),
             }
         }
-        while held.is_empty() {
-            let writer = world.rng.next_u64() as u32;
-            if let Some(lock) = try_lock(disk, dir, writer)? {
-                held.push(writer);
-                locks.push(lock);
-            }
-        }
+        check_versions(disk, dir, &names, &living)?;
+        let apart = |writer: &u32| living.iter().all(|other| ids::are_apart(*writer, *other));
+        let own = match held.iter().position(apart) {
+            Some(at) => held.remove(at),
+            None => loop {
+                let writer = world.rng.next_u64() as u32;
+                if apart(&writer)
+                    && let Some(lock) = try_lock(disk, dir, writer)?
+                {
+                    locks.push(lock);
+                    break writer;
+                }
+            },
+        };
         disk.sync_dir(dir).map_err(failed(dir))?;
-        let own = held.remove(0);
         Ok(Self {
             own,
             others: held,
@@ -121,7 +132,7 @@ impl Held {
     }
 }
 
-fn try_lock(disk: &dyn Disk, dir: &Path, writer: u32) -> Result<Option<Box<dyn DiskFile>>, OpenError> {
+pub(crate) fn try_lock(disk: &dyn Disk, dir: &Path, writer: u32) -> Result<Option<Box<dyn DiskFile>>, OpenError> {
     let path = FileName::Lock { writer }.path(dir);
     let file = match disk.open(&path, OpenMode::CreateNew) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(&path, OpenMode::ReadWrite),
@@ -131,7 +142,7 @@ fn try_lock(disk: &dyn Disk, dir: &Path, writer: u32) -> Result<Option<Box<dyn D
     Ok(file.try_lock().map_err(failed(&path))?.then_some(file))
 }
 
-fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<FileName>, OpenError> {
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<FileName>, OpenError> {
     let names = disk.list(dir).map_err(failed(dir))?;
     Ok(names.iter().filter_map(|name| FileName::parse(name)).collect())
 }
@@ -156,12 +167,9 @@ fn assemble(
     writer: u32,
     locks: Vec<Box<dyn DiskFile>>,
     recovered: Recovered,
-    others: &[Recovered],
+    estates: &[Estate],
 ) -> (Arc<Shared>, LogWriter) {
-    let last_id = others
-        .iter()
-        .map(|other| other.last_id)
-        .fold(recovered.last_id, u64::max);
+    let last_id = estates.iter().map(Estate::last_id).fold(recovered.last_id, u64::max);
     let untold: Vec<SegmentEnd> = recovered.untold;
     let shared = Arc::new(Shared {
         config,
@@ -173,7 +181,7 @@ fn assemble(
         cache: Mutex::new(Cache::default()),
         queue: Queue::default(),
         work: Notify::new(),
-        ids: IdSource::new(last_id, world.rng.next_u64()),
+        ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),
         locks: Mutex::new(locks),
     });
@@ -182,148 +190,6 @@ fn assemble(
     let mut log_writer = LogWriter::new(shared.clone(), log, recovered.next_checkpoint, recovered.tail_from);
     log_writer.log.grown = recovered.tail_octets;
     (shared, log_writer)
-}
-
-/// Takes over what a dead writer left: its letters are written to our log and synced, then its files are removed. A
-/// crash in between leaves both; letters are known by their ids, so none is taken over twice.
-fn adopt(
-    ours: &mut LogWriter,
-    writer: u32,
-    mut left: Recovered,
-    names: &[FileName],
-    report: &mut RecoveryReport,
-) -> Result<u64, OpenError> {
-    let shared = ours.shared.clone();
-    let (disk, dir) = (&shared.world.disk, &shared.config.dir);
-    let mut batch = Batch::default();
-    let mut own_files = Vec::new();
-    let mut damaged = Vec::new();
-    let mut adopted = 0;
-    let mut octets = 0;
-    for (id, entry) in &left.index.entries {
-        if entry.damaged || shared.index.lock().entries.contains_key(id) {
-            continue;
-        }
-        let Some(segment) = left.segments.get(&entry.place.segment) else {
-            continue;
-        };
-        let path = FileName::Segment {
-            writer,
-            sequence: entry.place.segment,
-        }
-        .path(dir);
-        let (mut head, body) = match read_letter(segment.file.as_ref(), segment.nonce, entry.place) {
-            Ok(letter) => letter,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                damaged.push((entry.place.segment, unreadable(*id, entry.place, &path)));
-                continue;
-            }
-            Err(error) => return Err(failed(&path)(error)),
-        };
-        entry.update(&mut head);
-        own_files.extend(head.own_file);
-        let body_crc = crc32c::crc32c(&body);
-        octets += body.len();
-        let record = Record {
-            body: vec![body],
-            body_crc,
-            ..Record::plain(Kind::Moved, head.encode())
-        };
-        batch.push(record, Effect::Moved(Box::new(head)));
-        adopted += 1;
-        if octets > 8 << 20 {
-            store_or_fail(ours, std::mem::take(&mut batch), dir)?;
-            octets = 0;
-        }
-    }
-    store_or_fail(ours, batch, dir)?;
-    for (sequence, damage) in damaged {
-        if let Some(segment) = left.segments.get_mut(&sequence) {
-            segment.damaged = true;
-        }
-        left.index.damaged.push(damage);
-    }
-    for number in own_files {
-        let theirs = FileName::Own { writer, number }.path(dir);
-        // Already renamed where a crash came in between.
-        if let Err(error) = disk.rename(&theirs, &shared.own_path(number))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(failed(&theirs)(error));
-        }
-    }
-    disk.sync_dir(dir).map_err(failed(dir))?;
-    take_over_suspensions(ours, &left.index.suspended, dir)?;
-    shared.index.lock().damaged.extend(left.index.damaged.iter().cloned());
-    report.tail_records += left.tail_records;
-    report.unfinished_octets += left.unfinished_octets;
-    report.abandoned_files += left.abandoned_files;
-    report.testimony.extend(left.testimony.into_values());
-    clear_away(disk.as_ref(), dir, writer, &left.segments, names)?;
-    Ok(adopted)
-}
-
-/// Suspensions of any writer hold for all; they are on disk before the files that told them go.
-fn take_over_suspensions(ours: &mut LogWriter, theirs: &BTreeSet<Selector>, dir: &Path) -> Result<(), OpenError> {
-    let mut all = ours.shared.index.lock().suspended.clone();
-    let known = all.len();
-    all.extend(theirs.iter().cloned());
-    let mut batch = Batch::default();
-    if all.len() > known {
-        batch.push_suspended(all);
-    }
-    store_or_fail(ours, batch, dir)
-}
-
-/// A letter that cannot be taken over; its segment is set aside under another name.
-fn unreadable(id: MessageId, place: Place, path: &Path) -> Damage {
-    Damage {
-        file: set_aside(path),
-        at: u64::from(place.offset),
-        octets: place.record_len(),
-        message: Some(id),
-        what: UNREADABLE,
-    }
-}
-
-fn store_or_fail(ours: &mut LogWriter, batch: Batch, dir: &Path) -> Result<(), OpenError> {
-    if batch.records.is_empty() {
-        return Ok(());
-    }
-    ours.store_now(batch).map_err(failed(dir))
-}
-
-/// Removes the files of a writer that was taken over: segments first, so that no checkpoint is missing while there is
-/// something it explains. Damaged segments are set aside.
-fn clear_away(
-    disk: &dyn Disk,
-    dir: &Path,
-    writer: u32,
-    segments: &std::collections::BTreeMap<u32, crate::core::Segment>,
-    names: &[FileName],
-) -> Result<(), OpenError> {
-    let mine = |name: &&FileName| name.writer() == writer;
-    for (sequence, segment) in segments {
-        let path = FileName::Segment {
-            writer,
-            sequence: *sequence,
-        }
-        .path(dir);
-        let cleared = if segment.damaged {
-            disk.rename(&path, &set_aside(&path))
-        } else {
-            disk.remove(&path)
-        };
-        cleared.map_err(failed(&path))?;
-    }
-    disk.sync_dir(dir).map_err(failed(dir))?;
-    for name in names.iter().filter(mine) {
-        if matches!(name, FileName::Checkpoint { .. }) {
-            let path = name.path(dir);
-            disk.remove(&path).map_err(failed(&path))?;
-        }
-    }
-    disk.sync_dir(dir).map_err(failed(dir))
 }
 
 /// Lets the writer work; the receiver hears when it has ended.

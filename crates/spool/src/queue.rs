@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Notify, oneshot};
 
+use crate::log::Record;
 use crate::plan::Plan;
 use crate::record::LetterHead;
 use crate::{ChangeError, CommitError};
@@ -20,6 +21,14 @@ const BATCH_JOBS_MAX: usize = 4096;
 pub(crate) enum Job {
     Letter(Box<LetterJob>),
     Plan(Plan, oneshot::Sender<Result<u64, ChangeError>>),
+    /// Letters of a writer that is no more.
+    Adopted(Vec<AdoptedLetter>, oneshot::Sender<Result<u64, ChangeError>>),
+}
+
+/// A letter of another writer, encoded anew.
+pub(crate) struct AdoptedLetter {
+    pub(crate) record: Record,
+    pub(crate) head: Box<LetterHead>,
 }
 
 /// A letter to be written; encoded already, so that the writer only writes.
@@ -38,6 +47,7 @@ impl Job {
         match self {
             Self::Letter(letter) => letter.encoded.len() + letter.raw.iter().map(Bytes::len).sum::<usize>(),
             Self::Plan(..) => 256,
+            Self::Adopted(letters, _) => letters.iter().map(|letter| letter.record.octets()).sum(),
         }
     }
 }

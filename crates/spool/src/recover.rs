@@ -45,6 +45,7 @@ pub(crate) fn known_words(text: &str) -> &'static str {
 }
 
 /// What a writer left.
+#[derive(Default)]
 pub(crate) struct Recovered {
     pub(crate) index: Index,
     pub(crate) segments: BTreeMap<u32, Segment>,
@@ -63,18 +64,29 @@ pub(crate) struct Recovered {
     pub(crate) testimony: BTreeMap<MessageId, Testimony>,
 }
 
+/// Whose log is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The one that goes on as this process.
+    Ours,
+    /// One that is to be taken over: files of large messages stay where they are, for ours may speak of them already.
+    Another,
+}
+
 /// Reads what `writer` left in `dir`; its lock is held by the caller.
 pub(crate) fn recover(
     disk: &dyn Disk,
     dir: &Path,
     writer: u32,
     names: &[FileName],
+    whose: Whose,
     finished_max: usize,
 ) -> Result<Recovered, OpenError> {
     let mut reading = Reading {
         disk,
         dir,
         writer,
+        whose,
         finished_max,
         recovered: Recovered::new(finished_max),
     };
@@ -129,6 +141,7 @@ struct Reading<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
     writer: u32,
+    whose: Whose,
     finished_max: usize,
     recovered: Recovered,
 }

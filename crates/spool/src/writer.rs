@@ -15,7 +15,7 @@ use crate::index::{Finished, Index};
 use crate::layout::Kind;
 use crate::log::{Log, Record};
 use crate::plan::{Plan, Planned};
-use crate::queue::{Job, LetterJob, Next};
+use crate::queue::{AdoptedLetter, Job, LetterJob, Next};
 use crate::record::{ChangeHead, LetterHead};
 use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
 
@@ -47,6 +47,7 @@ pub(crate) struct LogWriter {
 pub(crate) enum Effect {
     Letter(Box<LetterJob>),
     Moved(Box<LetterHead>),
+    Adopted(Box<LetterHead>),
     Change(ChangeHead),
     Suspended(BTreeSet<Selector>),
 }
@@ -193,6 +194,12 @@ impl LogWriter {
                     batch.push(record, Effect::Letter(letter));
                 }
                 Job::Plan(plan, reply) => plan_change(plan, reply, &index, &mut batch),
+                Job::Adopted(letters, reply) => {
+                    batch.waiting.push((reply, letters.len() as u64));
+                    for AdoptedLetter { record, head } in letters {
+                        batch.push(record, Effect::Adopted(head));
+                    }
+                }
             }
         }
         batch
@@ -254,6 +261,14 @@ impl LogWriter {
                     self.account(place, head.received);
                     if let Some(old) = index.insert(&head, place) {
                         self.discount(old);
+                    }
+                }
+                Effect::Adopted(head) => {
+                    self.account(place, head.received);
+                    match index.insert(&head, place) {
+                        Some(old) => self.discount(old),
+                        // Not handed out before the other's files are gone: a crash would bring it back from them.
+                        None => index.unlease(head.id, &[], Some(Timestamp(i64::MAX))),
                     }
                 }
                 Effect::Change(change) => finished.extend(index.apply(&change)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mail::MessageId;
 use world::OpenMode;
 
-use super::{FILE_MISSING, Reading, SEGMENT_MISSING, failed};
+use super::{FILE_MISSING, Reading, SEGMENT_MISSING, Whose, failed};
 use crate::entry::Place;
 use crate::layout::FileName;
 use crate::{Damage, OpenError};
@@ -62,18 +62,14 @@ impl Reading<'_> {
             }
         }
         for (number, id) in wanted {
-            let ours = FileName::Own {
-                writer: self.writer,
-                number,
-            }
-            .path(self.dir);
+            let named = |writer| FileName::Own { writer, number }.path(self.dir);
+            let mut ours = named(self.writer);
             if let Some(writer) = present.get(&number).filter(|writer| **writer != self.writer) {
-                let theirs = FileName::Own {
-                    writer: *writer,
-                    number,
+                let theirs = named(*writer);
+                match self.whose {
+                    Whose::Ours => self.disk.rename(&theirs, &ours).map_err(failed(&theirs))?,
+                    Whose::Another => ours = theirs,
                 }
-                .path(self.dir);
-                self.disk.rename(&theirs, &ours).map_err(failed(&theirs))?;
             }
             let raw = self.recovered.index.entries.get(&id).map_or(0, |entry| entry.octets);
             let found = self.disk.open(&ours, OpenMode::Read).and_then(|file| file.len());
