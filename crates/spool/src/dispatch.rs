@@ -63,8 +63,17 @@ impl Drop for Guard {
             return;
         }
         let until = self.rest_until.unwrap_or_else(|| self.shared.now().plus(DROPPED_REST));
-        self.shared.index.lock().unlease(self.id, &open, Some(until));
-        self.shared.work.notify_waiters();
+        unlease(&self.shared, self.id, &open, Some(until));
+    }
+}
+
+fn unlease(shared: &Shared, id: MessageId, recipients: &[u32], until: Option<Timestamp>) {
+    let mut index = shared.index.lock();
+    index.unlease(id, recipients, until);
+    let news = index.take_news();
+    drop(index);
+    if news {
+        shared.work.notify_waiters();
     }
 }
 
@@ -216,9 +225,7 @@ impl Dispatch {
             .open
             .lock()
             .retain(|recipient| !recipients.contains(recipient));
-        let shared = &self.handle.0;
-        shared.index.lock().unlease(lease.id, &recipients, None);
-        shared.work.notify_waiters();
+        unlease(&self.handle.0, lease.id, &recipients, None);
         Ok(())
     }
 

@@ -197,7 +197,7 @@ impl Draft {
         }
         let mut raw = std::mem::take(&mut self.blocks);
         if !self.open.is_empty() {
-            raw.push(std::mem::take(&mut self.open).freeze());
+            raw.push(fitting(std::mem::take(&mut self.open)));
         }
         // From here on the file belongs to the letter, not to the draft.
         let own_file = self.own.take().map(|own| own.number);
@@ -207,6 +207,15 @@ impl Draft {
             raw,
             own_file,
         })
+    }
+}
+
+/// A last block without the room that was left in it: it may stay in memory until it is delivered.
+fn fitting(open: BytesMut) -> Bytes {
+    if open.len() < open.capacity() / 4 * 3 {
+        Bytes::copy_from_slice(&open)
+    } else {
+        open.freeze()
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Index {
     pub(crate) damaged: Vec<Damage>,
     pub(crate) names: Interner,
     due: BTreeSet<(Timestamp, MessageId)>,
+    /// Something was put into `due` since somebody asked.
+    news: bool,
     counts: Counts,
     finished: BTreeMap<MessageId, Box<Entry>>,
     finished_order: VecDeque<MessageId>,
@@ -143,6 +145,11 @@ impl Index {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// Whether something new waits for its moment, so that who sleeps until the next one should look again.
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
     /// Its octets turned out to be unreadable: it is shown, and no longer handed out.
     pub(crate) fn mark_damaged(&mut self, id: MessageId, damage: Damage) {
         if let Some(entry) = self.entries.get_mut(&id)
@@ -247,6 +254,7 @@ impl Index {
         if let Some(at) = next {
             entry.scheduled = next;
             self.due.insert((at, id));
+            self.news = true;
         }
     }
 }

@@ -179,7 +179,7 @@ fn assemble(
         index: Mutex::new(recovered.index),
         segments: Mutex::new(recovered.segments),
         cache: Mutex::new(Cache::default()),
-        queue: Queue::default(),
+        queue: Queue::new(mode),
         work: Notify::new(),
         ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),

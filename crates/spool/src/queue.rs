@@ -10,12 +10,16 @@ use tokio::sync::{Notify, oneshot};
 use crate::log::Record;
 use crate::plan::Plan;
 use crate::record::LetterHead;
-use crate::{ChangeError, CommitError};
+use crate::{ChangeError, CommitError, Writer};
 
 /// Octets of one batch at most, unless a single job has more.
 const BATCH_OCTETS_MAX: usize = 8 << 20;
 /// Jobs of one batch at most.
 const BATCH_JOBS_MAX: usize = 4096;
+/// Fewer than this many jobs in two batches that followed each other are no crowd: nobody is made to wait for others.
+const CROWD_MIN: usize = 4;
+/// How long the writer waits at most for the rest of a crowd.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Something to be written.
 pub(crate) enum Job {
@@ -55,14 +59,20 @@ impl Job {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// With fewer jobs than this the writer goes on sleeping.
+    wanted: usize,
+    /// Jobs of the last two batches, the later one first.
+    taken: (usize, usize),
     closed: bool,
 }
 
 /// The jobs, in the order in which they came.
-#[derive(Default)]
 pub(crate) struct Queue {
+    mode: Writer,
     waiting: Mutex<Waiting>,
+    /// Wakes a writer that is a thread.
     filled: Condvar,
+    /// Wakes a writer that is a task.
     woken: Notify,
 }
 
@@ -76,6 +86,15 @@ pub(crate) enum Next {
 }
 
 impl Queue {
+    pub(crate) fn new(mode: Writer) -> Self {
+        Self {
+            mode,
+            waiting: Mutex::default(),
+            filled: Condvar::new(),
+            woken: Notify::new(),
+        }
+    }
+
     /// Gives the writer something to do; `false` when it has ended.
     pub(crate) fn push(&self, job: Job) -> bool {
         let mut waiting = self.waiting.lock();
@@ -83,8 +102,11 @@ impl Queue {
             return false;
         }
         waiting.jobs.push_back(job);
+        let enough = waiting.jobs.len() >= waiting.wanted;
         drop(waiting);
-        self.wake();
+        if enough {
+            self.wake();
+        }
         true
     }
 
@@ -104,18 +126,27 @@ impl Queue {
     }
 
     fn wake(&self) {
-        self.filled.notify_one();
-        self.woken.notify_one();
+        match self.mode {
+            Writer::Thread => drop(self.filled.notify_one()),
+            Writer::Task => self.woken.notify_one(),
+        }
     }
 
-    /// Waits on the writer's own thread.
+    /// Waits on the writer's own thread. One who comes alone is served at once; of a crowd (many sessions that commit
+    /// again and again) about half is waited for, a moment at most, for a sync costs the same for one and for all.
     pub(crate) fn next_blocking(&self, patience: Option<Duration>) -> Next {
         let mut waiting = self.waiting.lock();
+        waiting.wanted = 1;
         if waiting.jobs.is_empty() && !waiting.closed {
             match patience {
                 Some(patience) => drop(self.filled.wait_for(&mut waiting, patience)),
                 None => self.filled.wait(&mut waiting),
             }
+        }
+        let wanted = waiting.crowd() / 2;
+        if !waiting.jobs.is_empty() && waiting.jobs.len() < wanted && !waiting.closed {
+            waiting.wanted = wanted;
+            self.filled.wait_for(&mut waiting, GATHER);
         }
         waiting.take()
     }
@@ -137,6 +168,12 @@ impl Queue {
 }
 
 impl Waiting {
+    /// How many commit side by side, as far as the last two batches tell; 0 where it is not worth a thought.
+    fn crowd(&self) -> usize {
+        let crowd = self.taken.0 + self.taken.1;
+        if crowd < CROWD_MIN { 0 } else { crowd }
+    }
+
     fn take(&mut self) -> Next {
         let mut octets = 0;
         let mut jobs = Vec::new();
@@ -147,6 +184,7 @@ impl Waiting {
             }
             jobs.extend(self.jobs.pop_front());
         }
+        self.taken = (jobs.len(), self.taken.0);
         match (jobs.is_empty(), self.closed) {
             (false, _) => Next::Jobs(jobs),
             (true, true) => Next::Closed,

@@ -1,6 +1,6 @@
 //! The one who writes: gathers what waits, makes it durable with one sync, then answers.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mail::{MessageId, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::core::{Fresh, Shared};
+use crate::core::{Fresh, Segment, Shared};
 use crate::entry::Place;
 use crate::index::{Finished, Index};
 use crate::layout::Kind;
@@ -244,23 +244,25 @@ impl LogWriter {
         }
     }
 
+    /// Each lock is taken once for the whole batch, however many letters are in it.
     fn apply_and_answer(&mut self, batch: Batch, places: Vec<Place>) {
         let mut finished = Vec::new();
-        let mut answers = Vec::new();
+        let mut letters = Vec::new();
         let shared = self.shared.clone();
         let mut index = shared.index.lock();
+        let mut segments = shared.segments.lock();
         for (effect, place) in batch.effects.into_iter().zip(places) {
             match effect {
                 Effect::Letter(letter) => {
                     self.note_testimony(&letter.head);
-                    self.account(place, letter.head.received);
+                    account(&mut segments, place, letter.head.received);
                     index.insert(&letter.head, place);
-                    answers.push(letter);
+                    letters.push(*letter);
                 }
                 Effect::Moved(head) => {
-                    self.account(place, head.received);
+                    account(&mut segments, place, head.received);
                     if let Some(old) = index.insert(&head, place) {
-                        self.discount(old);
+                        discount(&mut segments, old);
                     }
                 }
                 Effect::Adopted(head) => {
@@ -275,20 +277,14 @@ impl LogWriter {
                 Effect::Suspended(all) => index.set_suspended(all),
             }
         }
+        for finished in &finished {
+            discount(&mut segments, finished.place);
+        }
+        drop(segments);
+        let news = index.take_news();
         drop(index);
-        for letter in answers {
-            let LetterJob { head, raw, reply, .. } = *letter;
-            if head.own_file.is_none() {
-                let fresh = Fresh {
-                    prepend: head.prepend,
-                    edits: head.edits,
-                    raw,
-                };
-                self.shared
-                    .cache
-                    .lock()
-                    .put(head.id, fresh, self.shared.config.memory_octets);
-            }
+        let replies = self.remember(letters, &finished);
+        for reply in replies {
             // A client that has gone meanwhile is not told; its message is delivered all the same.
             let _ = reply.send(Ok(()));
         }
@@ -296,9 +292,33 @@ impl LogWriter {
             let _ = reply.send(Ok(recipients));
         }
         for finished in finished {
-            self.clear(finished);
+            self.forget_own_file(finished.own_file);
         }
-        self.shared.work.notify_waiters();
+        if news {
+            self.shared.work.notify_waiters();
+        }
+    }
+
+    /// Keeps fresh letters in memory and lets finished ones go; says who waits for an answer.
+    fn remember(&self, letters: Vec<LetterJob>, finished: &[Finished]) -> Vec<Answer> {
+        let mut cache = self.shared.cache.lock();
+        let mut answers = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let LetterJob { head, raw, reply, .. } = letter;
+            if head.own_file.is_none() {
+                let fresh = Fresh {
+                    prepend: head.prepend,
+                    edits: head.edits,
+                    raw,
+                };
+                cache.put(head.id, fresh, self.shared.config.memory_octets);
+            }
+            answers.push(reply);
+        }
+        for finished in finished {
+            cache.remove(finished.id);
+        }
+        answers
     }
 
     fn refuse(&self, batch: Batch, error: &io::Error) {
@@ -324,25 +344,6 @@ impl LogWriter {
         if let Some(number) = number {
             // Where this fails the file is an orphan, which the next start removes.
             let _ = self.shared.world.disk.remove(&self.shared.own_path(number));
-        }
-    }
-
-    fn clear(&self, finished: Finished) {
-        self.shared.cache.lock().remove(finished.id);
-        self.discount(finished.place);
-        self.forget_own_file(finished.own_file);
-    }
-
-    fn account(&self, place: Place, received: Timestamp) {
-        if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
-            segment.live += place.record_len();
-            segment.newest = segment.newest.max(received);
-        }
-    }
-
-    fn discount(&self, place: Place) {
-        if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
-            segment.live = segment.live.saturating_sub(place.record_len());
         }
     }
 
@@ -385,6 +386,21 @@ impl LogWriter {
             self.checkpoint_octets = self.log.grown.saturating_mul(4);
         }
         written.is_ok()
+    }
+}
+
+type Answer = oneshot::Sender<Result<(), CommitError>>;
+
+fn account(segments: &mut BTreeMap<u32, Segment>, place: Place, received: Timestamp) {
+    if let Some(segment) = segments.get_mut(&place.segment) {
+        segment.live += place.record_len();
+        segment.newest = segment.newest.max(received);
+    }
+}
+
+fn discount(segments: &mut BTreeMap<u32, Segment>, place: Place) {
+    if let Some(segment) = segments.get_mut(&place.segment) {
+        segment.live = segment.live.saturating_sub(place.record_len());
     }
 }
 
