@@ -13,6 +13,9 @@ pub struct Config {
     pub dir: PathBuf,
     /// A segment is closed when it has grown to this. Change it only for tests and tiny disks.
     pub segment_octets: u64,
+    /// When the log has grown by this, the segment after this one is made ready in advance (`0`: never). It keeps what
+    /// hardly writes anything from taking room for more. Change it only for tests.
+    pub prepare_after_octets: u64,
     /// A message above this many octets gets a file of its own.
     pub spill_octets: usize,
     /// Octets of fresh messages kept in memory to be delivered from there.
@@ -34,6 +37,7 @@ impl Config {
         Self {
             dir: dir.into(),
             segment_octets: 64 << 20,
+            prepare_after_octets: 256 << 10,
             spill_octets: 256 << 10,
             memory_octets: 64 << 20,
             keep_free_octets: 256 << 20,

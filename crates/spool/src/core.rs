@@ -16,6 +16,7 @@ use crate::ids::IdSource;
 use crate::index::Index;
 use crate::layout::FileName;
 use crate::queue::Queue;
+use crate::spare::Spares;
 use crate::{Config, Edit, Writer};
 
 /// The inside of a running spool. Locks are never held together, except `index` before `segments`.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) work: Notify,
     pub(crate) ids: IdSource,
     pub(crate) free: AtomicU64,
+    pub(crate) spares: Mutex<Spares>,
     /// Held until the spool is closed, or this goes.
     pub(crate) locks: Mutex<Vec<Box<dyn DiskFile>>>,
 }
@@ -87,12 +89,14 @@ impl Shared {
         }
     }
 
-    /// Whether something new may be taken. Asks the disk again before saying no.
+    /// Whether something new may be taken. Asks the disk again, and gives up the spares, before saying no.
     pub(crate) fn has_room(&self) -> bool {
-        self.free.load(Ordering::Relaxed) >= self.config.keep_free_octets || {
+        let enough = || self.free.load(Ordering::Relaxed) >= self.config.keep_free_octets;
+        let measured = || {
             self.measure_room();
-            self.free.load(Ordering::Relaxed) >= self.config.keep_free_octets
-        }
+            enough()
+        };
+        enough() || measured() || (self.release_spares() && measured())
     }
 
     /// Asks the disk how much is free; where it does not say, nothing is refused for it.

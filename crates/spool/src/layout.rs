@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The format this programme writes, and the only one it reads.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const SEGMENT_MAGIC: [u8; 8] = *b"PTCSEGMT";
 pub(crate) const CHECKPOINT_MAGIC: [u8; 8] = *b"PTCCHKPT";
 const RECORD_MAGIC: u32 = 0xA5_52_43_50;
@@ -25,6 +25,9 @@ pub(crate) struct SegmentHeader {
     /// Unpredictable, and repeated in each record: a message cannot smuggle in octets that pass for a record when
     /// a damaged segment is searched for its next sound one.
     pub(crate) nonce: u64,
+    /// Octets of the file that were written before its records were: what lies there behind the last record is
+    /// nothing that anybody began to write. 0 for a file that grows with its records.
+    pub(crate) prepared: u32,
 }
 
 /// Why no segment header could be read.
@@ -42,7 +45,7 @@ impl SegmentHeader {
         one.extend_from_slice(&VERSION.to_le_bytes());
         one.extend_from_slice(&self.writer.to_le_bytes());
         one.extend_from_slice(&self.sequence.to_le_bytes());
-        one.extend_from_slice(&[0; 4]);
+        one.extend_from_slice(&self.prepared.to_le_bytes());
         one.extend_from_slice(&self.nonce.to_le_bytes());
         one.extend_from_slice(&[0; 4]);
         let crc = crc32c::crc32c(&one);
@@ -78,6 +81,7 @@ impl SegmentHeader {
                 writer: word(covered, 12),
                 sequence: word(covered, 16),
                 nonce: long(covered, 24),
+                prepared: word(covered, 20),
             }),
             other => Err(HeaderFault::Version(other)),
         }
@@ -181,16 +185,14 @@ impl RecordHeader {
 /// Where the next possible record header at or behind `from` stands.
 pub(crate) fn find_record(segment: &[u8], from: usize, nonce: u64) -> Option<usize> {
     let magic = RECORD_MAGIC.to_le_bytes();
-    let mut at = from;
-    loop {
-        let rest = segment.get(at..)?;
-        let step = rest.windows(4).position(|window| window == magic)?;
-        at += step;
-        if RecordHeader::decode(segment.get(at..)?, nonce).is_some() {
-            return Some(at);
-        }
-        at += 1;
-    }
+    memchr::memmem::find_iter(segment.get(from..)?, &magic)
+        .map(|step| from + step)
+        .find(|at| {
+            segment
+                .get(*at..)
+                .and_then(|rest| RecordHeader::decode(rest, nonce))
+                .is_some()
+        })
 }
 
 fn word(octets: &[u8], at: usize) -> u32 {
@@ -218,6 +220,8 @@ pub(crate) enum FileName {
     Checkpoint { writer: u32, number: u32 },
     /// A checkpoint that is being written.
     Unfinished { writer: u32, number: u32 },
+    /// A file that waits to become a segment.
+    Spare { writer: u32, number: u32 },
     /// The octets of one large message.
     Own { writer: u32, number: u64 },
 }
@@ -229,6 +233,7 @@ impl FileName {
             | Self::Segment { writer, .. }
             | Self::Checkpoint { writer, .. }
             | Self::Unfinished { writer, .. }
+            | Self::Spare { writer, .. }
             | Self::Own { writer, .. } => writer,
         }
     }
@@ -239,6 +244,7 @@ impl FileName {
             Self::Segment { writer, sequence } => format!("{writer:08x}-{sequence:08x}.segment"),
             Self::Checkpoint { writer, number } => format!("{writer:08x}-{number:08x}.checkpoint"),
             Self::Unfinished { writer, number } => format!("{writer:08x}-{number:08x}.unfinished"),
+            Self::Spare { writer, number } => format!("{writer:08x}-{number:08x}.spare"),
             Self::Own { writer, number } => format!("{writer:08x}-{number:016x}.message"),
         })
     }
@@ -265,6 +271,10 @@ impl FileName {
                 writer,
                 number: short()?,
             }),
+            "spare" => Some(Self::Spare {
+                writer,
+                number: short()?,
+            }),
             "message" => Some(Self::Own {
                 writer,
                 number: u64::from_str_radix(number?, 16).ok()?,
@@ -282,6 +292,7 @@ mod tests {
         writer: 7,
         sequence: 9,
         nonce: 0x1122_3344_5566_7788,
+        prepared: 64 << 20,
     };
 
     #[test]
@@ -301,11 +312,11 @@ mod tests {
     fn another_version_is_named_and_not_guessed_at() {
         let mut octets = HEADER.encode();
         for at in [0, SECOND_COPY] {
-            octets[at + 8] = 2;
+            octets[at + 8] = 9;
             let crc = crc32c::crc32c(&octets[at..at + SEGMENT_HEADER - 4]);
             octets[at + SEGMENT_HEADER - 4..at + SEGMENT_HEADER].copy_from_slice(&crc.to_le_bytes());
         }
-        assert_eq!(SegmentHeader::decode(&octets), Err(HeaderFault::Version(2)));
+        assert_eq!(SegmentHeader::decode(&octets), Err(HeaderFault::Version(9)));
     }
 
     #[test]
@@ -339,6 +350,7 @@ mod tests {
             FileName::Segment { writer: 1, sequence: 2 },
             FileName::Checkpoint { writer: 1, number: 3 },
             FileName::Unfinished { writer: 1, number: 3 },
+            FileName::Spare { writer: 1, number: 4 },
             FileName::Own {
                 writer: 1,
                 number: 1 << 59,

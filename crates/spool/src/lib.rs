@@ -31,6 +31,7 @@ mod plan;
 mod queue;
 mod record;
 mod recover;
+mod spare;
 mod state;
 mod sweep;
 mod view;

@@ -11,6 +11,7 @@ use crate::core::{Segment, Shared};
 use crate::entry::Place;
 use crate::layout::{FileName, Kind, RECORD_HEADER, RECORDS_START, RecordHeader, SegmentHeader};
 use crate::record::{SegmentEnd, encode_sealed};
+use crate::spare::Spare;
 
 /// A record about to be written.
 pub(crate) struct Record {
@@ -57,6 +58,8 @@ struct Active {
     file: Arc<dyn DiskFile>,
     /// Where the next record goes. What lies before is synced.
     end: u32,
+    /// Octets that were written before; 0 for a file that grows.
+    prepared: u32,
 }
 
 /// The one who appends.
@@ -101,6 +104,21 @@ impl Log {
         self.active
             .as_ref()
             .is_some_and(|active| u64::from(active.end) >= self.shared.config.segment_octets)
+    }
+
+    /// Whether it is time to make the next segment ready: this one is half full, or was itself not made ready.
+    pub(crate) fn wants_spare(&self) -> bool {
+        let after = u64::from(RECORDS_START) + self.shared.config.prepare_after_octets;
+        self.shared.config.prepare_after_octets > 0
+            && self.active.as_ref().is_some_and(|active| match active.prepared {
+                0 => u64::from(active.end) >= after,
+                prepared => active.end >= prepared / 2,
+            })
+    }
+
+    /// Whether the current segment grows with each append, which costs more than going over to a spare.
+    pub(crate) fn grows(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.prepared == 0)
     }
 
     /// Appends the records behind what is there, in one write, and syncs them with one sync. Nothing of them counts
@@ -166,29 +184,38 @@ impl Log {
         }
     }
 
+    /// Begins a segment in a spare, or in a new file: header and first record are synced before it gets its name, and
+    /// the name before it is used.
     pub(crate) fn begin_segment(&mut self) -> io::Result<()> {
         let shared = self.shared.clone();
         let (disk, dir) = (&shared.world.disk, &shared.config.dir);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let header = SegmentHeader {
-            writer: shared.writer,
-            sequence,
-            nonce: shared.world.rng.next_u64(),
-        };
         let path = shared.path(FileName::Segment {
             writer: shared.writer,
             sequence,
         });
-        let file: Arc<dyn DiskFile> = disk.open(&path, OpenMode::CreateNew)?.into();
+        let Spare {
+            path: spare,
+            file,
+            octets,
+        } = shared.spare_or_new()?;
+        let header = SegmentHeader {
+            writer: shared.writer,
+            sequence,
+            nonce: shared.world.rng.next_u64(),
+            prepared: u32::try_from(octets).unwrap_or(u32::MAX),
+        };
         let sealed = Record::plain(Kind::Sealed, encode_sealed(&self.untold));
         let first = sealed.header(RECORDS_START).encode(header.nonce);
         let begun = file
             .write_at(0, &[&header.encode(), &first, &sealed.head])
             .and_then(|()| file.sync())
+            .and_then(|()| disk.rename(&spare, &path))
             .and_then(|()| disk.sync_dir(dir));
         if let Err(error) = begun {
             // It never held anything; what may remain of it is recognised as unfinished.
+            let _ = disk.remove(&spare);
             let _ = disk.remove(&path);
             self.untold.push(SegmentEnd {
                 sequence,
@@ -196,7 +223,7 @@ impl Log {
             });
             return Err(error);
         }
-        self.untold.clear();
+        let told = std::mem::take(&mut self.untold);
         let end = RECORDS_START + (RECORD_HEADER + sealed.head.len()) as u32;
         let segment = Segment {
             file: file.clone(),
@@ -213,8 +240,39 @@ impl Log {
             nonce: header.nonce,
             file,
             end,
+            prepared: header.prepared,
         });
+        for end in told {
+            self.trim(end);
+        }
         Ok(())
+    }
+
+    /// Gives back the room behind the end of a segment that was closed early. One that is nearly full keeps its
+    /// length: it will be a spare one day.
+    fn trim(&self, end: SegmentEnd) {
+        if u64::from(end.end) >= self.shared.config.segment_octets / 8 * 7 {
+            return;
+        }
+        let path = self.shared.path(FileName::Segment {
+            writer: self.shared.writer,
+            sequence: end.sequence,
+        });
+        // Where any of this fails some room is wasted, until the segment is dead.
+        if let Ok(file) = self.shared.world.disk.open(&path, OpenMode::ReadWrite)
+            && file.len().is_ok_and(|len| len > u64::from(end.end))
+        {
+            let _ = file.truncate(u64::from(end.end));
+        }
+    }
+
+    /// At the end of the writer: what is behind the last record is not needed any more.
+    pub(crate) fn trim_active(&self) {
+        if let Some(active) = &self.active
+            && active.prepared > active.end
+        {
+            let _ = active.file.truncate(u64::from(active.end));
+        }
     }
 
     /// The segment that is being written, if any.

@@ -183,6 +183,7 @@ fn assemble(
         work: Notify::new(),
         ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),
+        spares: Mutex::default(),
         locks: Mutex::new(locks),
     });
     shared.measure_room();

@@ -89,8 +89,10 @@ pub(crate) fn recover(
         whose,
         finished_max,
         recovered: Recovered::new(finished_max),
+        prepared: BTreeMap::new(),
     };
     let mine: Vec<FileName> = names.iter().copied().filter(|name| name.writer() == writer).collect();
+    reading.remove_spares(&mine);
     let summary = reading.read_checkpoint(&mine)?;
     reading.open_segments(&mine, &summary)?;
     reading.read_tail(&summary)?;
@@ -144,9 +146,21 @@ struct Reading<'a> {
     whose: Whose,
     finished_max: usize,
     recovered: Recovered,
+    /// Octets of each segment that were written before its records.
+    prepared: BTreeMap<u32, u32>,
 }
 
 impl Reading<'_> {
+    /// Nothing in them is needed, and new ones are soon made.
+    fn remove_spares(&self, names: &[FileName]) {
+        for name in names {
+            if matches!(name, FileName::Spare { .. }) {
+                // Where this fails the next start tries again.
+                let _ = self.disk.remove(&name.path(self.dir));
+            }
+        }
+    }
+
     /// The newest checkpoint that can be read. Without one the whole log is the tail.
     fn read_checkpoint(&mut self, names: &[FileName]) -> Result<Summary, OpenError> {
         let mut numbers = Vec::new();
@@ -246,8 +260,13 @@ impl Reading<'_> {
             let front =
                 read_exact_or_less(file.as_ref(), 0, RECORDS_START as usize + RECORD_HEADER).map_err(failed(&path))?;
             let header = match SegmentHeader::decode(&front) {
-                Ok(header) if header.sequence == sequence && header.writer == self.writer => Ok(header.nonce),
-                Ok(_) | Err(HeaderFault::Damaged) => nonce_of_first_record(&front).ok_or(size),
+                Ok(header) if header.sequence == sequence && header.writer == self.writer => {
+                    Ok((header.nonce, header.prepared))
+                }
+                Ok(_) | Err(HeaderFault::Damaged) => {
+                    // How much of it was prepared is not known; without, stale octets are called unfinished.
+                    nonce_of_first_record(&front).map(|nonce| (nonce, 0)).ok_or(size)
+                }
                 Err(HeaderFault::Version(version)) => {
                     return Err(OpenError::UnknownVersion {
                         path,
@@ -257,7 +276,8 @@ impl Reading<'_> {
                 }
             };
             match header {
-                Ok(nonce) => {
+                Ok((nonce, prepared)) => {
+                    self.prepared.insert(sequence, prepared);
                     let segment = Segment {
                         file,
                         nonce,
@@ -361,7 +381,11 @@ impl Reading<'_> {
         // A process that was killed leaves records that are readable and not yet durable. They are used from now on,
         // so they must not vanish with the next loss of power.
         file.sync().map_err(failed(&path))?;
-        let scan = scan::scan(&octets, from, told_end, nonce);
+        let prepared = self.prepared.get(&sequence).copied().unwrap_or(0);
+        let scan = scan::scan(&octets, from, told_end, nonce, prepared);
+        if let Some(segment) = self.recovered.segments.get_mut(&sequence) {
+            segment.size = u64::from(scan.end);
+        }
         self.recovered.tail_octets += u64::from(scan.end.saturating_sub(from));
         self.recovered.unfinished_octets += scan.unfinished;
         for found in &scan.records {

@@ -1,6 +1,7 @@
 //! Keeping the log short: letters that stay are moved together, segments nobody needs are deleted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mail::MessageId;
 
@@ -122,23 +123,31 @@ impl LogWriter {
     }
 
     /// Deletes segments that hold no queued letter and that neither of the two checkpoints needs. One with damage in
-    /// it is set aside under another name, for an operator to look at.
+    /// it is set aside under another name, for an operator to look at; a full one may become a spare.
     pub(crate) fn delete_dead_segments(&mut self) {
         let needed_from = self.needed_from.0;
         let active = self.log.active_sequence();
+        let full = self.shared.config.segment_octets;
         let mut dead = Vec::new();
         self.shared.segments.lock().retain(|sequence, segment| {
             let keep = segment.live > 0 || *sequence >= needed_from || Some(*sequence) == active;
             if !keep {
-                dead.push((*sequence, segment.damaged));
+                // Who still reads in it must not find another life there.
+                let may_live_again = segment.size >= full && Arc::strong_count(&segment.file) == 1;
+                dead.push((*sequence, segment.damaged, may_live_again));
             }
             keep
         });
-        for (sequence, damaged) in dead {
+        let mut reusable = Vec::new();
+        for (sequence, damaged, may_live_again) in dead {
             let path = self.shared.path(FileName::Segment {
                 writer: self.shared.writer,
                 sequence,
             });
+            if may_live_again && !damaged {
+                reusable.push(path);
+                continue;
+            }
             let disk = &self.shared.world.disk;
             let done = if damaged {
                 disk.rename(&path, &set_aside(&path))
@@ -149,6 +158,7 @@ impl LogWriter {
                 tracing::warn!(path = %path.display(), %error, "a segment nobody needs could not be cleared away");
             }
         }
+        self.shared.recycle(reusable);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::log::{Log, Record};
 use crate::plan::{Plan, Planned};
 use crate::queue::{AdoptedLetter, Job, LetterJob, Next};
 use crate::record::{ChangeHead, LetterHead};
+use crate::spare::Aside;
 use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
 
 /// How long testimony is kept for the next checkpoint: the ledger lags a second at most.
@@ -41,6 +42,7 @@ pub(crate) struct LogWriter {
     /// With the moment each was noted.
     pub(crate) recent: VecDeque<(Duration, Testimony)>,
     measured_at: u64,
+    aside: Aside,
 }
 
 /// What a record does to the queue once it is on disk.
@@ -105,6 +107,7 @@ impl LogWriter {
             needed_from,
             recent: VecDeque::new(),
             measured_at: 0,
+            aside: Aside::default(),
         }
     }
 
@@ -151,14 +154,14 @@ impl LogWriter {
         if self.log.grown > 0 {
             self.checkpoint_or_complain();
         }
+        self.log.trim_active();
+        self.shared.release_spares();
     }
 
     fn work(&mut self, jobs: Vec<Job>) {
         let batch = self.plan(jobs);
         self.store(batch);
-        if self.log.is_segment_full() {
-            self.log.close_segment();
-        }
+        self.look_ahead();
         if self.log.grown.saturating_sub(self.measured_at) >= MEASURE_EVERY || self.log.grown < self.measured_at {
             self.measured_at = self.log.grown;
             self.shared.measure_room();
@@ -171,6 +174,19 @@ impl LogWriter {
                 .max(self.checkpoint_octets / 2);
         if due {
             self.look_after();
+        }
+    }
+
+    /// Closes a segment that is full, or that grows although a spare is there; has the next one made ready in time.
+    fn look_ahead(&mut self) {
+        if self.log.is_segment_full() {
+            self.log.close_segment();
+        } else if self.log.wants_spare() {
+            if !self.shared.has_spare() {
+                self.aside.fill_spare(&self.shared);
+            } else if self.log.grows() {
+                self.log.close_segment();
+            }
         }
     }
 
@@ -218,6 +234,7 @@ impl LogWriter {
                     let _ = letter.reply.send(Err(CommitError::Full));
                     self.forget_own_file(letter.head.own_file);
                 }
+                self.shared.release_spares();
                 self.shared.measure_room();
             }
             written = self.append_and_sync(&batch);
@@ -266,9 +283,9 @@ impl LogWriter {
                     }
                 }
                 Effect::Adopted(head) => {
-                    self.account(place, head.received);
+                    account(&mut segments, place, head.received);
                     match index.insert(&head, place) {
-                        Some(old) => self.discount(old),
+                        Some(old) => discount(&mut segments, old),
                         // Not handed out before the other's files are gone: a crash would bring it back from them.
                         None => index.unlease(head.id, &[], Some(Timestamp(i64::MAX))),
                     }

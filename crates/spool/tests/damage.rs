@@ -152,14 +152,14 @@ fn a_file_of_another_version_is_a_clear_refusal() {
         spool.closer.close().await;
         let path = files(&disk, ".checkpoint").remove(0);
         let file = disk.open(&path, OpenMode::ReadWrite).unwrap();
-        file.write_at(8, &[&2u32.to_le_bytes()]).unwrap();
+        file.write_at(8, &[&9u32.to_le_bytes()]).unwrap();
         let refused = open(small(), &world_on(disk.clone(), 1), Writer::Task).err().unwrap();
         assert!(
             matches!(
                 refused,
                 OpenError::UnknownVersion {
-                    version: 2,
-                    known: 1,
+                    version: 9,
+                    known: 2,
                     ..
                 }
             ),

@@ -330,7 +330,12 @@ fn a_checkpoint_that_failed_leaves_none_behind_that_nobody_keeps_segments_for() 
 fn a_checkpoint_that_fails_is_not_tried_again_with_every_batch() {
     story(async {
         let disk = SimDisk::new();
-        let spool = open_small(&disk);
+        // No segment is begun meanwhile, which takes a rename as well.
+        let roomy = Config {
+            segment_octets: 1 << 20,
+            ..small()
+        };
+        let spool = open_with(&disk, roomy);
         for nth in 0..200 {
             disk.fail(Kind::Rename, nth, Fault::Io);
         }

@@ -22,15 +22,17 @@ pub(crate) struct Scan {
 }
 
 /// Reads the records from `from` on. With `told_end` a later segment says where this one ends; without, this is the
-/// one that was being written: what is broken in its last batch was never acknowledged.
-pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64) -> Scan {
+/// one that was being written: what is broken in its last batch was never acknowledged. Of the first `prepared` octets
+/// those behind the last record may be left from before; they are nobody's loss.
+pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64, prepared: u32) -> Scan {
     let limit = told_end.map_or(segment.len(), |end| segment.len().min(end as usize));
     let octets = segment.get(..limit).unwrap_or(segment);
     let mut scan = Scan {
         end: from,
         ..Scan::default()
     };
-    let mut broken: Vec<(u32, u32)> = Vec::new();
+    // Where it begins, where it ends, and whether a sound header says that it was a record.
+    let mut broken: Vec<(u32, u32, bool)> = Vec::new();
     let mut at = from as usize;
     while at < octets.len() {
         let header = octets.get(at..).and_then(|rest| RecordHeader::decode(rest, nonce));
@@ -42,12 +44,12 @@ pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64)
                 end
             }
             Some((_, end)) => {
-                broken.push((offset(at), offset(end)));
+                broken.push((offset(at), offset(end), true));
                 end
             }
             None => {
                 let end = find_record(octets, at + 1, nonce).unwrap_or(octets.len());
-                broken.push((offset(at), offset(end)));
+                broken.push((offset(at), offset(end), header.is_some()));
                 end
             }
         };
@@ -57,21 +59,22 @@ pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64)
         // A segment shorter than it was told to be has lost octets that were acknowledged.
         Some(end) => {
             if (end as usize) > segment.len() {
-                broken.push((offset(segment.len()), end));
+                broken.push((offset(segment.len()), end, true));
             }
             scan.end = end;
             u32::MAX
         }
         None => scan.records.last().map_or(from, |last| last.header.batch),
     };
-    for (start, end) in broken {
+    for (start, end, was_record) in broken {
         if start < synced {
             scan.damaged.push((start, end));
         } else {
-            scan.unfinished += u64::from(end - start);
+            let from = if was_record { start } else { start.max(prepared) };
+            scan.unfinished += u64::from(end.saturating_sub(from));
         }
     }
-    scan.unfinished += segment.len().saturating_sub(limit) as u64;
+    scan.unfinished += segment.len().saturating_sub(limit.max(prepared as usize)) as u64;
     scan
 }
 
