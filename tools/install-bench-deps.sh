@@ -5,15 +5,23 @@
 #     tools/install-bench-deps.sh FOLDER
 #
 # FOLDER/complete tells that all is there; then nothing is fetched. Where nothing can be fetched, an installed Postfix
-# serves. What the bench can do without (strace) is only named.
+# serves. strace (it counts syncs) and iproute2 (for a network of the bench's own) are installed where they are missing
+# and this is root; the bench can do without either, and says what it then leaves out.
 set -eu
 
 root=$1
-[ -e "$root/complete" ] && exit 0
 have() { [ -n "$(PATH=$PATH:/usr/sbin:/sbin command -v "$1")" ]; }
-have strace || echo "install-bench-deps: no strace here, so syncs per message will not be counted" >&2
-have ip || echo "install-bench-deps: no ip here (iproute2), so smtp-source cannot be the load for Portcullis" >&2
 
+helpers=()
+have strace || helpers+=(strace)
+have ip || helpers+=(iproute2)
+if [ ${#helpers[@]} -gt 0 ]; then
+    install() { DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${helpers[@]}" >/dev/null 2>&1; }
+    install || { apt-get -q update >/dev/null 2>&1 && install; } ||
+        echo "install-bench-deps: could not install ${helpers[*]}" >&2
+fi
+
+[ -e "$root/complete" ] && exit 0
 instead() {
     rm -rf "$root"
     if [ -x /usr/sbin/postfix ] && [ -x /usr/sbin/smtp-source ]; then
@@ -30,7 +38,7 @@ packages=$root/packages
 mkdir -p "$packages"
 chmod 777 "$packages" # apt drops its rights while it downloads
 fetch() { (cd "$packages" && apt-get -q download "$@" >/dev/null 2>&1); }
-unpack() { for package in "$packages"/*.deb; do dpkg -x "$package" "$root" && rm "$package"; done; }
+unpack() { find "$packages" -name '*.deb' -exec dpkg -x {} "$root" \; -delete; }
 # Those that the unpacked programs ask for and neither the system nor FOLDER has.
 missing() {
     local folders
@@ -41,15 +49,17 @@ missing() {
 
 fetch postfix || { apt-get -q update >/dev/null 2>&1 && fetch postfix; } || instead "Debian's Postfix cannot be fetched"
 unpack
-if [ -n "$(missing)" ]; then
-    # One by one: what is virtual or optional is no package, and what is too much does no harm.
-    for library in $(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
-        --no-replaces --no-enhances postfix | grep '^lib' | grep -v '^libc6' | sort -u); do
-        fetch "$library" || true
-    done
+# What it needs, what that needs, and so on, as far as something is missing. One by one: some are virtual or optional.
+packages_needed=postfix
+for _ in 1 2 3 4 5; do
+    [ -n "$(missing)" ] || break
+    # shellcheck disable=SC2086 # a list of names
+    packages_needed=$(apt-cache depends --important $packages_needed |
+        sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | grep -v '^libc6' | sort -u)
+    for library in $packages_needed; do fetch "$library" || true; done
     unpack
-    left=$(missing)
-    [ -z "$left" ] || instead "libraries of Debian's Postfix cannot be fetched: $left"
-fi
+done
+left=$(missing)
+[ -z "$left" ] || instead "libraries of Debian's Postfix cannot be fetched: $left"
 rmdir "$packages"
 touch "$root/complete"

@@ -77,7 +77,11 @@ impl Loads<'_> {
                     self.cpu.add(contender, used);
                 }
             }
-            Err(why) => self.rates.fail(self.spec.rate, contender, &why),
+            Err(why) => {
+                self.rates.fail(self.spec.rate, contender, &why);
+                // The row has failed with this; the others are measured still.
+                self.last.remove(&contender);
+            }
         }
     }
 
