@@ -20,7 +20,12 @@ pub struct Ear {
 
 impl Ear {
     /// From now on these signals no longer end the process by themselves.
+    ///
+    /// Nor does SIGXFSZ, by which the system ends a process that writes beyond the largest size of a file; the write
+    /// then fails like one to a full disk.
     pub fn new() -> std::io::Result<Self> {
+        // Once it has been asked for, the signal is caught for the life of the process.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,

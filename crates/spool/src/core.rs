@@ -10,13 +10,14 @@ use bytes::Bytes;
 use mail::{MessageId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use world::{DiskFile, World};
+use world::{DiskFile, OpenMode, World};
 
 use crate::ids::IdSource;
 use crate::index::Index;
 use crate::layout::FileName;
 use crate::queue::Queue;
 use crate::spare::Spares;
+use crate::trouble::Troubles;
 use crate::{Config, Edit, Writer};
 
 /// The inside of a running spool. Locks are never held together, except `index` before `segments`.
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSource,
     pub(crate) free: AtomicU64,
     pub(crate) spares: Mutex<Spares>,
+    /// What cannot be written to.
+    pub(crate) troubles: Troubles,
     /// Held until the spool is closed, or this goes.
     pub(crate) locks: Mutex<Vec<Box<dyn DiskFile>>>,
 }
@@ -86,6 +89,29 @@ impl Shared {
             Writer::Thread => tokio::task::spawn_blocking(work)
                 .await
                 .unwrap_or_else(|error| Err(io::Error::other(error))),
+        }
+    }
+
+    /// Notes how it went to write the file of a large message.
+    pub(crate) fn note_file<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        let trouble = &self.troubles.files;
+        match &done {
+            Ok(_) if trouble.ended() => tracing::warn!(event = "spool.writes_again", "large messages can be written"),
+            Err(error) if trouble.began(error) => {
+                tracing::error!(event = "spool.cannot_write", %error, "large messages cannot be written");
+            }
+            _ => {}
+        }
+        done
+    }
+
+    /// Tries whether files can be made again, where they could not.
+    pub(crate) fn probe_files(&self) {
+        if self.troubles.files.failing() {
+            let (disk, path) = (&self.world.disk, self.own_path(self.next_id().number()));
+            let made = disk.open(&path, OpenMode::CreateNew).and_then(|_| disk.remove(&path));
+            // It was noted; there is nothing else to be done about it.
+            let _ = self.note_file(made);
         }
     }
 

@@ -150,10 +150,8 @@ impl Draft {
         if self.own.is_none() {
             let number = shared.next_id().number();
             let (disk, path) = (shared.world.disk.clone(), shared.own_path(number));
-            let file = shared
-                .blocking(move || disk.open(&path, OpenMode::CreateNew))
-                .await
-                .map_err(draft_error)?;
+            let made = shared.blocking(move || disk.open(&path, OpenMode::CreateNew)).await;
+            let file = shared.note_file(made).map_err(draft_error)?;
             self.own = Some(OwnFile {
                 number,
                 file: file.into(),
@@ -171,7 +169,7 @@ impl Draft {
                 let parts: Vec<&[u8]> = blocks.iter().map(Bytes::as_ref).collect();
                 file.write_at(at, &parts)
             });
-            written.await.map_err(draft_error)?;
+            shared.note_file(written.await).map_err(draft_error)?;
             own.written += octets;
         }
         self.broken = false;
@@ -192,7 +190,7 @@ impl Draft {
             if let Some(file) = self.own.as_ref().map(|own| own.file.clone()) {
                 let (disk, dir) = (shared.world.disk.clone(), shared.config.dir.clone());
                 let synced = shared.blocking(move || file.sync().and_then(|()| disk.sync_dir(&dir)));
-                synced.await.map_err(|error| commit_error(&error))?;
+                shared.note_file(synced.await).map_err(|error| commit_error(&error))?;
             }
         }
         let mut raw = std::mem::take(&mut self.blocks);

@@ -34,6 +34,7 @@ mod recover;
 mod spare;
 mod state;
 mod sweep;
+mod trouble;
 mod view;
 mod writer;
 

@@ -18,6 +18,7 @@ use crate::log::Log;
 use crate::queue::Queue;
 use crate::record::SegmentEnd;
 use crate::recover::{Recovered, Whose, failed, recover};
+use crate::trouble::Troubles;
 use crate::writer::LogWriter;
 use crate::{Adopter, Closer, Config, Dispatch, Intake, OpenError, Opened, RecoveryReport, View, Writer};
 
@@ -184,6 +185,7 @@ fn assemble(
         ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),
         spares: Mutex::default(),
+        troubles: Troubles::default(),
         locks: Mutex::new(locks),
     });
     shared.measure_room();

@@ -186,6 +186,12 @@ impl View {
         self.handle.0.index.lock().damaged.clone()
     }
 
+    /// What cannot be written at present, in words for an operator; nothing where all is well.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        self.handle.0.troubles.told()
+    }
+
     /// What is suspended.
     #[must_use]
     pub fn suspended(&self) -> Vec<Selector> {

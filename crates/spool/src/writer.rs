@@ -26,6 +26,8 @@ const TESTIMONY_KEPT: Duration = Duration::from_secs(3);
 const TESTIMONY_MAX: usize = 100_000;
 /// After this long without work the writer looks after the log.
 const IDLE: Duration = Duration::from_secs(60);
+/// While it cannot write, it tries again after this long without work.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// Octets written between two looks at the free space.
 const MEASURE_EVERY: u64 = 4 << 20;
 
@@ -114,10 +116,9 @@ impl LogWriter {
     /// Works on a thread of its own until the queue is closed.
     pub(crate) fn run_thread(mut self) {
         loop {
-            let patience = (self.log.grown > 0).then_some(IDLE);
-            match self.shared.queue.next_blocking(patience) {
+            match self.shared.queue.next_blocking(self.patience()) {
                 Next::Jobs(jobs) => self.work(jobs),
-                Next::Idle => self.look_after(),
+                Next::Idle => self.rest(),
                 Next::Closed => break,
             }
         }
@@ -129,21 +130,17 @@ impl LogWriter {
         debug_assert_eq!(self.shared.mode, Mode::Task);
         loop {
             let shared = self.shared.clone();
-            let grown = self.log.grown > 0;
+            let patience = self.patience();
             let idle = async {
-                if grown {
-                    shared
-                        .world
-                        .clock
-                        .sleep_until(shared.world.clock.monotonic() + IDLE)
-                        .await;
-                } else {
-                    std::future::pending::<()>().await;
+                let clock = &shared.world.clock;
+                match patience {
+                    Some(patience) => clock.sleep_until(clock.monotonic() + patience).await,
+                    None => std::future::pending::<()>().await,
                 }
             };
             match shared.queue.next(idle).await {
                 Next::Jobs(jobs) => self.work(jobs),
-                Next::Idle => self.look_after(),
+                Next::Idle => self.rest(),
                 Next::Closed => break,
             }
         }
@@ -255,9 +252,43 @@ impl LogWriter {
 
     fn append_and_sync(&mut self, batch: &Batch) -> io::Result<Vec<Place>> {
         if batch.records.is_empty() {
-            Ok(Vec::new())
+            return Ok(Vec::new());
+        }
+        let written = self.log.append_and_sync(&batch.records);
+        let trouble = &self.shared.troubles.log;
+        match &written {
+            Ok(_) if trouble.ended() => tracing::warn!(event = "spool.writes_again", "the spool can be written again"),
+            Err(error) if trouble.began(error) => {
+                tracing::error!(event = "spool.cannot_write", %error, "the spool cannot be written");
+            }
+            _ => {}
+        }
+        written
+    }
+
+    /// Nobody wants anything for a while.
+    fn rest(&mut self) {
+        if self.shared.troubles.any() {
+            self.probe();
         } else {
-            self.log.append_and_sync(&batch.records)
+            self.look_after();
+        }
+    }
+
+    /// Whoever heeds what we say of our health sends no mail, so nobody would notice that the trouble is over.
+    fn probe(&mut self) {
+        let mut batch = Batch::default();
+        batch.push_suspended(self.shared.index.lock().suspended.clone());
+        self.store(batch);
+        self.shared.probe_files();
+    }
+
+    /// How long to wait for something to do before looking around.
+    fn patience(&self) -> Option<Duration> {
+        if self.shared.troubles.any() {
+            Some(TRY_AGAIN)
+        } else {
+            (self.log.grown > 0).then_some(IDLE)
         }
     }
 
@@ -339,7 +370,6 @@ impl LogWriter {
     }
 
     fn refuse(&self, batch: Batch, error: &io::Error) {
-        tracing::error!(%error, "the spool cannot write");
         let full = crate::error::is_full(error);
         for effect in batch.effects {
             if let Effect::Letter(letter) = effect {

@@ -187,6 +187,7 @@ impl Desk {
             Ok(Err(error)) => troubles.push(format!("spool: {shown} cannot be looked at: {error}")),
             Err(error) => troubles.push(format!("spool: {error}")),
         }
+        troubles.extend(self.view.troubles().into_iter().map(|what| format!("spool: {what}")));
         if self.recorder.ledger.status().failing {
             troubles.push("ledger: the disk refuses; acceptances wait once its queue is full".to_owned());
         }

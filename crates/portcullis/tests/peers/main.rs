@@ -10,6 +10,7 @@ mod endurance;
 mod entrances;
 mod house;
 mod large;
+mod limits;
 mod mx;
 mod postfix;
 mod scripts;

@@ -64,6 +64,17 @@ impl Book {
     pub fn heard<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
         look(&self.heard.lock().unwrap())
     }
+
+    fn note(&self, number: u64, told: String) {
+        let mut heard = self.heard.lock().unwrap();
+        match told.split_once("stored as ") {
+            Some((_, id)) if told.starts_with("250 ") => heard.acknowledged.push(Acknowledged {
+                number,
+                id: id.trim().to_owned(),
+            }),
+            _ => heard.refused.push((number, told)),
+        }
+    }
 }
 
 /// A load that is going on.
@@ -101,25 +112,31 @@ async fn send(gate: SocketAddr, manner: &Manner, book: &Book) -> std::io::Result
         let number = book.next.fetch_add(1, Ordering::Relaxed);
         let message = letters::stuffed(&letters::text(number, (manner.octets)(number)));
         let told = session.transact(&(manner.to)(number), &message).await?;
-        let mut heard = book.heard.lock().unwrap();
-        match told.split_once("stored as ") {
-            Some((_, id)) if told.starts_with("250 ") => heard.acknowledged.push(Acknowledged {
-                number,
-                id: id.trim().to_owned(),
-            }),
-            _ => heard.refused.push((number, told)),
-        }
+        book.note(number, told);
     }
     Ok(())
 }
 
+/// Sends one message in a session of its own; the reply.
+pub fn send_one(runtime: &Runtime, gate: SocketAddr, octets: usize, book: &Book) -> String {
+    let number = book.next.fetch_add(1, Ordering::Relaxed);
+    let message = letters::stuffed(&letters::text(number, octets));
+    let told = runtime.block_on(async {
+        let mut session = Session::open(gate).await?;
+        session.transact("bob@elsewhere.example", &message).await
+    });
+    let told = told.unwrap_or_else(|error| format!("no reply: {error}"));
+    book.note(number, told.clone());
+    told
+}
+
 /// One session of a client.
-pub struct Session {
+struct Session {
     stream: BufReader<TcpStream>,
 }
 
 impl Session {
-    pub async fn open(gate: SocketAddr) -> std::io::Result<Self> {
+    async fn open(gate: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((CLIENT, 0).into())?;
         let stream = socket.connect(gate).await?;
@@ -133,7 +150,7 @@ impl Session {
     }
 
     /// One message; the last reply to it.
-    pub async fn transact(&mut self, to: &str, message: &[u8]) -> std::io::Result<String> {
+    async fn transact(&mut self, to: &str, message: &[u8]) -> std::io::Result<String> {
         let envelope = format!("MAIL FROM:<billing@example.edu>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
         self.stream.write_all(envelope.as_bytes()).await?;
         let mut told = String::new();

@@ -13,10 +13,12 @@
 mod house;
 
 mod account;
+mod faults;
 mod folder;
 mod killed;
 mod letters;
 mod load;
+mod mounts;
 mod order;
 mod receiver;
 mod syscalls;

@@ -186,6 +186,19 @@ impl Gate {
         run(command.args(arguments).arg("--config").arg(self.config()))
     }
 
+    /// What it says of its health, status line included.
+    pub fn health(&self) -> String {
+        health(SocketAddr::from(([127, 0, 0, 1], self.ports.health))).unwrap()
+    }
+
+    /// Starts it again and expects that it ends by itself; what it said then.
+    pub fn fail_to_start(&mut self) -> String {
+        let before = self.log().len();
+        assert!(!self.launch(), "this should not have started:\n{}", self.log());
+        self.process = None;
+        self.log()[before..].to_owned()
+    }
+
     /// Its number as a process.
     pub fn id(&self) -> u32 {
         self.process.as_ref().unwrap().id()
@@ -410,18 +423,19 @@ pub fn until() -> String {
 }
 
 fn is_healthy(at: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&at, Duration::from_millis(500))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(
-            stream,
-            "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    health(at).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+fn health(at: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&at, Duration::from_millis(500))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    write!(
+        stream,
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// A message with a header and a body that no hop may change: dots at line starts, trailing blanks, a long line.
