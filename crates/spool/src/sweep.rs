@@ -100,6 +100,11 @@ impl LogWriter {
                 };
                 Some((record, Effect::Moved(Box::new(head))))
             }
+            // The disk could not say what is there; that is no damage, and the letter stays where it is until it can.
+            Err(error) if error.kind() != std::io::ErrorKind::InvalidData => {
+                tracing::warn!(message = %id, %error, "a stored message could not be read to be moved");
+                None
+            }
             Err(error) => {
                 let name = FileName::Segment {
                     writer: self.shared.writer,

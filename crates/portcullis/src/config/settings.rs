@@ -305,6 +305,13 @@ pub struct SpoolSettings {
     pub segment_octets: u64,
     /// Below this much free space nothing new is accepted.
     pub keep_free_octets: u64,
+    /// A message above this many octets gets a file of its own. Not in the file: the spool's default serves everybody but
+    /// simulations, which want every way through the spool taken often.
+    pub spill_octets: usize,
+    /// A checkpoint is written when the log has grown by this. Not in the file, for the same reason.
+    pub checkpoint_every_octets: u64,
+    /// Held messages older than this leave the fresh segments. Not in the file, for the same reason.
+    pub cold_after: Duration,
 }
 
 /// Where the ledger lives.

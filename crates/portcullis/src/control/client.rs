@@ -69,8 +69,13 @@ fn converse(stream: &mut UnixStream, asked: Asked) -> io::Result<Result<Answer, 
     })?;
     line.push(b'\n');
     stream.write_all(&line)?;
+    read(BufReader::new(stream))
+}
+
+/// Reads the lines of one answer.
+pub(super) fn read(lines: impl BufRead) -> io::Result<Result<Answer, AskError>> {
     let mut answer = Answer::default();
-    for line in BufReader::new(stream).lines() {
+    for line in lines.lines() {
         match serde_json::from_str(&line?)? {
             AnswerLine::Item(item) => answer.items.push(item),
             AnswerLine::Done(done) => {

@@ -25,6 +25,17 @@ pub use desk::{Desk, Reload, Storage};
 pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Select, WordsError};
 pub use serve::serve;
 
+/// Asks a gateway of this process, as [`ask`] does over its socket; for simulated worlds, which have no sockets. User id 0
+/// stands for whoever runs the simulation.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn ask_here(desk: &Desk, request: Request) -> Result<Answer, AskError> {
+    let broken = |error| AskError::Broken(PathBuf::new(), error);
+    let lines = serve::answer_in_memory(desk, 0, request).await.map_err(broken)?;
+    client::read(lines.as_slice()).map_err(broken)?
+}
+
 /// Tells what the ledger's files alone know of an id; for when no gateway runs. Blocks.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -85,13 +85,21 @@ async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
             Ok(request) => desk.answer(uid, request, &mut out).await,
             Err(error) => Err(format!("this is no request: {error}; is the command of another version?").into()),
         };
-        let last = match answer {
-            Ok(done) => json!({ "done": done }),
-            Err(Unanswered::Refused(why)) => json!({ "refused": why }),
-            Err(Unanswered::Gone(error)) => return Err(error),
-        };
-        out.last(&last).await?;
+        out.end(answer).await?;
     }
+}
+
+/// Answers one request without a socket, in the same lines, for a gateway in a simulated world.
+pub(crate) async fn answer_in_memory(desk: &Desk, uid: u32, request: Request) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut out = Out {
+        stream: &mut lines,
+        desk,
+        waiting: Vec::new(),
+    };
+    let answer = desk.answer(uid, request, &mut out).await;
+    out.end(answer).await?;
+    Ok(lines)
 }
 
 async fn within<T>(desk: &Desk, io: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -129,7 +137,7 @@ const BATCH_OCTETS: usize = 64 * 1024;
 
 /// Where answers go.
 pub(super) struct Out<'a> {
-    stream: &'a mut UnixStream,
+    stream: &'a mut (dyn AsyncWrite + Send + Unpin),
     desk: &'a Desk,
     waiting: Vec<u8>,
 }
@@ -138,6 +146,15 @@ impl Out<'_> {
     /// One item.
     pub(super) async fn item(&mut self, item: impl serde::Serialize) -> io::Result<()> {
         self.line(&json!({ "item": serde_json::to_value(item)? })).await
+    }
+
+    /// The last line: what came of it.
+    async fn end(&mut self, answer: Result<Value, Unanswered>) -> io::Result<()> {
+        match answer {
+            Ok(done) => self.last(&json!({ "done": done })).await,
+            Err(Unanswered::Refused(why)) => self.last(&json!({ "refused": why })).await,
+            Err(Unanswered::Gone(error)) => Err(error),
+        }
     }
 
     async fn last(&mut self, line: &Value) -> io::Result<()> {

@@ -77,6 +77,9 @@ pub struct Gateway {
     deliveries: Arc<Deliveries>,
     spool: spool::Closer,
     ledger: ledger::Closer,
+    /// What operators may use.
+    desk: Desk,
+    recovery: spool::RecoveryReport,
 }
 
 /// What a reload may change, and what tools look at.
@@ -134,7 +137,10 @@ impl Gateway {
             world.clock.clone(),
             &*world.rng,
         );
-        let logins = Arc::new(logins);
+        let logins = Arc::new(match writers {
+            Writers::Threads => logins,
+            Writers::Tasks => logins.hashing_here(),
+        });
         let gate = Gate::new(
             front::doors(&config.limits),
             admission.clone(),
@@ -186,7 +192,7 @@ impl Gateway {
             desk.recorder.clone(),
             shutdown.clone(),
         ));
-        let (health, watchers) = watch(&config, &world, writers, desk, shutdown).await?;
+        let (health, watchers) = watch(&config, &world, writers, desk.clone(), shutdown).await?;
         Ok(Self {
             live,
             addresses,
@@ -197,6 +203,8 @@ impl Gateway {
             deliveries,
             spool: stores.spool,
             ledger: stores.ledger,
+            desk,
+            recovery: stores.recovery,
         })
     }
 
@@ -222,6 +230,18 @@ impl Gateway {
     #[must_use]
     pub fn reader(&self) -> &ledger::Reader {
         &self.live.reader
+    }
+
+    /// What the control socket serves: where there is none, [`control::ask_here`] asks it.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// What was found in the queue at the start.
+    #[must_use]
+    pub fn recovery(&self) -> &spool::RecoveryReport {
+        &self.recovery
     }
 
     /// The way in.

@@ -23,6 +23,8 @@ pub(super) struct Stores {
     pub(super) recorder: Recorder,
     pub(super) spool: spool::Closer,
     pub(super) ledger: ledger::Closer,
+    /// What was found in the queue at the start.
+    pub(super) recovery: spool::RecoveryReport,
 }
 
 impl Stores {
@@ -53,6 +55,7 @@ impl Stores {
             recorder,
             spool: queue.closer,
             ledger: book.closer,
+            recovery: queue.report,
         })
     }
 }
@@ -74,6 +77,9 @@ fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Resul
     settings.segment_octets = config.spool.segment_octets;
     settings.checkpoint_every_octets = config.spool.segment_octets.saturating_mul(2);
     settings.keep_free_octets = config.spool.keep_free_octets;
+    settings.spill_octets = config.spool.spill_octets;
+    settings.checkpoint_every_octets = config.spool.checkpoint_every_octets;
+    settings.cold_after = config.spool.cold_after;
     let opened = spool::open(settings, world, writer)?;
     for damage in &opened.report.damaged {
         tracing::error!(

@@ -65,11 +65,26 @@ impl SimDisk {
         self.lock().counts.get(&kind).copied().unwrap_or(0)
     }
 
+    /// Frees all locks on files below a folder, as the end of the process that held them does.
+    pub fn free_locks(&self, below: &Path) {
+        let mut model = self.lock();
+        let named = model.names.iter().filter(|(path, _)| path.starts_with(below));
+        let inodes: Vec<u64> = named.map(|(_, inode)| *inode).collect();
+        for inode in inodes {
+            model.locks.remove(&inode);
+        }
+    }
+
     /// Lets the `nth` operation of this kind from now on (0: the next) fail like this.
     pub fn fail(&self, kind: Kind, nth: u64, fault: Fault) {
         let mut model = self.lock();
         let at = model.counts.get(&kind).copied().unwrap_or(0) + nth;
         model.planned.push(Planned { kind, at, fault });
+    }
+
+    /// Takes back every failure that was planned and has not struck.
+    pub fn mend(&self) {
+        self.lock().planned.clear();
     }
 
     /// Leaves this much room; a write beyond it goes as far as the room does and fails.

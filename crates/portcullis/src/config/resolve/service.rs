@@ -256,10 +256,14 @@ pub(super) fn storage(
         desk.say(Problem::error(size.span(), "a segment has between 1 MiB and 4 GiB"));
     }
     let octets = |written: &Maybe<Octets>, default| written.as_ref().map_or(default, |size| size.0);
+    let usual = spool::Config::new(&dir);
     let spool = SpoolSettings {
         dir,
-        segment_octets: octets(&spool.segment_size, 64 << 20),
-        keep_free_octets: octets(&spool.keep_free, 256 << 20),
+        segment_octets: octets(&spool.segment_size, usual.segment_octets),
+        keep_free_octets: octets(&spool.keep_free, usual.keep_free_octets),
+        spill_octets: usual.spill_octets,
+        checkpoint_every_octets: usual.checkpoint_every_octets,
+        cold_after: usual.cold_after,
     };
     (spool, LedgerSettings { dir: ledger_dir })
 }
