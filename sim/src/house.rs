@@ -220,10 +220,14 @@ impl House {
         }
     }
 
-    /// Nothing of those who lived before is left.
-    pub(crate) fn let_go(&mut self) {
+    /// Nothing of those who lived before is left; says whether there was something.
+    pub(crate) fn let_go(&mut self) -> bool {
+        let anybody = !self.lingering.is_empty();
         self.lingering.clear();
-        self.ground.disk.free_locks(Path::new("/"));
+        if self.living.is_none() || anybody {
+            self.ground.disk.free_locks(Path::new("/"));
+        }
+        anybody
     }
 
     /// Other rules: a new file, and a reload where somebody is there to hear of it.

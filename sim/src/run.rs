@@ -163,7 +163,9 @@ async fn live(seed: u64, papers: Arc<Papers>, mischief: Mischief) -> anyhow::Res
     };
     match run.whole(town).await {
         Ok(()) => {}
-        Err(Stopped::Gateway(NeverStarts(why))) => run.gone_for_good(&format!("the gateway does not start any more: {why}")),
+        Err(Stopped::Gateway(NeverStarts(why))) => {
+            run.gone_for_good(&format!("the gateway does not start any more: {why}"))
+        }
         Err(Stopped::Run(why)) => return Err(why),
     }
     Ok(run.judged(seed))
@@ -362,7 +364,11 @@ impl Run {
         self.peers.misbehave(0);
         self.house.disk().mend();
         self.house.disk().set_free(None);
-        self.house.let_go();
+        if self.house.let_go() {
+            // What was locked while the others lived on is found by whoever starts next.
+            self.house.stop().await;
+            self.house.start().await?;
+        }
         if let Some(living) = &self.house.living {
             living.process.keep_power();
             living.process.slow_down(Duration::ZERO);

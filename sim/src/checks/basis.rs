@@ -22,7 +22,8 @@ pub fn check(story: &Story) -> Vec<Finding> {
         for to in &arrival.to {
             let wrong = match kind {
                 Kind::Unknown => Some("nobody sent it".to_owned()),
-                Kind::Notice(parent) => notice(arrival, to, parent.and_then(|number| sent.get(&number).copied())),
+                Kind::Notice(Some(number)) => notice(arrival, to, sent.get(&number).copied()),
+                Kind::Notice(None) => notice(arrival, to, named(story, arrival)),
                 Kind::Letter(number) => sent.get(&number).and_then(|one| letter(story, arrival, to, one)),
             };
             if let Some(wrong) = wrong {
@@ -36,6 +37,13 @@ pub fn check(story: &Story) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The message a notice names by its id, where it could not repeat anything of it.
+fn named<'a>(story: &'a Story, notice: &Arrival) -> Option<&'a Transmission> {
+    let text = String::from_utf8_lossy(&notice.octets);
+    let mut taken = story.transmissions.iter().filter(|one| one.is_taken());
+    taken.find(|one| one.id().is_some_and(|id| text.contains(id)))
 }
 
 /// A notice goes to the sender of the message it is about, or to whom hears in its place, and to nobody else.

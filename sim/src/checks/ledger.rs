@@ -217,7 +217,9 @@ fn deliveries(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
     let numbers: BTreeMap<&str, u32> = ids.iter().map(|(number, id)| (*id, *number)).collect();
     let of = |event: &'static str| -> BTreeSet<(&str, &str)> {
         let lines = lines.iter().filter(move |line| line.event() == event);
-        lines.map(|line| (line.text("qid"), reading::place(line.text("rcpt")))).collect()
+        lines
+            .map(|line| (line.text("qid"), reading::place(line.text("rcpt"))))
+            .collect()
     };
     let (delivered, failed, removed) = (of("deliver.ok"), of("deliver.fail"), of("queue.remove"));
     let queued: BTreeSet<(&str, &str)> = story

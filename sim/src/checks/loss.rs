@@ -49,7 +49,11 @@ pub fn check(story: &Story) -> Vec<Finding> {
             Kind::Unknown => findings.push(Finding::new(
                 CHECKER,
                 None,
-                format!("{} has what nobody sent: {:?}", arrival.peer, String::from_utf8_lossy(arrival.octets.get(..300).unwrap_or(&arrival.octets))),
+                format!(
+                    "{} has what nobody sent: {:?}",
+                    arrival.peer,
+                    String::from_utf8_lossy(arrival.octets.get(..300).unwrap_or(&arrival.octets))
+                ),
             )),
         }
     }
@@ -163,7 +167,10 @@ impl Record {
     fn of(story: &Story) -> Self {
         let mut record = Self::default();
         for line in reading::lines(story) {
-            let key = (line.text("qid").to_owned(), reading::place(line.text("rcpt")).to_owned());
+            let key = (
+                line.text("qid").to_owned(),
+                reading::place(line.text("rcpt")).to_owned(),
+            );
             match line.event() {
                 "deliver.fail" => drop(record.failed.insert(key)),
                 "queue.remove" => drop(record.removed.insert(key)),

@@ -64,10 +64,10 @@ impl Town {
             wire = wire.secure(&self.tls).await?;
             hello(&mut wire, session).await?;
         }
-        if let Some(login) = session.login {
-            if prove(&mut wire, login).await?.code == 235 {
-                *proved = Some(login.name.to_owned());
-            }
+        if let Some(login) = session.login
+            && prove(&mut wire, login).await?.code == 235
+        {
+            *proved = Some(login.name.to_owned());
         }
         for letter in &session.letters {
             self.open(session, letter, proved.clone());

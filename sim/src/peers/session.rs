@@ -27,6 +27,8 @@ pub(super) struct Session {
     dice: Dice,
     habit: Option<(Step, Habit, &'static str)>,
     offers: Offers,
+    /// Whether what is offered was heard.
+    is_extended: bool,
     letter: Letter,
 }
 
@@ -87,6 +89,7 @@ impl Session {
             dice,
             habit,
             offers,
+            is_extended: false,
             letter: Letter::default(),
         }
     }
@@ -146,7 +149,9 @@ impl Session {
         match verb {
             "EHLO" => {
                 let extensions = self.extensions(tls);
-                self.react(stream, Step::Hello, &extensions).await
+                let next = self.react(stream, Step::Hello, &extensions).await?;
+                self.is_extended = next == Next::On;
+                Ok(next)
             }
             "MAIL" => {
                 self.letter = Letter::default();
@@ -313,7 +318,7 @@ impl Session {
             connected: self.connected,
             peer: self.place.host,
             port: self.port,
-            eight_bit: self.offers.eight_bit,
+            eight_bit: self.is_extended && self.offers.eight_bit,
             from: letter.from,
             to: letter.to,
             octets: letter.octets,
