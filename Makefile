@@ -6,7 +6,7 @@
 # to `make long`, smaller but never zero here. `build` is a clean build of everything, `docs` the examples in comments.
 BUDGETS = build=480 docs=120 \
 	mail=20 smtp=60 policy=60 world=10 wire=60 dns=40 spool=120 ledger=20 \
-	admission=30 inbound=60 outbound=60 portcullis=180 bench=30 fuzz=40
+	admission=30 inbound=60 outbound=60 portcullis=180 bench=30 fuzz=40 sim=60
 
 help:
 	@echo "make run     build a release and run the demonstration: a small organisation on loopback, nothing to install"
@@ -38,6 +38,7 @@ long:
 	cargo build --release -p portcullis
 	PORTCULLIS_LONG=1 PORTCULLIS_BINARY=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portcullis \
 		PROPTEST_CASES=20000 tools/rooms.py $(BUDGETS)
+	cargo run --release -p sim -- --until-covered --at-least 200
 
 # Where cargo builds.
 BUILT = $(or $(CARGO_TARGET_DIR),target)

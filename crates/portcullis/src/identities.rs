@@ -167,7 +167,9 @@ impl Inner {
         if self.here {
             return Ok(work());
         }
-        tokio::task::spawn_blocking(work).await.map_err(|_| AuthRefusal::Unavailable)
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| AuthRefusal::Unavailable)
     }
 
     async fn fail(&self, login: &str, client: IpAddr, allowed: u32) {
