@@ -1,5 +1,10 @@
 //! How much each destination gets at a time: careful at first, more while it goes well, half when it asks for less, and
 //! nothing for a while when it does not answer, however much mail waits for it.
+//!
+//! What can be under way at a time is shared by all destinations, so those that may never answer must not have all of
+//! it: half is kept from those that stand still, and a quarter from all that have not yet shown that they take mail.
+
+mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::outcome::Pressure;
+use turns::Turns;
 
 /// The bounds of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +44,17 @@ impl Default for Concurrency {
 const TURN_MIN: Duration = Duration::from_millis(50);
 /// Turns are given out this far ahead at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
-/// The furthest turn when nobody knows anything yet.
-const TURN_UNKNOWN: Duration = Duration::from_millis(250);
-/// How long a delivery takes, while nobody knows: a guess that is soon replaced.
-const PACE_UNKNOWN: Duration = Duration::from_millis(5);
+/// How far the turns of two lie apart while nobody knows how long a delivery takes. A guess that is soon replaced; where
+/// it is not, it bounds what asking for a long queue costs.
+const TURN_UNKNOWN: Duration = Duration::from_micros(500);
 /// Who finds somebody looking whether the destination answers again comes back after this at the soonest.
 const PROBED_AGAIN: Duration = Duration::from_millis(500);
 /// Nobody waits for a slot who would have to wait longer than this: a message that waits keeps others from the worker.
 const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Who finds that destinations that stand still have their share comes back after this at the soonest.
+const SHARE_AGAIN: Duration = Duration::from_secs(5);
+/// A destination with deliveries under way of which none got anywhere for so long stands still.
+const STILL: Duration = Duration::from_secs(10);
 /// Messages that wait for a slot of one destination at most.
 const WAITING_MAX: usize = 250;
 /// Destinations without anything to remember are forgotten when there are more than this.
@@ -70,6 +79,10 @@ pub(crate) struct Destinations {
 #[derive(Default)]
 struct Inner {
     bounds: Concurrency,
+    /// Deliveries under way at a time at most, all destinations together.
+    in_flight: usize,
+    /// How many are under way at doubtful destinations.
+    in_doubt: usize,
     known: BTreeMap<Arc<str>, Destination>,
 }
 
@@ -78,18 +91,17 @@ struct Destination {
     limit: usize,
     /// Deliveries at a time at most.
     most: usize,
-    /// When something was last learned about it, or it was first asked for.
+    /// When something was last learned about it, or deliveries to it began.
     moved: Duration,
     /// Deliveries under way.
     active: usize,
+    /// It has not shown yet that it takes mail, or not for a while.
+    doubtful: bool,
     waiting: VecDeque<oneshot::Sender<Slot>>,
     /// Tries that did not get through, since the last that did.
     failures: u32,
     down: Option<Down>,
-    /// When those who were sent away come back, in milliseconds of the stopwatch, and how many then.
-    turns: BTreeMap<u128, usize>,
-    /// How many were sent away and are not back yet.
-    away: usize,
+    turns: Turns,
     /// How long a delivery takes, smoothed; `None` before the first.
     pace: Option<Duration>,
 }
@@ -124,11 +136,11 @@ impl Destination {
             most: most.max(1),
             moved: now,
             active: 0,
+            doubtful: true,
             waiting: VecDeque::new(),
             failures: 0,
             down: None,
-            turns: BTreeMap::new(),
-            away: 0,
+            turns: Turns::default(),
             pace: None,
         }
     }
@@ -168,18 +180,27 @@ impl Destination {
         self.waiting.clear();
     }
 
-    /// How long `many` deliveries take here with so many at a time.
-    fn time_for(&self, many: usize, at_a_time: usize) -> Duration {
-        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        self.pace.unwrap_or(PACE_UNKNOWN).saturating_mul(count(many)) / count(at_a_time).max(1)
+    /// How long `many` deliveries take here with so many at a time, where that is known.
+    fn time_for(&self, many: usize, at_a_time: usize) -> Option<Duration> {
+        let pace = self.pace?;
+        Some(pace.saturating_mul(as_u32(many)) / as_u32(at_a_time).max(1))
+    }
+
+    /// For how long nothing has moved that is under way.
+    fn still_for(&self, now: Duration) -> Duration {
+        if self.active == 0 {
+            Duration::ZERO
+        } else {
+            now.saturating_sub(self.moved)
+        }
     }
 
     /// Whether one more may wait for a slot. Where nobody knows how long that is, only a few.
-    fn may_wait(&self) -> bool {
+    fn may_wait(&self, now: Duration) -> bool {
         let waiting = self.waiting.len();
-        match self.pace {
+        match self.time_for(waiting + 1, self.limit) {
             None => waiting < self.limit,
-            Some(_) => waiting < WAITING_MAX && self.time_for(waiting + 1, self.limit) <= WAIT_MAX,
+            Some(time) => waiting < WAITING_MAX && time.max(self.still_for(now)) <= WAIT_MAX,
         }
     }
 
@@ -187,17 +208,22 @@ impl Destination {
     /// the earliest, but as far away again as nothing has moved here. So a queue of any length is asked about hardly faster
     /// than it drains, and one that stands still less and less.
     fn next_turn(&mut self, now: Duration) -> Duration {
-        while let Some(first) = self.turns.first_entry().filter(|first| *first.key() <= now.as_millis()) {
-            self.away = self.away.saturating_sub(first.remove());
-        }
-        let furthest = if self.pace.is_some() { TURN_MAX } else { TURN_UNKNOWN };
-        let ahead = self.waiting.len() + self.away + 1;
-        let drained = self.time_for(ahead, self.most).clamp(TURN_MIN, furthest);
-        let stood_still = now.saturating_sub(self.moved).min(TURN_MAX);
-        let turn = now + drained.max(stood_still);
-        *self.turns.entry(turn.as_millis()).or_default() += 1;
-        self.away += 1;
+        let ahead = self.waiting.len() + self.turns.away(now) + 1;
+        let unknown = || TURN_UNKNOWN.saturating_mul(as_u32(ahead));
+        let drained = self.time_for(ahead, self.most).unwrap_or_else(unknown);
+        let stood_still = self.still_for(now);
+        let turn = now + drained.max(stood_still).clamp(TURN_MIN, TURN_MAX);
+        self.turns.give(turn);
         turn
+    }
+
+    /// Whether it may have one more of what all destinations share, when so many are under way at doubtful ones.
+    fn may_have_more(&self, in_doubt: usize, in_flight: usize) -> bool {
+        let share = match self.pace {
+            None => in_flight - in_flight / 4,
+            Some(_) => in_flight / 2,
+        };
+        !self.doubtful || in_doubt < share.max(1)
     }
 
     fn learn_pace(&mut self, took: Duration) {
@@ -205,19 +231,46 @@ impl Destination {
     }
 
     fn is_forgettable(&self) -> bool {
-        self.active == 0 && self.waiting.is_empty() && self.away == 0 && self.down.is_none()
+        self.active == 0 && self.waiting.is_empty() && self.turns.is_empty() && self.down.is_none()
     }
 }
 
+fn as_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl Destinations {
-    pub(crate) fn new(bounds: Concurrency) -> Self {
+    pub(crate) fn new(bounds: Concurrency, in_flight: usize) -> Self {
         let destinations = Self::default();
-        destinations.set_bounds(bounds);
+        destinations.set_bounds(bounds, in_flight);
         destinations
     }
 
-    pub(crate) fn set_bounds(&self, bounds: Concurrency) {
-        self.inner.lock().bounds = bounds;
+    pub(crate) fn set_bounds(&self, bounds: Concurrency, in_flight: usize) {
+        let mut inner = self.inner.lock();
+        inner.bounds = bounds;
+        inner.in_flight = in_flight;
+    }
+
+    /// Looks who stands still, and sends away those who wait there: as long as they wait, nobody else has their place at
+    /// the worker. To be called now and then.
+    pub(crate) fn look_around(&self, now: Duration) {
+        let mut sent_away = VecDeque::new();
+        let mut inner = self.inner.lock();
+        let Inner { known, in_doubt, .. } = &mut *inner;
+        for destination in known.values_mut() {
+            let still_for = destination.still_for(now);
+            if still_for > STILL && !destination.doubtful {
+                destination.doubtful = true;
+                *in_doubt += destination.active;
+            }
+            if still_for > WAIT_MAX {
+                sent_away.append(&mut destination.waiting);
+            }
+        }
+        drop(inner);
+        // They ask again, and are given a turn.
+        drop(sent_away);
     }
 
     /// Asks for a slot, waiting for one in a short queue. `clock` tells the instant whenever it is needed.
@@ -247,8 +300,13 @@ impl Destinations {
         if inner.known.len() > REMEMBERED && !inner.known.contains_key(key) {
             inner.known.retain(|_, destination| !destination.is_forgettable());
         }
-        let destination = inner
-            .known
+        let Inner {
+            known,
+            in_doubt,
+            in_flight,
+            ..
+        } = &mut *inner;
+        let destination = known
             .entry(key.clone())
             .or_insert_with(|| Destination::new(bounds, most, now));
         destination.most = most.max(1);
@@ -260,18 +318,25 @@ impl Destinations {
             if let Some(since) = down.probing {
                 // As long again as the one who looks has been looking: a host that answers is known soon, and one that
                 // is silent is not asked about all the time.
-                return Ok(Admittance::Busy(now + now.saturating_sub(since).max(PROBED_AGAIN)));
+                let again = now + now.saturating_sub(since).max(PROBED_AGAIN);
+                return Ok(Admittance::Busy(destination.next_turn(now).max(again)));
             }
             down.probing = Some(now);
+        } else if !destination.may_have_more(*in_doubt, *in_flight) {
+            return Ok(Admittance::Busy(destination.next_turn(now).max(now + SHARE_AGAIN)));
         } else if destination.active >= destination.limit {
-            if !destination.may_wait() {
+            if !destination.may_wait(now) {
                 return Ok(Admittance::Busy(destination.next_turn(now)));
             }
             let (sender, receiver) = oneshot::channel();
             destination.waiting.push_back(sender);
             return Err(receiver);
         }
+        if destination.active == 0 {
+            destination.moved = now;
+        }
         destination.active += 1;
+        *in_doubt += usize::from(destination.doubtful);
         drop(inner);
         Ok(Admittance::Go(self.slot(key.clone(), most, now)))
     }
@@ -315,10 +380,13 @@ impl Destinations {
     fn release(&self, key: &Arc<str>, most: usize, begun: Duration) {
         let next = {
             let mut inner = self.inner.lock();
-            let Some(destination) = inner.known.get_mut(key) else {
+            let Inner { known, in_doubt, .. } = &mut *inner;
+            let Some(destination) = known.get_mut(key) else {
                 return;
             };
+            let doubt = usize::from(destination.doubtful);
             destination.active = destination.active.saturating_sub(1);
+            *in_doubt = in_doubt.saturating_sub(doubt);
             if let Some(down) = &mut destination.down {
                 // Whoever was to see whether it answers is gone; if nothing was learned, another one may look.
                 if destination.active == 0 {
@@ -331,6 +399,7 @@ impl Destinations {
             }
             let next = destination.waiting.pop_front();
             destination.active += usize::from(next.is_some());
+            *in_doubt += doubt * usize::from(next.is_some());
             next
         };
         if let Some(next) = next {
@@ -345,7 +414,8 @@ impl Slot {
     pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) -> bool {
         let mut inner = self.destinations.inner.lock();
         let bounds = inner.bounds;
-        let Some(destination) = inner.known.get_mut(&self.key) else {
+        let Inner { known, in_doubt, .. } = &mut *inner;
+        let Some(destination) = known.get_mut(&self.key) else {
             return false;
         };
         let was_up = destination.down.is_none();
@@ -355,6 +425,9 @@ impl Slot {
                 let took = lesson.now.saturating_sub(self.begun);
                 destination.learn_pace(took);
                 destination.learn_success(self.most);
+                if std::mem::take(&mut destination.doubtful) {
+                    *in_doubt = in_doubt.saturating_sub(destination.active);
+                }
             }
             Pressure::Throttle => {
                 destination.halve();

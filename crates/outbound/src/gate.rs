@@ -23,6 +23,8 @@ pub(crate) struct Gate {
     pub(crate) config: ArcSwap<Config>,
     pub(crate) ports: Ports,
     pub(crate) destinations: Destinations,
+    /// What look-ups are among the destinations.
+    pub(crate) dns: Arc<str>,
     pub(crate) pool: Mutex<Pool<Line>>,
     pub(crate) suspended_routes: Mutex<BTreeSet<Name>>,
     /// Warnings behind the first that were sent: message, recipient, which. The first is remembered by the spool.
@@ -32,7 +34,8 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports) -> Self {
         Self {
-            destinations: Destinations::new(config.concurrency),
+            destinations: Destinations::new(config.concurrency, config.in_flight),
+            dns: "dns".into(),
             pool: Mutex::new(Pool::new(config.reuse)),
             suspended_routes: Mutex::default(),
             told: Mutex::default(),
@@ -44,7 +47,7 @@ impl Gate {
     /// Takes a new configuration. Deliveries under way finish on the old one; connections that wait were opened under it
     /// and are closed.
     pub(crate) fn reconfigure(&self, config: Config) {
-        self.destinations.set_bounds(config.concurrency);
+        self.destinations.set_bounds(config.concurrency, config.in_flight);
         let reuse = config.reuse;
         let waiting = {
             // Under the lock, so that no connection of the old configuration is taken or kept under the new one.

@@ -31,6 +31,7 @@ mod report;
 pub mod route;
 pub mod schedule;
 mod settle;
+mod sorting;
 mod worker;
 
 pub use config::{Config, Ports};

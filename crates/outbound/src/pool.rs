@@ -100,15 +100,9 @@ impl<C> Pool<C> {
         expired
     }
 
-    /// When the next one will have waited too long.
-    pub(crate) fn next_expiry(&self) -> Option<Duration> {
-        let oldest = self
-            .waiting
-            .values()
-            .filter_map(|waiting| waiting.first())
-            .map(|kept| kept.since)
-            .min();
-        oldest.map(|since| since.saturating_add(self.reuse.idle))
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Takes out everything.
@@ -171,12 +165,11 @@ mod tests {
         let mut pool = Pool::new(Reuse::default());
         pool.give(&key("a"), 1, 1, secs(0));
         pool.give(&key("a"), 2, 1, secs(100));
-        assert_eq!(pool.next_expiry(), Some(secs(300)));
         assert_eq!(pool.expired(secs(299)), [0; 0]);
         assert_eq!(pool.expired(secs(300)), [1]);
         assert!(pool.take("a", secs(400)).is_none());
         assert_eq!(pool.expired(secs(400)), [2]);
-        assert_eq!(pool.next_expiry(), None);
+        assert!(pool.is_empty());
     }
 
     #[test]

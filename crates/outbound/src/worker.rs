@@ -1,16 +1,15 @@
 //! The loop of the back gate: leases what is due, delivers it, a bounded number at a time.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use mail::{Host, Timestamp};
+use mail::Timestamp;
 use spool::Lease;
 use tokio::task::JoinSet;
 use wire::{Phase, Shutdown};
+use world::BoxFuture;
 
 use crate::config::{Config, Ports};
 use crate::control::Control;
@@ -18,17 +17,15 @@ use crate::delivery::{Group, deliver};
 use crate::gate::{Gate, part};
 use crate::outcome::Verdict;
 use crate::report::Event;
-use crate::route::{self, NextHop, Route};
-use crate::settle::{Attempt, Finding, conclude};
+use crate::settle::{Finding, conclude};
+use crate::sorting::group;
 
 /// Next hops of one message that are spoken to at a time.
 const HOPS_AT_A_TIME: usize = 8;
-/// Domains of one message that are looked up at a time.
-const LOOKUPS_AT_A_TIME: usize = 16;
-/// How soon messages for a suspended route are looked at again.
-const SUSPENDED: Duration = Duration::from_secs(60);
+/// How often connections that waited too long are looked for, and destinations that stand still.
+const ROUND: Duration = Duration::from_secs(1);
 /// When a lease comes back after something of ours failed.
-const AFTER_TROUBLE: Duration = Duration::from_secs(300);
+pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(300);
 
 /// The back gate.
 #[derive(Clone)]
@@ -59,15 +56,20 @@ impl Outbound {
     /// Delivers until it is told to end, then finishes what is under way, for as long as the configuration grants.
     pub async fn run(&self, mut shutdown: Shutdown) {
         let mut letters = JoinSet::new();
+        let mut round = self.round();
         while shutdown.phase() == Phase::Running {
             let room = self.lease(&mut letters);
-            let stale_at = self.gate.pool.lock().next_expiry();
+            // Where nothing is under way and nothing waits, nobody need wake up to look at it.
+            let busy = !letters.is_empty() || !self.gate.pool.lock().is_empty();
             tokio::select! {
                 biased;
                 _ = shutdown.beyond(Phase::Running) => {}
+                () = &mut round, if busy => {
+                    self.look_around();
+                    round = self.round();
+                }
                 Some(done) = letters.join_next() => self.look_after(done),
                 () = self.gate.ports.dispatch.work(), if room => {}
-                () = self.wait_until(stale_at) => self.close_stale(),
             }
         }
         self.finish(letters, shutdown).await;
@@ -101,15 +103,14 @@ impl Outbound {
         }
     }
 
-    async fn wait_until(&self, at: Option<Duration>) {
-        match at {
-            Some(at) => self.gate.ports.world.clock.sleep_until(at).await,
-            None => std::future::pending().await,
-        }
+    fn round(&self) -> BoxFuture<'static, ()> {
+        self.gate.ports.world.clock.sleep_until(self.gate.monotonic() + ROUND)
     }
 
-    fn close_stale(&self) {
-        let stale = self.gate.pool.lock().expired(self.gate.monotonic());
+    fn look_around(&self) {
+        let now = self.gate.monotonic();
+        self.gate.destinations.look_around(now);
+        let stale = self.gate.pool.lock().expired(now);
         stale.into_iter().for_each(part);
     }
 
@@ -180,7 +181,7 @@ async fn deliver_all(
     }
 }
 
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     a.into_iter().chain(b).min()
 }
 
@@ -199,109 +200,4 @@ async fn give_back(gate: &Gate, config: &Config, lease: &Lease) -> Option<Timest
         .collect();
     let recorded = conclude(gate, config, lease, None, findings).await;
     recorded.is_err().then(|| gate.now().plus(AFTER_TROUBLE))
-}
-
-/// Parts the recipients by next hop. Those without one are concluded here.
-async fn group(gate: &Gate, config: &Config, lease: &Lease, later: &mut Option<Timestamp>) -> Vec<Group> {
-    let (sites, homeless) = by_site(config, lease);
-    let begun = (gate.now(), gate.monotonic());
-    let mut lost = Vec::new();
-    if !homeless.is_empty() {
-        lost.push((Host::Domain(config.hostname.clone()), Arc::from(""), homeless));
-    }
-    let mut groups: BTreeMap<Arc<str>, Group> = BTreeMap::new();
-    for (site, places, route, found) in look_up_all(gate, config, sites).await {
-        match found {
-            Ok(next) if gate.is_suspended(&next.route.name) => {
-                *later = earliest(*later, Some(gate.now().plus(SUSPENDED)));
-            }
-            Ok(next) => match groups.entry(next.key.clone()) {
-                Entry::Occupied(known) => known.into_mut().places.extend(places),
-                Entry::Vacant(new) => {
-                    new.insert(Group { next, site, places });
-                }
-            },
-            Err(verdict) => {
-                let verdicts = std::iter::repeat(verdict);
-                let findings = places.into_iter().zip(verdicts);
-                let findings = findings.map(|(place, verdict)| Finding { place, verdict }).collect();
-                lost.push((site, route, findings));
-            }
-        }
-    }
-    for (site, route, findings) in lost {
-        let attempt = attempt_without_host(gate, &site, route, begun);
-        if Box::pin(conclude(gate, config, lease, Some(&attempt), findings))
-            .await
-            .is_err()
-        {
-            *later = earliest(*later, Some(gate.now().plus(AFTER_TROUBLE)));
-        }
-    }
-    groups.into_values().collect()
-}
-
-type Sites = BTreeMap<Host, Vec<usize>>;
-
-/// Whose mail the recipients are, by their places; and those that are nobody's.
-fn by_site(config: &Config, lease: &Lease) -> (Sites, Vec<Finding>) {
-    let mut sites = Sites::new();
-    let mut homeless = Vec::new();
-    let due = lease.recipients.iter().enumerate();
-    for (place, recipient) in due.filter(|(_, recipient)| !recipient.bounce) {
-        match config.routes.site_of(&recipient.path) {
-            Some(site) => sites.entry(site).or_default().push(place),
-            None => homeless.push(Finding {
-                place,
-                verdict: Verdict::no_postmaster(),
-            }),
-        }
-    }
-    (sites, homeless)
-}
-
-type Found = (Host, Vec<usize>, Arc<str>, Result<NextHop, Verdict>);
-
-/// The next hop of each site. Routes that name their hosts answer at once; DNS is asked for the others.
-async fn look_up_all(gate: &Gate, config: &Config, sites: Sites) -> Vec<Found> {
-    let mut all = Vec::with_capacity(sites.len());
-    let mut unknown = Vec::new();
-    for (site, places) in sites {
-        let route = config.routes.route_for(&site);
-        match route::without_dns(route, &site, config.routes.mx_port()) {
-            Some(next) => all.push((site, places, next.route.name.clone(), Ok(next))),
-            None => unknown.push(look_up(gate, config, site, places, route.route.clone())),
-        }
-    }
-    if !unknown.is_empty() {
-        let lookups = stream::iter(unknown).buffered(LOOKUPS_AT_A_TIME);
-        all.extend(Box::pin(lookups.collect::<Vec<Found>>()).await);
-    }
-    all
-}
-
-/// The next hop of a site according to DNS.
-async fn look_up(gate: &Gate, config: &Config, site: Host, places: Vec<usize>, route: Arc<Route>) -> Found {
-    let found = match site.domain() {
-        Some(domain) => {
-            let answer = gate.ports.resolver.mx(domain).await;
-            let (port, rng) = (config.routes.mx_port(), &*gate.ports.world.rng);
-            route::by_mx(&route, domain, answer, &config.ourselves, port, rng)
-        }
-        None => Err(Verdict::loops_back(&site)),
-    };
-    (site, places, route.name.clone(), found)
-}
-
-fn attempt_without_host(gate: &Gate, site: &Host, route: Arc<str>, begun: (Timestamp, Duration)) -> Attempt {
-    Attempt {
-        id: gate.attempt_id(),
-        at: begun.0,
-        begun: begun.1,
-        route,
-        host: site.to_string().into(),
-        ip: None,
-        tls: Box::default(),
-        dsn: false,
-    }
 }

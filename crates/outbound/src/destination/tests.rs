@@ -29,7 +29,7 @@ fn is_down(destinations: &Destinations, now: Duration) -> bool {
 
 #[test]
 fn a_destination_begins_low_and_earns_more_up_to_the_most() {
-    let destinations = Destinations::new(Concurrency::default());
+    let destinations = Destinations::new(Concurrency::default(), 1000);
     let mut slot = go(&destinations, secs(0));
     assert_eq!(destinations.limit(&key()), 5);
     for _ in 0..3 {
@@ -44,10 +44,13 @@ fn a_destination_begins_low_and_earns_more_up_to_the_most() {
 
 #[test]
 fn a_421_halves_what_it_gets_and_never_below_one() {
-    let destinations = Destinations::new(Concurrency {
-        first: 20,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 20,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let mut slot = go(&destinations, secs(0));
     for expected in [10, 5, 2, 1, 1] {
         learn(&mut slot, Pressure::Throttle, secs(1));
@@ -58,10 +61,13 @@ fn a_421_halves_what_it_gets_and_never_below_one() {
 
 #[test]
 fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
-    let destinations = Destinations::new(Concurrency {
-        first: 1,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 1,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let slot = go(&destinations, secs(0));
     let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
     let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, secs(0)) else {
@@ -75,10 +81,13 @@ fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
 
 #[test]
 fn a_waiter_that_is_gone_is_passed_over() {
-    let destinations = Destinations::new(Concurrency {
-        first: 2,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 2,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let (one, _two) = (go(&destinations, secs(0)), go(&destinations, secs(0)));
     drop(destinations.ask(&key(), None, secs(0)).err().unwrap());
     let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
@@ -88,11 +97,14 @@ fn a_waiter_that_is_gone_is_passed_over() {
 
 #[test]
 fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
-    let destinations = Destinations::new(Concurrency {
-        first: 1,
-        most: 1,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 1,
+            most: 1,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let mut slot = go(&destinations, secs(0));
     for _ in 0..100 {
         slot.begun = secs(0);
@@ -110,7 +122,7 @@ fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
 
 #[test]
 fn a_dead_destination_is_asked_once_in_a_growing_while() {
-    let destinations = Destinations::new(Concurrency::default());
+    let destinations = Destinations::new(Concurrency::default(), 1000);
     let mut slot = go(&destinations, secs(0));
     assert!(
         learn(&mut slot, Pressure::Unreachable, secs(1)),
@@ -142,10 +154,13 @@ fn a_dead_destination_is_asked_once_in_a_growing_while() {
 
 #[test]
 fn one_failure_among_many_under_way_does_not_stop_the_others() {
-    let destinations = Destinations::new(Concurrency {
-        first: 8,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 8,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let mut slots: Vec<Slot> = (0..8).map(|_| go(&destinations, secs(0))).collect();
     assert!(!learn(&mut slots[0], Pressure::Unreachable, secs(1)));
     assert!(!is_down(&destinations, secs(1)));
@@ -157,13 +172,108 @@ fn one_failure_among_many_under_way_does_not_stop_the_others() {
 
 #[test]
 fn those_who_wait_for_a_destination_that_goes_down_are_told() {
-    let destinations = Destinations::new(Concurrency {
-        first: 1,
-        ..Concurrency::default()
-    });
+    let destinations = Destinations::new(
+        Concurrency {
+            first: 1,
+            ..Concurrency::default()
+        },
+        1000,
+    );
     let mut slot = go(&destinations, secs(0));
     let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
     learn(&mut slot, Pressure::Unreachable, secs(1));
     assert!(matches!(queued.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
     assert!(is_down(&destinations, secs(2)));
+}
+
+/// Twenty at a time from the beginning, of a thousand in all.
+fn twenty_each() -> Destinations {
+    let bounds = Concurrency {
+        first: 20,
+        ..Concurrency::default()
+    };
+    Destinations::new(bounds, 1000)
+}
+
+/// Takes all that the destination is given; whether it is to come again later than in a while.
+fn take_all(destinations: &Destinations, key: &str, now: Duration) -> Vec<Slot> {
+    let key = key.into();
+    let go = || match destinations.ask(&key, None, now) {
+        Ok(Admittance::Go(slot)) => Some(slot),
+        _ => None,
+    };
+    std::iter::from_fn(go).take(20).collect()
+}
+
+#[test]
+fn destinations_that_stand_still_have_half_new_ones_three_quarters_and_good_ones_all() {
+    let destinations = twenty_each();
+    let prove = |key: &str| {
+        let mut slot = take_all(&destinations, key, secs(0)).pop().unwrap();
+        learn(&mut slot, Pressure::None, secs(0));
+    };
+    prove("good");
+    prove("was good");
+    let was_good = take_all(&destinations, "was good", secs(1));
+    let tarpits: Vec<_> = (0..60)
+        .map(|number| take_all(&destinations, &format!("tarpit {number}"), secs(1)))
+        .collect();
+    assert_eq!(tarpits.iter().map(Vec::len).sum::<usize>(), 750);
+    let now = secs(2) + STILL;
+    destinations.look_around(now);
+    assert!(take_all(&destinations, "new", now).is_empty());
+    drop(was_good.into_iter().next());
+    assert!(
+        take_all(&destinations, "was good", now).is_empty(),
+        "it stands still now"
+    );
+    assert_eq!(take_all(&destinations, "good", now).len(), 20);
+    drop(tarpits);
+    assert_eq!(take_all(&destinations, "new", now).len(), 20);
+    assert_eq!(destinations.inner.lock().in_doubt, 0, "everything was given back");
+}
+
+#[test]
+fn who_waits_where_nothing_moves_is_sent_away() {
+    let destinations = twenty_each();
+    let mut slots = take_all(&destinations, &key(), secs(0));
+    for slot in &mut slots {
+        learn(slot, Pressure::None, secs(0));
+    }
+    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    destinations.look_around(WAIT_MAX);
+    assert!(
+        queued
+            .try_recv()
+            .is_err_and(|why| why == oneshot::error::TryRecvError::Empty)
+    );
+    let now = WAIT_MAX + secs(1);
+    destinations.look_around(now);
+    assert!(
+        queued
+            .try_recv()
+            .is_err_and(|why| why == oneshot::error::TryRecvError::Closed)
+    );
+    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, now) else {
+        panic!("waits again")
+    };
+    assert_eq!(until, now + now, "as long again as nothing has moved");
+}
+
+#[test]
+fn a_million_messages_for_a_silent_destination_ask_hardly_more_than_once_in_ten_minutes_each() {
+    let destinations = Destinations::new(Concurrency::default(), 1000);
+    let _hung = take_all(&destinations, &key(), secs(0));
+    let _queued: Vec<_> = (0..5).map(|_| destinations.ask(&key(), None, secs(0))).collect();
+    let turns: Vec<Duration> = (0..1_000_000)
+        .map(|_| match destinations.ask(&key(), None, secs(1)) {
+            Ok(Admittance::Busy(until)) => until,
+            _ => panic!("let in"),
+        })
+        .collect();
+    let early = turns.iter().filter(|turn| **turn < secs(101)).count();
+    assert!((150_000..=210_000).contains(&early), "2000 a second: {early}");
+    assert!(turns.iter().all(|turn| *turn <= secs(1) + TURN_MAX));
+    let inner = destinations.inner.lock();
+    assert!(inner.known.values().all(|it| it.turns.places() < 50_000));
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use admission::Notice;
 use bytes::Bytes;
-use dns::Literal;
+use dns::{Literal, Resolver};
 use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
 use outbound::route::{Route, Routes, Target};
 use outbound::{Config, Event, NoticeDesk, NoticeRefused, Outbound, Ports, Watcher};
@@ -429,12 +429,12 @@ impl House {
         Self::open(usual_config(), usual_dns()).await
     }
 
-    pub async fn open(config: Config, dns: Literal) -> Self {
+    pub async fn open(config: Config, dns: impl Resolver) -> Self {
         let (world, handles) = world::sim::world(7);
         Self::open_in(world, handles, config, dns).await
     }
 
-    pub async fn open_in(world: World, handles: Handles, config: Config, dns: Literal) -> Self {
+    pub async fn open_in(world: World, handles: Handles, config: Config, dns: impl Resolver) -> Self {
         let spool = spool::open(spool::Config::new("/spool"), &world, Writer::Task).unwrap();
         let desk = Arc::new(Desk {
             posted: Mutex::default(),
