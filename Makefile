@@ -25,6 +25,7 @@ check:
 	tools/arrows.py --test
 	tools/arrows.py
 	tools/words.py
+	tools/format-tests.py
 	tools/rfc-index.py --check
 	cargo clippy --workspace --all-targets -- -D warnings
 

@@ -467,6 +467,8 @@ fn fate_name(fate: Fate) -> &'static str {
     match fate {
         Fate::Forget => "power-forget",
         Fate::Keep => "power-keep",
-        Fate::Chance(_) => "power-chance",
+        Fate::Names => "power-names",
+        Fate::Contents => "power-contents",
+        Fate::Chance(_) | Fate::Torn(..) => "power-chance",
     }
 }

@@ -1,8 +1,8 @@
 //! Taking over what a dead writer left, at the start. [`crate::Adopter`] does the same while the spool is at work.
 //!
 //! The order keeps everything readable wherever it is cut off: letters are written to our log and synced, files of
-//! large messages renamed, the folder synced, suspensions written and synced; only then the other's segments are removed,
-//! and its checkpoints last. A letter is known by its id, so none is taken over twice.
+//! large messages renamed, the folder synced, suspensions written and synced; then a mark says so, and only then the
+//! other's segments and checkpoints are removed, and the mark last. A letter is known by its id, so none is taken over twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -33,6 +33,8 @@ pub(crate) struct Estate {
     pub(crate) writer: u32,
     left: Recovered,
     names: Vec<FileName>,
+    /// It was taken over before; its mark says which segments are damaged.
+    taken: Option<BTreeSet<u32>>,
     /// How far its letters were carried over.
     after: Option<MessageId>,
     /// Files of large messages that are still to become ours, with their letters.
@@ -40,14 +42,25 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// Reads it; changes nothing that counts.
+    /// Reads it; changes nothing that counts. Of one that was taken over before, only the clearing away is left.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path, writer: u32, names: &[FileName]) -> Result<Self, OpenError> {
+        let mark = FileName::Taken { writer };
+        if names.contains(&mark)
+            && let mark = mark.path(dir)
+            && let Some(damaged) = read_mark(disk, &mark).map_err(failed(&mark))?
+        {
+            return Ok(Self {
+                writer,
+                names: names.to_vec(),
+                taken: Some(damaged),
+                ..Self::default()
+            });
+        }
         Ok(Self {
             writer,
             left: recover(disk, dir, writer, names, Whose::Another, 0)?,
             names: names.to_vec(),
-            after: None,
-            own_files: BTreeMap::new(),
+            ..Self::default()
         })
     }
 
@@ -192,29 +205,59 @@ impl Estate {
         damaged
     }
 
-    /// Removes its files: segments first, so that no checkpoint is missing while there is something it explains. Damaged
+    /// Removes its files, once that it was taken over is noted: from then on nobody reads what is left of them. Damaged
     /// segments are set aside.
     pub(crate) fn clear_away(&self, disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
-        let writer = self.writer;
-        for (sequence, segment) in &self.left.segments {
-            let sequence = *sequence;
-            let path = FileName::Segment { writer, sequence }.path(dir);
-            let cleared = if segment.damaged {
-                disk.rename(&path, &set_aside(&path))
-            } else {
-                disk.remove(&path)
+        let mark = FileName::Taken { writer: self.writer }.path(dir);
+        if self.taken.is_none() {
+            let damaged = self.left.segments.iter().filter(|(_, segment)| segment.damaged);
+            write_mark(disk, &mark, damaged.map(|(sequence, _)| *sequence)).map_err(failed(&mark))?;
+            disk.sync_dir(dir).map_err(failed(dir))?;
+        }
+        for name in self.names.iter().filter(|name| name.writer() == self.writer) {
+            let path = name.path(dir);
+            let cleared = match name {
+                FileName::Segment { sequence, .. } if self.is_damaged(*sequence) => {
+                    disk.rename(&path, &set_aside(&path))
+                }
+                FileName::Segment { .. } | FileName::Checkpoint { .. } => disk.remove(&path),
+                _ => continue,
             };
             demand_gone(cleared, &path)?;
         }
         disk.sync_dir(dir).map_err(failed(dir))?;
-        for name in self.names.iter().filter(|name| name.writer() == writer) {
-            if matches!(name, FileName::Checkpoint { .. }) {
-                let path = name.path(dir);
-                demand_gone(disk.remove(&path), &path)?;
-            }
-        }
+        demand_gone(disk.remove(&mark), &mark)?;
         disk.sync_dir(dir).map_err(failed(dir))
     }
+
+    fn is_damaged(&self, sequence: u32) -> bool {
+        let marked = self.taken.as_ref().is_some_and(|damaged| damaged.contains(&sequence));
+        marked || self.left.segments.get(&sequence).is_some_and(|segment| segment.damaged)
+    }
+}
+
+/// Writes the mark of a writer that was taken over. It tells which segments are damaged, for after it nobody looks.
+fn write_mark(disk: &dyn Disk, mark: &Path, damaged: impl Iterator<Item = u32>) -> io::Result<()> {
+    let file = match disk.open(mark, OpenMode::CreateNew) {
+        // An earlier try came this far.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(mark, OpenMode::ReadWrite),
+        made => made,
+    }?;
+    let damaged: Vec<u8> = damaged.flat_map(u32::to_le_bytes).collect();
+    file.write_at(0, &[&crc32c::crc32c(&damaged).to_le_bytes(), &damaged])?;
+    file.truncate(4 + damaged.len() as u64)?;
+    file.sync()
+}
+
+/// The segments that a mark names; none where it was not written to its end, so that nothing was removed yet.
+fn read_mark(disk: &dyn Disk, mark: &Path) -> io::Result<Option<BTreeSet<u32>>> {
+    let file = disk.open(mark, OpenMode::Read)?;
+    let octets = read_exact_or_less(file.as_ref(), 0, usize::try_from(file.len()?).unwrap_or(usize::MAX))?;
+    let Some((sum, damaged)) = octets.split_first_chunk() else {
+        return Ok(None);
+    };
+    let numbers = damaged.chunks_exact(4).filter_map(|number| number.try_into().ok());
+    Ok((u32::from_le_bytes(*sum) == crc32c::crc32c(damaged)).then(|| numbers.map(u32::from_le_bytes).collect()))
 }
 
 /// What became of reading a letter.

@@ -224,6 +224,8 @@ pub(crate) enum FileName {
     Spare { writer: u32, number: u32 },
     /// The octets of one large message.
     Own { writer: u32, number: u64 },
+    /// All that this writer left is another's; what is still there is to be cleared away.
+    Taken { writer: u32 },
 }
 
 impl FileName {
@@ -234,7 +236,8 @@ impl FileName {
             | Self::Checkpoint { writer, .. }
             | Self::Unfinished { writer, .. }
             | Self::Spare { writer, .. }
-            | Self::Own { writer, .. } => writer,
+            | Self::Own { writer, .. }
+            | Self::Taken { writer } => writer,
         }
     }
 
@@ -246,6 +249,7 @@ impl FileName {
             Self::Unfinished { writer, number } => format!("{writer:08x}-{number:08x}.unfinished"),
             Self::Spare { writer, number } => format!("{writer:08x}-{number:08x}.spare"),
             Self::Own { writer, number } => format!("{writer:08x}-{number:016x}.message"),
+            Self::Taken { writer } => format!("{writer:08x}.taken"),
         })
     }
 
@@ -259,6 +263,7 @@ impl FileName {
         let short = || u32::from_str_radix(number?, 16).ok();
         match suffix {
             "lock" if number.is_none() => Some(Self::Lock { writer }),
+            "taken" if number.is_none() => Some(Self::Taken { writer }),
             "segment" => Some(Self::Segment {
                 writer,
                 sequence: short()?,

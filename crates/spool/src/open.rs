@@ -111,7 +111,9 @@ impl Held {
             }
         }
         check_versions(disk, dir, &names, &living)?;
-        let apart = |writer: &u32| living.iter().all(|other| ids::are_apart(*writer, *other));
+        // Whoever was taken over already has only a part of what it wrote.
+        let whole = |writer: &u32| !names.contains(&FileName::Taken { writer: *writer });
+        let apart = |writer: &u32| whole(writer) && living.iter().all(|other| ids::are_apart(*writer, *other));
         let own = match held.iter().position(apart) {
             Some(at) => held.remove(at),
             None => loop {

@@ -313,3 +313,40 @@ fn a_living_writer_of_another_format_is_a_refusal_before_anything_is_done() {
     assert_eq!(disk.names(), before);
     drop(spool);
 }
+
+#[test]
+fn a_taking_over_that_was_cut_off_is_finished_whoever_the_next_start_goes_on_as() {
+    let disk = SimDisk::new();
+    // Enough that the one who dies has a checkpoint and many segments, and as whom the next start would go on.
+    let (dying, living) = (Process::new(), Process::new());
+    let first = dying.open(&disk, 1);
+    let mut all = dying.run(async {
+        for seed in 0..8 {
+            send_some(&first, seed).await;
+        }
+        contents(&first).await
+    });
+    let second = living.open(&disk, 22);
+    living.run(async {
+        send_some(&second, 10).await;
+        all.extend(contents(&second).await);
+    });
+    dying.kill(first);
+    assert!(!files(&disk, ".checkpoint").is_empty() && all.len() == 45);
+    let begun = disk.operations();
+    living.run(async { assert_eq!(take_all(&second).await.unwrap(), 40) });
+    for k in begun..=disk.operations() {
+        for fate in [Fate::Forget, Fate::Keep, Fate::Chance(k as u64)] {
+            let after = disk.rewind(k).crash(fate);
+            let process = Process::new();
+            let spool = process.open(&after, 44);
+            assert_eq!(process.run(contents(&spool)), all, "{k}, {fate:?}");
+            assert!(
+                spool.report.damaged.is_empty(),
+                "{k}, {fate:?}: {:?}",
+                spool.report.damaged
+            );
+            assert!(files(&after, ".taken").is_empty());
+        }
+    }
+}

@@ -274,6 +274,10 @@ async fn crash_everywhere(disk: &SimDisk, model: &Model) -> Result<usize, String
         for fate in [
             Fate::Forget,
             Fate::Keep,
+            Fate::Names,
+            Fate::Contents,
+            Fate::Torn(k as u64, 512),
+            Fate::Torn(k as u64, 4096),
             Fate::Chance(k as u64),
             Fate::Chance(k as u64 + 100_000),
         ] {
@@ -307,9 +311,31 @@ fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
                 "the run is to be rich: no {begins}...{ends} in {log:#?}"
             );
         }
+        assert!(
+            log.iter().any(|line| line.contains(".message")),
+            "large ones are among them"
+        );
+        assert!(
+            moved_letters(&disk) > 3,
+            "letters that stay are written again elsewhere"
+        );
         let crashes = crash_everywhere(&disk, &model).await.unwrap();
-        assert!(crashes > 400, "only {crashes} crashes");
+        assert!(crashes > 800, "only {crashes} crashes");
+        println!("{crashes} crashes, {} letters, none lost", model.asked.len());
     });
+}
+
+/// Records of the kind "moved" in the log.
+fn moved_letters(disk: &SimDisk) -> usize {
+    let count = |path: &PathBuf| {
+        let octets = disk.contents(path).unwrap();
+        let magic = 0xa552_4350_u32.to_le_bytes();
+        let records = octets
+            .windows(16)
+            .filter(|record| record[..4] == magic && record[8..] == octets[24..32]);
+        records.filter(|record| record[4] == 2).count()
+    };
+    files(disk, ".segment").iter().map(count).sum()
 }
 
 #[test]
@@ -318,7 +344,7 @@ fn a_spool_that_does_not_sync_is_found_out() {
         let disk = SimDisk::new();
         let model = run(&disk, Lie::Sync, 3).await;
         let found = crash_everywhere(&disk, &model).await.unwrap_err();
-        assert!(found.contains("lost"), "{found}");
+        assert!(found.contains("lost") || found.contains("damage"), "{found}");
     });
 }
 

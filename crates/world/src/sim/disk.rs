@@ -268,6 +268,29 @@ mod tests {
     }
 
     #[test]
+    fn names_and_contents_may_be_forgotten_apart_and_writes_torn_at_a_given_sector() {
+        let disk = SimDisk::new();
+        let a = file(&disk, "/d/a");
+        a.write_at(0, &[&[1u8; 16384]]).unwrap();
+        let contents = |fate| disk.crash(fate).contents(Path::new("/d/a"));
+        assert_eq!(contents(Fate::Names), Some(vec![]));
+        assert_eq!(contents(Fate::Contents), None);
+        disk.sync_dir(Path::new("/d")).unwrap();
+        assert_eq!(contents(Fate::Contents), Some(vec![1; 16384]));
+        for sector in [512, 4096] {
+            let torn = (0..50).filter_map(|seed| contents(Fate::Torn(seed, sector)));
+            let kept: Vec<usize> = torn
+                .map(|octets| octets.iter().filter(|octet| **octet == 1).count())
+                .collect();
+            assert!(kept.iter().any(|kept| (1..16384).contains(kept)));
+            assert!(
+                kept.iter()
+                    .all(|kept| kept.is_multiple_of(usize::try_from(sector).unwrap()))
+            );
+        }
+    }
+
+    #[test]
     fn a_failed_sync_covers_nothing_not_even_by_a_later_one() {
         let disk = SimDisk::new();
         let a = file(&disk, "/d/a");

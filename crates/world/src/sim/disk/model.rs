@@ -118,15 +118,20 @@ impl Pending {
         match (rng.below(3), self) {
             (0, _) => {}
             (1, _) | (_, Self::Truncate(_)) => self.apply(octets),
-            (_, Self::Write(offset, data)) => {
-                let sector = if rng.below(2) == 0 { 512 } else { 4096 };
-                for (from, to) in sectors(*offset, data.len(), sector) {
-                    if rng.below(2) == 0
-                        && let Some(part) = data.get(from..to)
-                    {
-                        write_into(octets, offset + from as u64, part);
-                    }
-                }
+            (_, Self::Write(..)) => self.tear(octets, if rng.below(2) == 0 { 512 } else { 4096 }, rng),
+        }
+    }
+
+    /// Applies some of the sectors of a write.
+    fn tear(&self, octets: &mut Vec<u8>, sector: u64, rng: &SeedRng) {
+        let Self::Write(offset, data) = self else {
+            return self.apply(octets);
+        };
+        for (from, to) in sectors(*offset, data.len(), sector) {
+            if rng.below(2) == 0
+                && let Some(part) = data.get(from..to)
+            {
+                write_into(octets, offset + from as u64, part);
             }
         }
     }
@@ -378,10 +383,18 @@ impl Model {
     }
 
     pub(super) fn crash(&self, fate: Fate) -> Self {
-        let rng = SeedRng::new(if let Fate::Chance(seed) = fate { seed } else { 0 });
+        let rng = SeedRng::new(match fate {
+            Fate::Chance(seed) | Fate::Torn(seed, _) => seed,
+            _ => 0,
+        });
         let mut names = self.sure_names.clone();
         for change in &self.pending_names {
-            if fate == Fate::Keep || (matches!(fate, Fate::Chance(_)) && rng.below(2) == 0) {
+            let kept = match fate {
+                Fate::Forget | Fate::Contents => false,
+                Fate::Keep | Fate::Names | Fate::Torn(..) => true,
+                Fate::Chance(_) => rng.below(2) == 0,
+            };
+            if kept {
                 change.apply(&mut names);
             }
         }
@@ -418,8 +431,9 @@ impl Inode {
         let mut octets = self.sure.clone();
         for pending in self.doubtful.iter().chain(&self.pending) {
             match fate {
-                Fate::Forget => {}
-                Fate::Keep => pending.apply(&mut octets),
+                Fate::Forget | Fate::Names => {}
+                Fate::Keep | Fate::Contents => pending.apply(&mut octets),
+                Fate::Torn(_, sector) => pending.tear(&mut octets, sector, rng),
                 Fate::Chance(_) => pending.apply_by_chance(&mut octets, rng),
             }
         }

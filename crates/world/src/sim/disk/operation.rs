@@ -13,6 +13,12 @@ pub enum Fate {
     Keep,
     /// Each part by chance, writes torn at sectors of 512 or 4096 octets.
     Chance(u64),
+    /// All names, and nothing of what was written.
+    Names,
+    /// All that was written, and no name.
+    Contents,
+    /// All names, and of each write some of its sectors of this many octets, by chance.
+    Torn(u64, u64),
 }
 
 /// How an operation fails.
