@@ -23,6 +23,7 @@ need curl curl
 need python3 python3
 need openssl openssl
 need strace strace
+need valgrind valgrind
 need sasl2-bin saslpasswd2
 command -v dpkg-query >/dev/null || { echo "install-test-deps: no Debian; install by hand: ${missing[*]:-nothing}"; exit 0; }
 installed ca-certificates || missing+=(ca-certificates)

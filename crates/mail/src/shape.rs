@@ -13,20 +13,40 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn feed(&mut self, piece: &[u8]) {
         self.octets += piece.len() as u64;
-        let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', piece) {
-            let line = piece.get(from..end).unwrap_or_default();
+        let mut rest = piece;
+        loop {
+            rest = self.pass_short_lines(rest);
+            let Some(end) = memchr::memchr(b'\n', rest) else { break };
+            let (line, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
             let ends_in_cr = line.last().map_or(self.after_cr, |last| *last == b'\r');
             self.longest = self.longest.max(self.open + line.len() as u64 - u64::from(ends_in_cr));
-            self.open = 0;
-            self.after_cr = false;
-            from = end + 1;
+            self.begin_line();
+            rest = behind.get(1..).unwrap_or_default();
         }
-        let rest = piece.get(from..).unwrap_or_default();
         self.open += rest.len() as u64;
         if let Some(last) = rest.last() {
             self.after_cr = *last == b'\r';
         }
+    }
+
+    /// What is behind the lines that are not longer than the longest. Whatever ends within so many octets need not be
+    /// measured, so the end is looked for from behind, and most lines are never seen one by one.
+    fn pass_short_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let mut rest = text;
+        while let Some(room) = self.longest.checked_sub(self.open) {
+            let reach = usize::try_from(room).map_or(rest.len(), |room| rest.len().min(room.saturating_add(1)));
+            let Some(end) = memchr::memrchr(b'\n', rest.get(..reach).unwrap_or_default()) else {
+                break;
+            };
+            self.begin_line();
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        rest
+    }
+
+    fn begin_line(&mut self) {
+        self.open = 0;
+        self.after_cr = false;
     }
 
     pub(crate) fn octets(&self) -> u64 {
@@ -41,7 +61,23 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_longest_line_is_the_longest_of_all(text in "[ab\r\n]{0,60}", piece_octets in 1..20_usize) {
+            let mut shape = Shape::default();
+            for piece in text.as_bytes().chunks(piece_octets) {
+                shape.feed(piece);
+            }
+            let mut lines: Vec<&str> = text.split('\n').collect();
+            let open = lines.pop().map_or(0, str::len);
+            let ended = lines.iter().map(|line| line.strip_suffix('\r').unwrap_or(line).len()).max();
+            prop_assert_eq!(shape.longest_line(), ended.unwrap_or(0).max(open) as u64);
+        }
+    }
 
     #[test]
     fn lines_are_measured_across_pieces() {

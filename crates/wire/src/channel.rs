@@ -51,7 +51,7 @@ impl Channel {
         let read = match appetite {
             Appetite::Commands | Appetite::Body => self.sip(input).await,
             Appetite::LargeBody(octets) => {
-                input.reserve(octets);
+                make_room(input, octets);
                 self.read_buf(input).await
             }
         };
@@ -71,6 +71,7 @@ impl Channel {
         let mut octets = [const { MaybeUninit::uninit() }; COMMAND_OCTETS];
         let mut buffer = ReadBuf::uninit(&mut octets);
         ready!(Pin::new(self).poll_read(cx, &mut buffer))?;
+        make_room(input, buffer.filled().len());
         input.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(buffer.filled().len()))
     }
@@ -119,6 +120,14 @@ impl Channel {
         }
         self.flush().await
     }
+}
+
+/// Room for so many octets. An empty buffer that is too small is exchanged: it would carry along what was taken from it.
+fn make_room(input: &mut BytesMut, octets: usize) {
+    if input.is_empty() && !input.try_reclaim(octets) {
+        *input = BytesMut::with_capacity(octets);
+    }
+    input.reserve(octets);
 }
 
 macro_rules! delegate {

@@ -43,13 +43,18 @@ with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), source_address=("127.0.0.2", 0)
 "#;
 
 /// Waits until `look` finds something.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look)
+}
+
+/// The same, no longer than `patience`.
+fn eventually_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(began.elapsed() < patience, "waited {patience:?} in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -218,7 +223,7 @@ impl Gate {
 
     /// Tells it to end; `None` where it had to be killed.
     pub fn end(&mut self) -> Option<ExitStatus> {
-        end(&mut self.process.take().unwrap())
+        end_within(ENDS_WITHIN * slower(&self.plan), &mut self.process.take().unwrap())
     }
 
     /// Starts it again on the same folder.
@@ -255,7 +260,8 @@ impl Gate {
         self.begin();
         let process = self.process.as_mut().unwrap();
         let health = SocketAddr::from(([127, 0, 0, 1], self.ports.health));
-        eventually("the gate to serve or to end", || {
+        let slower = slower(&self.plan);
+        eventually_within(PATIENCE * slower, "the gate to serve or to end", || {
             if process.try_wait().unwrap().is_some() {
                 return Some(false);
             }
@@ -397,6 +403,15 @@ impl Drop for Gate {
 
 /// Tells a program of ours to end and waits; `None` where it had to be killed.
 pub fn end(process: &mut Child) -> Option<ExitStatus> {
+    end_within(ENDS_WITHIN, process)
+}
+
+/// How much slower a gate may be that runs under another program, such as one that counts its instructions.
+fn slower(plan: &Plan) -> u32 {
+    if plan.under.is_empty() { 1 } else { 6 }
+}
+
+fn end_within(patience: Duration, process: &mut Child) -> Option<ExitStatus> {
     // Its number may be somebody else's once it has been waited for.
     if let Ok(Some(status)) = process.try_wait() {
         return Some(status);
@@ -405,7 +420,7 @@ pub fn end(process: &mut Child) -> Option<ExitStatus> {
         .args(["-s", "TERM", &process.id().to_string()])
         .status();
     let began = Instant::now();
-    while began.elapsed() < ENDS_WITHIN {
+    while began.elapsed() < patience {
         if let Ok(Some(status)) = process.try_wait() {
             return Some(status);
         }
