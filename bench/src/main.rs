@@ -110,7 +110,7 @@ fn about(rig: &Rig, extent: &Extent, target: &Path) -> String {
         Network::Shared => "our own generator, as no network of the bench's own is permitted here",
     };
     format!(
-        "{}: {}; Postfix {}, {} runs each, load by {load}",
+        "{}: {}; Postfix {}, runs: {}, load by {load}",
         machine::today(),
         machine::describe(target),
         rig.postfix.version(),

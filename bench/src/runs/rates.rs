@@ -22,6 +22,7 @@ pub(super) async fn measure(rig: &Rig, extent: &Extent, spec: &Throughput) -> Ve
         spec,
         rates: Series::default(),
         cpu: Series::default(),
+        own: Series::default(),
         last: BTreeMap::new(),
     };
     loads.calibrate().await;
@@ -39,6 +40,8 @@ struct Loads<'r> {
     spec: &'r Throughput,
     rates: Series,
     cpu: Series,
+    /// The same load from our own generator, which other rows rely upon; where both are compared.
+    own: Series,
     /// What each did last says how many messages fill the next run.
     last: BTreeMap<Contender, f64>,
 }
@@ -65,16 +68,14 @@ impl Loads<'_> {
         };
         match throughput::measure(self.rig, contender, self.spec, messages).await {
             Ok(sample) => {
-                let turn = turn(self.extent, round, contender);
-                let rate = sample.rate;
-                tell(
-                    self.spec.rate,
-                    &format!("{turn} {rate:>9.0} messages/s  ({messages} messages)"),
-                );
-                self.last.insert(contender, rate);
-                self.rates.add(contender, rate);
+                self.told(round, contender, sample.rate, "");
+                self.last.insert(contender, sample.rate);
+                self.rates.add(contender, sample.rate);
                 if let Some(used) = sample.cpu {
                     self.cpu.add(contender, used);
+                }
+                if self.compares(contender) {
+                    self.run_own(round, contender, messages).await;
                 }
             }
             Err(why) => {
@@ -85,19 +86,42 @@ impl Loads<'_> {
         }
     }
 
+    fn told(&self, round: usize, contender: Contender, rate: f64, by: &str) {
+        let turn = turn(self.extent, round, contender);
+        tell(self.spec.rate, &format!("{turn} {rate:>9.0} messages/s{by}"));
+    }
+
+    /// Whether our own generator has a run beside that of `smtp-source`.
+    fn compares(&self, contender: Contender) -> bool {
+        let both = self.spec.rate == rows::AGREED && self.rig.network == Network::Own;
+        both && contender != Contender::Postfix && self.extent.wants(self.spec.rate)
+    }
+
+    async fn run_own(&mut self, round: usize, contender: Contender, messages: usize) {
+        let own = Throughput {
+            via: Via::Own,
+            cpu: None,
+            ..*self.spec
+        };
+        match throughput::measure(self.rig, contender, &own, messages).await {
+            Ok(sample) => {
+                self.told(round, contender, sample.rate, "  by our own generator");
+                self.own.add(contender, sample.rate);
+            }
+            Err(why) => self.own.fail(self.spec.rate, contender, &why),
+        }
+    }
+
     async fn rows(self) -> Vec<Measured> {
         let mut row = self.rates.clone().into_row(self.spec.rate);
-        if self.extent.wants(self.spec.rate) {
-            if syncs::can_count() {
-                row.syncs = Some(Syncs {
-                    portcullis: self.syncs(Contender::Portcullis).await,
-                    postfix: self.syncs(Contender::Postfix).await,
-                });
-            }
-            if self.spec.rate == rows::AGREED && self.rig.network == Network::Own {
-                row.note = self.agreement(&mut row.failures).await;
-            }
+        if self.extent.wants(self.spec.rate) && syncs::can_count() {
+            row.syncs = Some(Syncs {
+                portcullis: self.syncs(Contender::Portcullis).await,
+                postfix: self.syncs(Contender::Postfix).await,
+            });
         }
+        row.note = self.agreement();
+        row.failures.extend(self.own.failures);
         let failures = row.failures.clone();
         let mut measured = vec![row];
         if let Some(work) = self.spec.cpu {
@@ -127,34 +151,16 @@ impl Loads<'_> {
         }
     }
 
-    /// The same load from our own generator, which other rows rely upon.
-    async fn agreement(&self, failures: &mut Vec<String>) -> Option<String> {
-        let own = Throughput {
-            via: Via::Own,
-            cpu: None,
-            ..*self.spec
-        };
-        let mut said = Vec::new();
-        for contender in [Contender::Roof, Contender::Portcullis] {
-            let mut series = Series::default();
-            for round in 0..self.extent.runs {
-                match throughput::measure(self.rig, contender, &own, self.messages(contender, 1.0)?).await {
-                    Ok(sample) => {
-                        let turn = turn(self.extent, round, contender);
-                        tell(
-                            self.spec.rate,
-                            &format!("{turn} {:>9.0} messages/s  by our generator", sample.rate),
-                        );
-                        series.add(contender, sample.rate);
-                    }
-                    Err(why) => series.fail(self.spec.rate, contender, &why),
-                }
-            }
-            let (ours, source) = (series.range(contender)?, self.rates.range(contender)?);
-            failures.append(&mut series.failures);
-            said.push(compared(contender, ours, source));
-        }
-        Some(format!("our own generator beside smtp-source: {}", said.join(", ")))
+    /// What both generators did, side by side.
+    fn agreement(&self) -> Option<String> {
+        let said: Vec<String> = [Contender::Roof, Contender::Portcullis]
+            .into_iter()
+            .filter_map(|contender| {
+                let (ours, source) = (self.own.range(contender)?, self.rates.range(contender)?);
+                Some(compared(contender, ours, source))
+            })
+            .collect();
+        (!said.is_empty()).then(|| format!("our own generator beside smtp-source: {}", said.join(", ")))
     }
 }
 
