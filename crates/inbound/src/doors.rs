@@ -9,9 +9,16 @@ use admission::Window;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use policy::contains;
+use smtp::server::Pace;
+use wire::{Crowd, CrowdSign};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+/// Of all places, one in so many is kept for clients we know.
+const KEPT_FOR_KNOWN: u32 = 10;
+/// The house is crowded from eight places in ten that are taken, until three in ten are free.
+const CROWDED_TENTHS: u32 = 8;
+const ROOMY_TENTHS: u32 = 7;
 /// Households whose habits are remembered.
 const HOUSEHOLDS_MAX: usize = 200_000;
 
@@ -73,12 +80,35 @@ impl Default for DoorsConfig {
 }
 
 impl DoorsConfig {
+    /// Whether an operator gave this client's network limits of its own.
+    #[must_use]
+    pub fn names(&self, client: IpAddr) -> bool {
+        self.overrides.iter().any(|(networks, _)| contains(networks, client))
+    }
+
+    /// Sessions there may be when somebody of this standing comes: the last tenth is kept for clients we know.
+    fn places_for(&self, standing: Standing) -> u32 {
+        match standing {
+            Standing::Known => self.sessions,
+            Standing::Stranger => self.sessions - self.sessions / KEPT_FOR_KNOWN,
+        }
+    }
+
     /// What this client may do.
     #[must_use]
     pub fn of(&self, client: IpAddr) -> ClientLimits {
         let special = self.overrides.iter().find(|(networks, _)| contains(networks, client));
         special.map_or(self.default, |(_, limits)| *limits)
     }
+}
+
+/// Who stands at the door, before a word was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A grant names its address, or an operator gave its network limits of its own.
+    Known,
+    /// Anybody else.
+    Stranger,
 }
 
 /// Why a client is turned away at the door.
@@ -94,7 +124,13 @@ pub enum TurnedAway {
 
 /// Counts who is inside.
 #[derive(Clone, Default)]
-pub struct Doors(Arc<Mutex<Inside>>);
+pub struct Doors(Arc<House>);
+
+#[derive(Default)]
+struct House {
+    inside: Mutex<Inside>,
+    sign: CrowdSign,
+}
 
 #[derive(Default)]
 struct Inside {
@@ -118,14 +154,22 @@ struct Household {
 pub struct Place {
     doors: Doors,
     client: IpAddr,
+    /// With fewer sessions than this there is no crowd any more.
+    roomy_below: u32,
 }
 
 impl Doors {
     /// Lets a client in, or says why not.
-    pub fn enter(&self, config: &DoorsConfig, client: IpAddr, now: Duration) -> Result<Place, TurnedAway> {
+    pub fn enter(
+        &self,
+        config: &DoorsConfig,
+        client: IpAddr,
+        standing: Standing,
+        now: Duration,
+    ) -> Result<Place, TurnedAway> {
         let limits = config.of(client);
-        let mut inside = self.0.lock();
-        if inside.sessions >= config.sessions {
+        let mut inside = self.0.inside.lock();
+        if inside.sessions >= config.places_for(standing) {
             return Err(TurnedAway::House);
         }
         inside.forget_idle(now);
@@ -144,17 +188,32 @@ impl Doors {
         household.inside += 1;
         *inside.addresses.entry(client).or_default() += 1;
         inside.sessions += 1;
+        if tenths(config.sessions, CROWDED_TENTHS) <= inside.sessions {
+            self.0.sign.show(Pace::Hurried);
+        }
         Ok(Place {
             doors: self.clone(),
             client,
+            roomy_below: tenths(config.sessions, ROOMY_TENTHS),
         })
+    }
+
+    /// Shows sessions whether they may take their time.
+    #[must_use]
+    pub fn crowd(&self) -> Crowd {
+        self.0.sign.watch()
     }
 
     /// Sessions now.
     #[must_use]
     pub fn sessions(&self) -> u32 {
-        self.0.lock().sessions
+        self.0.inside.lock().sessions
     }
+}
+
+/// So many tenths of all places, and never none.
+fn tenths(places: u32, tenths: u32) -> u32 {
+    (u64::from(places) * u64::from(tenths) / 10).max(1) as u32
 }
 
 impl Inside {
@@ -218,7 +277,7 @@ impl Place {
 
     /// Whoever is inside has a household; `false` would be said for one that has not.
     fn household(&self, now: Duration, f: impl FnOnce(&mut Household) -> bool) -> bool {
-        let mut inside = self.doors.0.lock();
+        let mut inside = self.doors.0.inside.lock();
         let Some(household) = inside.households.get_mut(&household(self.client)) else {
             return false;
         };
@@ -229,7 +288,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.doors.0.lock().leave(self.client);
+        let house = &self.doors.0;
+        let mut inside = house.inside.lock();
+        inside.leave(self.client);
+        if inside.sessions < self.roomy_below {
+            house.sign.show(Pace::Usual);
+        }
     }
 }
 
@@ -260,15 +324,23 @@ mod tests {
         });
         let doors = Doors::default();
         let client = [192, 0, 2, 1].into();
-        let first = doors.enter(&config, client, Duration::ZERO).unwrap();
-        let _second = doors.enter(&config, client, Duration::ZERO).unwrap();
+        let first = doors
+            .enter(&config, client, Standing::Stranger, Duration::ZERO)
+            .unwrap();
+        let _second = doors
+            .enter(&config, client, Standing::Stranger, Duration::ZERO)
+            .unwrap();
         assert_eq!(
-            doors.enter(&config, client, Duration::ZERO).err(),
+            doors.enter(&config, client, Standing::Stranger, Duration::ZERO).err(),
             Some(TurnedAway::Client)
         );
-        assert!(doors.enter(&config, [192, 0, 2, 2].into(), Duration::ZERO).is_ok());
+        assert!(
+            doors
+                .enter(&config, [192, 0, 2, 2].into(), Standing::Stranger, Duration::ZERO)
+                .is_ok()
+        );
         drop(first);
-        assert!(doors.enter(&config, client, Duration::ZERO).is_ok());
+        assert!(doors.enter(&config, client, Standing::Stranger, Duration::ZERO).is_ok());
     }
 
     #[test]
@@ -278,7 +350,7 @@ mod tests {
             ..ClientLimits::default()
         });
         let doors = Doors::default();
-        let at = |host: &str| doors.enter(&config, host.parse().unwrap(), Duration::ZERO);
+        let at = |host: &str| doors.enter(&config, host.parse().unwrap(), Standing::Stranger, Duration::ZERO);
         let _places = (at("2001:db8::1").unwrap(), at("2001:db8::2").unwrap());
         assert_eq!(at("2001:db8::3").err(), Some(TurnedAway::Client));
         assert!(at("2001:db8:0:1::3").is_ok());
@@ -293,13 +365,17 @@ mod tests {
         let doors = Doors::default();
         let client = [192, 0, 2, 1].into();
         for _ in 0..3 {
-            assert!(doors.enter(&config, client, Duration::ZERO).is_ok());
+            assert!(doors.enter(&config, client, Standing::Stranger, Duration::ZERO).is_ok());
         }
         assert_eq!(
-            doors.enter(&config, client, Duration::ZERO).err(),
+            doors.enter(&config, client, Standing::Stranger, Duration::ZERO).err(),
             Some(TurnedAway::Knocking)
         );
-        assert!(doors.enter(&config, client, Duration::from_secs(180)).is_ok());
+        assert!(
+            doors
+                .enter(&config, client, Standing::Stranger, Duration::from_secs(180))
+                .is_ok()
+        );
         assert_eq!(doors.sessions(), 0);
     }
 
@@ -307,13 +383,15 @@ mod tests {
     fn a_crush_of_households_is_forgotten_rather_than_kept() {
         let config = config(ClientLimits::default());
         let doors = Doors::default();
-        let staying = doors.enter(&config, [192, 0, 2, 1].into(), Duration::ZERO).unwrap();
+        let staying = doors
+            .enter(&config, [192, 0, 2, 1].into(), Standing::Stranger, Duration::ZERO)
+            .unwrap();
         for number in 0..=u128::try_from(HOUSEHOLDS_MAX).unwrap() {
             let client = std::net::Ipv6Addr::from((0x2001_0db8 << 96) | (number << 64));
-            drop(doors.enter(&config, client.into(), Duration::ZERO));
+            drop(doors.enter(&config, client.into(), Standing::Stranger, Duration::ZERO));
         }
-        assert!(doors.0.lock().households.len() < HOUSEHOLDS_MAX);
-        assert!(doors.0.lock().addresses.len() == 1 && staying.message(&config.default, Duration::ZERO));
+        assert!(doors.0.inside.lock().households.len() < HOUSEHOLDS_MAX);
+        assert!(doors.0.inside.lock().addresses.len() == 1 && staying.message(&config.default, Duration::ZERO));
     }
 
     #[test]
@@ -333,13 +411,48 @@ mod tests {
         let doors = Doors::default();
         let home = [127, 0, 0, 1].into();
         let _places = (
-            doors.enter(&config, home, Duration::ZERO).unwrap(),
-            doors.enter(&config, home, Duration::ZERO).unwrap(),
+            doors.enter(&config, home, Standing::Stranger, Duration::ZERO).unwrap(),
+            doors.enter(&config, home, Standing::Stranger, Duration::ZERO).unwrap(),
         );
         assert_eq!(
-            doors.enter(&config, home, Duration::ZERO).err(),
+            doors.enter(&config, home, Standing::Stranger, Duration::ZERO).err(),
             Some(TurnedAway::House)
         );
+    }
+
+    #[test]
+    fn strangers_never_take_the_last_places() {
+        let mut config = config(ClientLimits {
+            connections: 100,
+            ..ClientLimits::default()
+        });
+        config.sessions = 20;
+        let doors = Doors::default();
+        let enter = |standing| doors.enter(&config, [192, 0, 2, 1].into(), standing, Duration::ZERO);
+        let mut places: Vec<Place> = (0..18).map(|_| enter(Standing::Stranger).unwrap()).collect();
+        assert_eq!(enter(Standing::Stranger).err(), Some(TurnedAway::House));
+        places.extend((0..2).map(|_| enter(Standing::Known).unwrap()));
+        assert_eq!(enter(Standing::Known).err(), Some(TurnedAway::House));
+    }
+
+    #[test]
+    fn a_crowd_is_shown_until_there_is_room_again() {
+        let mut config = config(ClientLimits {
+            connections: 100,
+            ..ClientLimits::default()
+        });
+        config.sessions = 20;
+        let doors = Doors::default();
+        let crowd = doors.crowd();
+        let enter = || doors.enter(&config, [192, 0, 2, 1].into(), Standing::Stranger, Duration::ZERO);
+        let mut places: Vec<Place> = (0..15).map(|_| enter().unwrap()).collect();
+        assert_eq!(crowd.pace(), Pace::Usual);
+        places.push(enter().unwrap());
+        assert_eq!(crowd.pace(), Pace::Hurried);
+        places.truncate(14);
+        assert_eq!(crowd.pace(), Pace::Hurried, "it does not come and go with each client");
+        places.truncate(13);
+        assert_eq!(crowd.pace(), Pace::Usual);
     }
 
     #[test]
@@ -350,7 +463,7 @@ mod tests {
         });
         let limits = config.default;
         let place = Doors::default()
-            .enter(&config, [192, 0, 2, 1].into(), Duration::ZERO)
+            .enter(&config, [192, 0, 2, 1].into(), Standing::Stranger, Duration::ZERO)
             .unwrap();
         for _ in 0..3 {
             place.bad_recipient(Duration::ZERO);
@@ -367,7 +480,7 @@ mod tests {
         });
         let limits = config.default;
         let place = Doors::default()
-            .enter(&config, [192, 0, 2, 1].into(), Duration::ZERO)
+            .enter(&config, [192, 0, 2, 1].into(), Standing::Stranger, Duration::ZERO)
             .unwrap();
         assert!(place.message(&limits, Duration::ZERO));
         assert!(!place.message(&limits, Duration::ZERO));
@@ -382,7 +495,11 @@ mod tests {
         });
         let limits = config.default;
         let doors = Doors::default();
-        let at = |host: &str| doors.enter(&config, host.parse().unwrap(), Duration::ZERO).unwrap();
+        let at = |host: &str| {
+            doors
+                .enter(&config, host.parse().unwrap(), Standing::Stranger, Duration::ZERO)
+                .unwrap()
+        };
         assert!(at("2001:db8::1").message(&limits, Duration::ZERO));
         assert!(!at("2001:db8::2").message(&limits, Duration::ZERO));
         assert!(at("2001:db8:0:1::1").message(&limits, Duration::ZERO));

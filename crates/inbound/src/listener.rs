@@ -12,10 +12,10 @@ use ipnet::IpNet;
 use policy::{Authenticator, Name, Role, canonical, contains};
 use smtp::server::{Server, ServerConfig, Transport};
 use tokio::task::JoinSet;
-use wire::{Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
+use wire::{Crowd, Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
 use world::{Listener, Net, Stream, World};
 
-use crate::doors::{ClientLimits, Doors, DoorsConfig};
+use crate::doors::{ClientLimits, Doors, DoorsConfig, Standing};
 use crate::names::ReverseName;
 use crate::session::{Hall, Session};
 
@@ -181,7 +181,8 @@ impl Gate {
         let rules = self.rules.load_full();
         let limits = rules.of(client);
         let now = self.world.clock.monotonic();
-        let entrance = self.doors.enter(&rules, client, now);
+        let standing = self.standing(&rules, config.role, client);
+        let entrance = self.doors.enter(&rules, client, standing, now);
         let turned_away = entrance.as_ref().err().copied();
         let visitor = self.visitor(&config, client, peer.port());
         let server = Server::new(self.dialogue(&config, &limits), config.transport, now);
@@ -190,6 +191,10 @@ impl Gate {
             tls: config.tls.clone(),
             clock: self.world.clock.clone(),
             shutdown: self.shutdown.clone(),
+            crowd: match standing {
+                Standing::Known => Crowd::never(),
+                Standing::Stranger => self.doors.crowd(),
+            },
             patience: Patience {
                 handshake: config.smtp.timeouts.handshake,
                 ..Patience::default()
@@ -228,6 +233,17 @@ impl Gate {
                 tracing::warn!(event = "listener.proxy_refused", proxy = %peer, %error, "no PROXY header from a proxy");
                 None
             }
+        }
+    }
+
+    /// Who this is before it says a word. Only where an address can be a ground at all does one make its client known.
+    fn standing(&self, rules: &DoorsConfig, role: Role, client: IpAddr) -> Standing {
+        let admission = &self.hall.admission;
+        let granted = || role == Role::Relay && admission.snapshot().address_grant(client, admission.now()).is_some();
+        if rules.names(client) || granted() {
+            Standing::Known
+        } else {
+            Standing::Stranger
         }
     }
 

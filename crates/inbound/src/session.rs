@@ -448,6 +448,11 @@ impl SessionHandler for Session {
         })
     }
 
+    /// Who proved to be somebody is not hurried like a stranger.
+    fn may_be_hurried(&self) -> bool {
+        self.visitor.login.is_none()
+    }
+
     fn event(&mut self, event: Event) {
         let what = match event {
             Event::TransactionReset => return self.forget_transaction(),

@@ -59,6 +59,34 @@ async fn the_house_has_a_last_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_a_crowd_strangers_who_say_nothing_make_room_and_clients_we_know_stay() {
+    let mut plan = Plan::usual();
+    plan.doors.sessions = 10;
+    let house = plan.open().await;
+    let mut copier = house.hello(DEVICES, COPIER).await;
+    let mut program = house.logged_in(SUBMISSION, OUTSIDER, "app").await;
+    let mut strangers = Vec::new();
+    for number in 0..7 {
+        strangers.push(house.hello(MX, &format!("203.0.113.{}", 20 + number)).await);
+    }
+    // The last tenth is for clients we know.
+    house.connect(MX, "203.0.113.9").await.expect("421").await;
+    house.hello(DEVICES, COPIER).await.ask("QUIT", "221").await;
+    house.pass(Duration::from_secs(31)).await;
+    for stranger in &mut strangers {
+        stranger.expect("421").await;
+        stranger.close().await;
+    }
+    house.settle().await;
+    copier.ask("NOOP", "250").await;
+    program.ask("NOOP", "250").await;
+    assert_eq!(house.gate.sessions(), 2);
+    let _guest = house.hello(MX, "203.0.113.9").await;
+    house.pass(Duration::from_secs(31)).await;
+    assert_eq!(house.gate.sessions(), 3, "there is no crowd any more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_knocks_too_often_waits_a_while() {
     let house = Plan::usual()
         .limits(|limits| limits.connections_per_minute = 3)

@@ -83,6 +83,7 @@ async fn real_peer(house: &House, identity: Identity, transport: Transport) -> A
         tls: Some(tls),
         clock,
         shutdown,
+        crowd: wire::Crowd::never(),
         patience: Patience::default(),
     };
     let mut dialogue = ServerConfig::new(name("mx1.example.org"));

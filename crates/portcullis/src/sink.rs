@@ -159,6 +159,7 @@ async fn session(house: House, stream: Box<dyn Stream>, peer: SocketAddr) {
         tls: house.config.tls.clone(),
         clock: house.world.clock.clone(),
         shutdown: house.shutdown.clone(),
+        crowd: wire::Crowd::never(),
         patience: Patience::default(),
     };
     let server = Server::new(house.smtp.clone(), Transport::Clear, house.world.clock.monotonic());

@@ -12,12 +12,14 @@
 mod alarm;
 mod channel;
 mod connection;
+mod crowd;
 mod proxy;
 mod serve;
 mod shutdown;
 mod tls;
 
 pub use connection::{BodyError, BodySource, Connection, ConnectionError, Dial, WholeBody};
+pub use crowd::{Crowd, CrowdSign};
 pub use proxy::{Proxied, ProxyError, ProxyHeader, accept_proxied, parse_proxy_header};
 pub use serve::{Ended, Patience, ServeConfig, SessionHandler, drive_server};
 pub use shutdown::{Phase, Shutdown, ShutdownTrigger};

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use smtp::server::{Answer, BodyVia, CloseReason, Event, Question, Server, Step, Transport};
+use smtp::server::{Answer, BodyVia, CloseReason, Event, Pace, Question, Server, Step, Transport};
 use tokio::io::AsyncWriteExt;
 use world::{BoxFuture, Clock, Stream};
 
 use crate::alarm::Alarm;
 use crate::channel::{Appetite, COMMAND_OCTETS, Channel};
+use crate::crowd::Crowd;
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{TlsFacts, TlsFailure, TlsServer};
 
@@ -28,6 +29,10 @@ pub trait SessionHandler: Send {
     fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer>;
     /// Takes octets of the message. Nothing more is read until it returns.
     fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()>;
+    /// Whether this client may be asked to hurry while the house is crowded. Asked whenever it is waited for.
+    fn may_be_hurried(&self) -> bool {
+        true
+    }
     /// Notes something.
     fn event(&mut self, event: Event);
     /// Notes what a TLS handshake proved: before the first question with implicit TLS, else behind STARTTLS.
@@ -60,6 +65,8 @@ pub struct ServeConfig {
     pub clock: Arc<dyn Clock>,
     /// When to end.
     pub shutdown: Shutdown,
+    /// How crowded the house is.
+    pub crowd: Crowd,
     /// How long we wait where the dialogue has no timer of its own.
     pub patience: Patience,
 }
@@ -106,6 +113,8 @@ pub fn drive_server<'a, H: SessionHandler + ?Sized>(
         config,
         shutdown: config.shutdown.clone(),
         phase: Phase::Running,
+        crowd: config.crowd.clone(),
+        pace: Pace::Usual,
         alarm: Alarm::new(config.clock.clone()),
         now: config.clock.monotonic(),
         input: BytesMut::new(),
@@ -129,6 +138,9 @@ struct Session<'a, H: ?Sized> {
     shutdown: Shutdown,
     /// How far the end had come when we last told the dialogue.
     phase: Phase,
+    crowd: Crowd,
+    /// The pace the dialogue was told.
+    pace: Pace,
     alarm: Alarm,
     /// What the clock showed when we last had waited for anybody; what we do ourselves takes no time.
     now: Duration,
@@ -202,9 +214,18 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
         self.handler.event(event);
     }
 
-    /// Waits for octets, for time, or for the end of the house.
+    /// Waits for octets, for time, for a crowd, or for the end of the house.
     async fn wait(&mut self, channel: &mut Channel) -> Result<(), Ended> {
+        let hurriable = self.handler.may_be_hurried();
+        if !hurriable && self.pace != Pace::Usual {
+            self.keep_pace(Pace::Usual);
+        }
         let deadline = self.server.deadline().map(|(at, _)| at);
+        // Below, octets go before time; of a client that never pauses no time would ever run out.
+        if deadline.is_some_and(|at| at <= self.now) {
+            self.server.handle_timeout(self.now);
+            return Ok(());
+        }
         if self.hearing != Hearing::Open && deadline.is_none() {
             // Nothing can wake this session any more.
             return Err(Ended::Dialogue(CloseReason::PeerClosed));
@@ -232,12 +253,21 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                     Err(_) => self.lose(Hearing::Lost),
                 }
             }
+            pace = self.crowd.other_than(self.pace), if hurriable => {
+                self.look();
+                self.keep_pace(pace);
+            }
             () = self.alarm.at(deadline) => {
                 self.look();
                 self.server.handle_timeout(self.now);
             }
         }
         Ok(())
+    }
+
+    fn keep_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+        self.server.set_pace(pace);
     }
 
     /// A read that filled its block asks for larger ones.

@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use smtp::server::{CloseReason, Timer, Transport};
+use smtp::server::{CloseReason, Pace, Timer, Transport};
 use support::{House, PATIENT, Raw, client_ip, mx_addr};
 use tokio::io::AsyncWriteExt;
 use wire::{Ended, ProxyError, ProxyHeader, accept_proxied};
@@ -50,6 +50,51 @@ async fn a_client_that_does_not_read_is_given_up() {
     // The client's own writing comes to a halt soon: nothing is read from it while it does not read.
     assert!(writing.await < 100);
     assert_eq!(house.ended(), [Ended::NotReading]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_pauses_does_not_stop_the_clock() {
+    let mut house = House::new();
+    house.dialogue.timeouts.body_total = Duration::from_secs(60);
+    house.reads = Duration::from_secs(5);
+    house.dialogue.offer.size_max = u64::MAX;
+    house.open(Transport::Clear).await;
+    let mut raw = in_a_body(&house).await;
+    // Whenever the gate looks, there are octets already: it takes longer to take them than they take to come.
+    let lines = [b"x".repeat(70), b"\r\n".to_vec()].concat().repeat(1000);
+    for _ in 0..60 {
+        if raw.stream.write_all(&lines).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(house.ended(), [Ended::Dialogue(CloseReason::Timeout(Timer::BodyTotal))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_crowd_a_silent_client_has_less_time() {
+    let house = House::new();
+    house.open(Transport::Clear).await;
+    let mut before = greeted(&house).await;
+    let mut in_the_middle = in_a_body(&house).await;
+    // All that was said so far has been read when time stands still.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    house.crowd.show(Pace::Hurried);
+    let begun = house.world.clock.monotonic();
+    for raw in [&mut before, &mut in_the_middle] {
+        assert!(raw.reply().await.starts_with("421"));
+    }
+    let waited = house.world.clock.monotonic() - begun;
+    assert_eq!(
+        waited,
+        Duration::from_secs(10),
+        "thirty seconds, of which twenty were over"
+    );
+    // Who comes now has as little time, and all of it again when the crowd is gone.
+    let mut behind = greeted(&house).await;
+    tokio::time::advance(Duration::from_secs(29)).await;
+    house.crowd.show(Pace::Usual);
+    tokio::time::advance(Duration::from_secs(200)).await;
+    assert!(behind.ask("NOOP").await.starts_with("250"));
 }
 
 #[tokio::test(start_paused = true)]

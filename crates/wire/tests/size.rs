@@ -23,6 +23,7 @@ async fn a_session_takes_little_room_beside_its_dialogue() {
     let mut clerk = Clerk {
         notes: house.notes.clone(),
         thinks: Duration::ZERO,
+        reads: Duration::ZERO,
     };
     let session = drive_server(near, server, &mut clerk, &config);
     let octets = std::mem::size_of_val(&session);

@@ -110,6 +110,7 @@ impl Real {
             tls: Some(Arc::new(tls)),
             clock,
             shutdown: Shutdown::never(),
+            crowd: wire::Crowd::never(),
             patience: Patience::default(),
         };
         let mut dialogue = ServerConfig::new(name("peer.example"));

@@ -7,6 +7,7 @@ use anyhow::Context;
 use inbound::{ClientLimits, DoorsConfig, ListenerConfig};
 use mail::Mechanism;
 use policy::{By, Name, Role, Rulebook};
+use rustix::process::{Resource, getrlimit};
 use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
 use wire::{Asking, Identity, TlsServer};
 use world::Clock;
@@ -107,11 +108,31 @@ fn dialogue(listener: &ListenerSettings, config: &Config, has_tls: bool) -> Serv
     smtp
 }
 
+/// Of the files this process may have open, one in so many is kept from sessions: deliveries, drafts, the queue's own
+/// files, the control socket and health go on when the house is full.
+const FILES_KEPT_FROM_SESSIONS: u64 = 8;
+
+/// Sessions there may be, with so many files that may be open.
+fn sessions_within(asked: u32, files: Option<u64>) -> u32 {
+    let most = files.map_or(u64::MAX, |files| files - files / FILES_KEPT_FROM_SESSIONS);
+    let sessions = asked.min(u32::try_from(most).unwrap_or(u32::MAX));
+    if sessions < asked {
+        tracing::warn!(
+            event = "gate.few_sessions",
+            asked,
+            sessions,
+            "fewer sessions than limits.sessions: raise the limit of open files"
+        );
+    }
+    sessions
+}
+
 /// Who may stand at the doors.
 #[must_use]
 pub(super) fn doors(limits: &LimitSettings) -> DoorsConfig {
+    let files = getrlimit(Resource::Nofile).current;
     DoorsConfig {
-        sessions: limits.sessions,
+        sessions: sessions_within(limits.sessions, files),
         default: client(&limits.client),
         overrides: limits
             .overrides
@@ -145,6 +166,13 @@ mod tests {
     const HOUSE: &str = "version = 1\n[organisation]\nhostname = \"mail.example.edu\"\ndomains = [\"example.edu\"]\n\
         networks = [\"10.0.0.0/8\"]\n[listeners.mx]\nrole = \"mx\"\nlisten = [\"192.0.2.25:25\"]\n\
         [routes.central]\ndomains = [\"example.edu\"]\nto = [\"10.1.1.1:25\"]\nrecipients = \"any\"\n";
+
+    #[test]
+    fn sessions_leave_files_for_everything_else() {
+        assert_eq!(sessions_within(10_000, Some(1024)), 896);
+        assert_eq!(sessions_within(10_000, Some(1 << 20)), 10_000);
+        assert_eq!(sessions_within(10_000, None), 10_000);
+    }
 
     fn dialogue_of(more: &str) -> ServerConfig {
         let reading = config::read("t.toml", format!("{HOUSE}{more}"), Path::new("/"), &Machine::default());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Timeouts, Timer};
+use super::{Pace, Timeouts, Timer};
 
 /// What is measured.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Clock {
     pub(super) line_awaited: Duration,
     /// Until when a refusal is held back.
     pub(super) held_until: Option<Duration>,
+    /// How patient we are.
+    pub(super) pace: Pace,
     /// The body that is coming in.
     pub(super) body: BodyClock,
 }
@@ -38,6 +40,7 @@ impl Clock {
             completed: now,
             line_awaited: now,
             held_until: None,
+            pace: Pace::Usual,
             body: BodyClock::default(),
         }
     }
@@ -86,10 +89,22 @@ impl Clock {
         self.body.window_octets < timeouts.rate_window_octets
     }
 
+    /// What is left of a time in a hurry.
+    fn bounded(&self, usual: Duration, timeouts: &Timeouts) -> Duration {
+        match self.pace {
+            Pace::Usual => usual,
+            Pace::Hurried => usual.min(timeouts.hurried),
+        }
+    }
+
     /// Which timer rings first while a line is awaited.
     pub(super) fn line_deadline(&self, timeouts: &Timeouts) -> (Duration, Timer) {
         earliest([
-            (self.line_awaited.saturating_add(timeouts.command), Timer::Command),
+            (
+                self.line_awaited
+                    .saturating_add(self.bounded(timeouts.command, timeouts)),
+                Timer::Command,
+            ),
             (
                 self.completed.saturating_add(timeouts.session_total),
                 Timer::SessionTotal,
@@ -101,7 +116,9 @@ impl Clock {
     pub(super) fn body_deadline(&self, timeouts: &Timeouts) -> (Duration, Timer) {
         earliest([
             (
-                self.body.last_octets.saturating_add(timeouts.body_block),
+                self.body
+                    .last_octets
+                    .saturating_add(self.bounded(timeouts.body_block, timeouts)),
                 Timer::BodyBlock,
             ),
             (self.body.begun.saturating_add(timeouts.body_total), Timer::BodyTotal),

@@ -144,6 +144,16 @@ impl Default for Limits {
     }
 }
 
+/// How patient the dialogue is with its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// As patient as RFC 5321 asks.
+    #[default]
+    Usual,
+    /// The house is crowded and this client one of those who may be asked to go on or to go.
+    Hurried,
+}
+
 /// How long a client may take. The dialogue is told the time; it has no clock.
 #[derive(Clone, Debug)]
 pub struct Timeouts {
@@ -160,6 +170,8 @@ pub struct Timeouts {
     /// From the beginning, or the last message accepted, to the end of a connection that completes nothing. It does not
     /// run while a body is coming in.
     pub session_total: Duration,
+    /// Instead of `command` and `body_block`, for a client that was asked to [hurry](super::Server::set_pace).
+    pub hurried: Duration,
     /// From 220 to STARTTLS until the handshake is done.
     pub handshake: Duration,
     /// The delay of the first refusal above the soft limit; it grows by as much with each further one, to five times.
@@ -175,6 +187,7 @@ impl Default for Timeouts {
             rate_window: Duration::from_secs(300),
             rate_window_octets: 20_000,
             session_total: Duration::from_secs(1800),
+            hurried: Duration::from_secs(30),
             handshake: Duration::from_secs(60),
             error_delay: Duration::from_secs(1),
         }

@@ -57,7 +57,7 @@ use self::clock::Clock;
 use self::session::{Session, Transaction};
 use crate::reply::{Charset, write_reply};
 
-pub use config::{AuthOffer, Dialect, Limits, Offer, ServerConfig, Timeouts};
+pub use config::{AuthOffer, Dialect, Limits, Offer, Pace, ServerConfig, Timeouts};
 pub use question::{
     Answer, BodyVia, CloseReason, Event, HelloVerb, Mended, Question, Step, Timer, Transport, Violation,
 };
@@ -263,6 +263,11 @@ impl Server {
                 self.end(violation::timeout(timer), CloseReason::Timeout(timer));
             }
         }
+    }
+
+    /// How patient to be from now on; a time that has run out already rings at once.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.clock.pace = pace;
     }
 
     /// The client closed its side. Poll afterwards: what already came is still answered.

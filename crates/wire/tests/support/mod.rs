@@ -22,8 +22,8 @@ use smtp::client::{ClientConfig, Transaction};
 use smtp::server::{Answer, Event, Question, Server, ServerConfig, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::{
-    Asking, Dial, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, ShutdownTrigger, TlsClient,
-    TlsFacts, TlsServer, Trust, drive_server,
+    Asking, CrowdSign, Dial, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, ShutdownTrigger,
+    TlsClient, TlsFacts, TlsServer, Trust, drive_server,
 };
 use world::sim::{Handles, world};
 use world::{BoxFuture, Stream, World};
@@ -54,10 +54,11 @@ pub struct Notes {
     pub hellos: usize,
 }
 
-/// Takes everything, after thinking about a body for `thinks`.
+/// Takes everything, after thinking about a body for `thinks` and about each piece of it for `reads`.
 pub struct Clerk {
     pub notes: Arc<Mutex<Notes>>,
     pub thinks: Duration,
+    pub reads: Duration,
 }
 
 impl SessionHandler for Clerk {
@@ -88,10 +89,15 @@ impl SessionHandler for Clerk {
     }
 
     fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {
-        let mut notes = self.notes.lock().unwrap();
-        notes.largest_chunk = notes.largest_chunk.max(chunk.len());
-        notes.body.extend_from_slice(&chunk);
-        Box::pin(std::future::ready(()))
+        {
+            let mut notes = self.notes.lock().unwrap();
+            notes.largest_chunk = notes.largest_chunk.max(chunk.len());
+            notes.body.extend_from_slice(&chunk);
+        }
+        match self.reads {
+            Duration::ZERO => Box::pin(std::future::ready(())),
+            reads => Box::pin(tokio::time::sleep(reads)),
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -117,9 +123,11 @@ pub struct House {
     pub hands: Handles,
     pub notes: Arc<Mutex<Notes>>,
     pub trigger: ShutdownTrigger,
+    pub crowd: CrowdSign,
     pub tls: Option<Arc<TlsServer>>,
     pub patience: Patience,
     pub thinks: Duration,
+    pub reads: Duration,
     pub dialogue: ServerConfig,
 }
 
@@ -131,9 +139,11 @@ impl House {
             hands,
             notes: Arc::default(),
             trigger: ShutdownTrigger::new().0,
+            crowd: CrowdSign::default(),
             tls: None,
             patience: Patience::default(),
             thinks: Duration::ZERO,
+            reads: Duration::ZERO,
             dialogue: ServerConfig::new(name("mx.example.org")),
         }
     }
@@ -153,6 +163,7 @@ impl House {
             tls: self.tls.clone(),
             clock: self.world.clock.clone(),
             shutdown: self.trigger.watch(),
+            crowd: self.crowd.watch(),
             patience: self.patience,
         }
     }
@@ -161,13 +172,13 @@ impl House {
     pub async fn open(&self, transport: Transport) {
         let listener = self.world.net.listen(mx_addr()).await.unwrap();
         let (config, dialogue) = (self.serve_config(transport), Arc::new(self.dialogue.clone()));
-        let (notes, thinks) = (self.notes.clone(), self.thinks);
+        let (notes, thinks, reads) = (self.notes.clone(), self.thinks, self.reads);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = Server::new(dialogue.clone(), transport, config.clock.monotonic());
                 let (config, notes) = (config.clone(), notes.clone());
                 tokio::spawn(async move {
-                    drive_server(stream, server, &mut Clerk { notes, thinks }, &config).await;
+                    drive_server(stream, server, &mut Clerk { notes, thinks, reads }, &config).await;
                 });
             }
         });

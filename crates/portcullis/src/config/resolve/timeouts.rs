@@ -23,6 +23,7 @@ pub(super) fn timeouts(written: &file::Timeouts, desk: &mut Desk<'_>) -> Timeout
     take(&written.body_block, &mut timeouts.body_block, desk);
     take(&written.body_total, &mut timeouts.body_total, desk);
     take(&written.session_total, &mut timeouts.session_total, desk);
+    take(&written.crowded, &mut timeouts.hurried, desk);
     take(&written.handshake, &mut timeouts.handshake, desk);
     if let Some(rate) = &written.minimum_rate {
         timeouts.rate_window = rate.window;
@@ -81,6 +82,8 @@ fn in_vain(written: &file::Timeouts, timeouts: &Timeouts, desk: &mut Desk<'_>) {
     let body = Time::new("body_total", timeouts.body_total, &written.body_total);
     let command = Time::new("command", timeouts.command, &written.command);
     let block = Time::new("body_block", timeouts.body_block, &written.body_block);
+    let crowded = Time::new("crowded", timeouts.hurried, &written.crowded);
+    over_before(&crowded, &command, desk);
     over_before(&command, &session, desk);
     over_before(&block, &body, desk);
     if timeouts.rate_window_octets > 0 {
