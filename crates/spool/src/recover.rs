@@ -27,6 +27,7 @@ const CHECKPOINT_DAMAGED: &str = "a checkpoint is damaged; an older one or the l
 const SEGMENT_DAMAGED: &str = "the header of a segment is damaged; nothing in it can be read";
 const BODY_DAMAGED: &str = "the octets of a message are damaged";
 const SEGMENT_MISSING: &str = "the segment of a message is missing";
+const TAIL_MISSING: &str = "a segment is missing; what only it knew is lost";
 const FILE_MISSING: &str = "the file of a large message is missing or too short";
 const UNKNOWN: &str = "damage of a kind this programme does not name";
 
@@ -39,6 +40,7 @@ pub(crate) fn known_words(text: &str) -> &'static str {
         SEGMENT_DAMAGED,
         BODY_DAMAGED,
         SEGMENT_MISSING,
+        TAIL_MISSING,
         FILE_MISSING,
     ];
     all.into_iter().find(|known| *known == text).unwrap_or(UNKNOWN)
@@ -90,6 +92,7 @@ pub(crate) fn recover(
         finished_max,
         recovered: Recovered::new(finished_max),
         prepared: BTreeMap::new(),
+        tail_is_kept: true,
     };
     let mine: Vec<FileName> = names.iter().copied().filter(|name| name.writer() == writer).collect();
     reading.remove_spares(&mine);
@@ -148,6 +151,9 @@ struct Reading<'a> {
     recovered: Recovered,
     /// Octets of each segment that were written before its records.
     prepared: BTreeMap<u32, u32>,
+    /// No segment of the tail may be missing. Where checkpoints were there and none can be read, the tail is the whole
+    /// log, of which some was deleted rightly.
+    tail_is_kept: bool,
 }
 
 impl Reading<'_> {
@@ -213,6 +219,7 @@ impl Reading<'_> {
                 }
             }
         }
+        self.tail_is_kept = unusable.is_empty();
         self.recovered.index.damaged.append(&mut unusable);
         Ok(Summary::default())
     }
@@ -328,6 +335,7 @@ impl Reading<'_> {
                 ends.insert(end.sequence, end.end);
             }
         }
+        self.check_tail(&ends, summary.position.sequence);
         for sequence in sequences {
             let from = if sequence == summary.position.sequence {
                 summary.position.end

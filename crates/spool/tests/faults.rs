@@ -196,7 +196,7 @@ fn clock_now(clock: &SimClock) -> i64 {
 #[test]
 fn a_missing_segment_is_told_and_takes_no_other_along() {
     story(async {
-        for checkpoints in [true] {
+        for checkpoints in [true, false] {
             let disk = SimDisk::new();
             let config = Config {
                 checkpoint_every_octets: if checkpoints { 12 << 10 } else { u64::MAX },

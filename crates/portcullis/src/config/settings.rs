@@ -308,7 +308,7 @@ pub struct SpoolSettings {
     /// A message above this many octets gets a file of its own. Not in the file: the spool's default serves everybody but
     /// simulations, which want every way through the spool taken often.
     pub spill_octets: usize,
-    /// A checkpoint is written when the log has grown by this. Not in the file, for the same reason.
+    /// A checkpoint is written when the log has grown by this: two segments, but in simulations.
     pub checkpoint_every_octets: u64,
     /// Held messages older than this leave the fresh segments. Not in the file, for the same reason.
     pub cold_after: Duration,

@@ -75,7 +75,6 @@ fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Resul
     };
     let mut settings = spool::Config::new(&config.spool.dir);
     settings.segment_octets = config.spool.segment_octets;
-    settings.checkpoint_every_octets = config.spool.segment_octets.saturating_mul(2);
     settings.keep_free_octets = config.spool.keep_free_octets;
     settings.spill_octets = config.spool.spill_octets;
     settings.checkpoint_every_octets = config.spool.checkpoint_every_octets;

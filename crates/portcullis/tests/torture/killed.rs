@@ -291,6 +291,11 @@ fn kill_one_gate(dice: Dice) -> Dice {
     assert!(rig.receiver.mangled().is_empty(), "{:?}", rig.receiver.mangled());
     assert!(counts.lost.is_empty(), "acknowledged, and lost: {:?}", counts.lost);
     assert!(counts.unexplained.is_empty(), "{:?}", counts.unexplained);
+    let moved = rig.lives.iter().filter(|life| life.left.moved).count();
+    assert!(
+        moved > 0,
+        "no life ended while letters were moved: the segments are not swept as often as they should be"
+    );
     assert!(counts.acknowledged > KILLS * 5, "a load worth the name: {counts:?}");
     let untold = untold(&rig.gate.path("ledger"), &rig.book);
     assert!(untold.is_empty(), "not in the ledger: {untold:?}");

@@ -5,12 +5,39 @@ use std::collections::BTreeMap;
 use mail::MessageId;
 use world::OpenMode;
 
-use super::{FILE_MISSING, Reading, SEGMENT_MISSING, Whose, failed};
+use super::{FILE_MISSING, Reading, SEGMENT_MISSING, TAIL_MISSING, Whose, failed};
 use crate::entry::Place;
-use crate::layout::FileName;
+use crate::layout::{FileName, RECORDS_START};
+use crate::sweep::set_aside;
 use crate::{Damage, OpenError};
 
 impl Reading<'_> {
+    /// Segments of the tail, from `first` on, of which a later one tells the end and that are not there.
+    pub(super) fn check_tail(&mut self, ends: &BTreeMap<u32, u32>, first: u32) {
+        for (sequence, end) in ends.range(first..).filter(|_| self.tail_is_kept) {
+            // One that could not be begun ends where its records would have begun.
+            if *end <= RECORDS_START || self.recovered.segments.contains_key(sequence) {
+                continue;
+            }
+            let name = FileName::Segment {
+                writer: self.writer,
+                sequence: *sequence,
+            };
+            let file = name.path(self.dir);
+            let aside = set_aside(&file);
+            let damaged = &mut self.recovered.index.damaged;
+            if damaged.iter().all(|damage| damage.file != aside && damage.file != file) {
+                damaged.push(Damage {
+                    file,
+                    at: 0,
+                    octets: u64::from(*end),
+                    message: None,
+                    what: TAIL_MISSING,
+                });
+            }
+        }
+    }
+
     /// Letters of the checkpoint whose segment is not there.
     pub(super) fn check_places(&mut self) {
         let recovered = &mut self.recovered;

@@ -257,12 +257,14 @@ pub(super) fn storage(
     }
     let octets = |written: &Maybe<Octets>, default| written.as_ref().map_or(default, |size| size.0);
     let usual = spool::Config::new(&dir);
+    let segment_octets = octets(&spool.segment_size, usual.segment_octets);
     let spool = SpoolSettings {
         dir,
-        segment_octets: octets(&spool.segment_size, usual.segment_octets),
+        segment_octets,
         keep_free_octets: octets(&spool.keep_free, usual.keep_free_octets),
         spill_octets: usual.spill_octets,
-        checkpoint_every_octets: usual.checkpoint_every_octets,
+        // Two segments, as usual: who has small ones wants quick restarts.
+        checkpoint_every_octets: segment_octets.saturating_mul(2),
         cold_after: usual.cold_after,
     };
     (spool, LedgerSettings { dir: ledger_dir })
