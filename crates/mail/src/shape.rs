@@ -29,15 +29,20 @@ impl Shape {
         }
     }
 
-    /// What is behind the lines that are not longer than the longest. Whatever ends within so many octets need not be
-    /// measured, so the end is looked for from behind, and most lines are never seen one by one.
+    /// What is behind the lines that are not longer than the longest. Whatever ends within so many octets and a CR need
+    /// not be measured, so the end is looked for from behind, and short lines are not seen one by one.
     fn pass_short_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         while let Some(room) = self.longest.checked_sub(self.open) {
-            let reach = usize::try_from(room).map_or(rest.len(), |room| rest.len().min(room.saturating_add(1)));
-            let Some(end) = memchr::memrchr(b'\n', rest.get(..reach).unwrap_or_default()) else {
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let window = rest.get(..room.saturating_add(2)).unwrap_or(rest);
+            let Some(end) = memchr::memrchr(b'\n', window) else {
                 break;
             };
+            // The last octet of room was for a CR.
+            if end > room && rest.get(room) != Some(&b'\r') {
+                break;
+            }
             self.begin_line();
             rest = rest.get(end + 1..).unwrap_or_default();
         }
