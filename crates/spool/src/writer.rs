@@ -394,6 +394,13 @@ impl LogWriter {
         }
     }
 
+    /// Carries on what was found at the start, for the next checkpoint.
+    pub(crate) fn keep_testimony(&mut self, found: &[Testimony]) {
+        let now = self.shared.world.clock.monotonic();
+        let kept = found.iter().rev().take(TESTIMONY_MAX).rev();
+        self.recent.extend(kept.map(|testimony| (now, testimony.clone())));
+    }
+
     fn note_testimony(&mut self, head: &LetterHead) {
         if head.testimony.is_empty() {
             return;

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,6 +191,33 @@ fn a_wall_clock_that_goes_backwards_changes_no_order_and_loses_nothing() {
 
 fn clock_now(clock: &SimClock) -> i64 {
     world::Clock::wall(clock)
+}
+
+#[test]
+fn a_start_that_ends_behind_its_checkpoint_leaves_the_testimony_to_the_next_one() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        let mut sent = Sent::default();
+        sent.send(&spool, 20).await;
+        let mut after = disk.crash(Fate::Forget);
+        let mut told = BTreeSet::new();
+        // Each start writes a checkpoint, for there is a tail, and is cut off before anybody could complete the ledger.
+        for start in 0..4 {
+            let before = files(&after, ".checkpoint");
+            let spool = open_small(&after);
+            let found: BTreeSet<_> = spool.report.testimony.iter().map(|testimony| testimony.id).collect();
+            assert!(
+                found.len() > 5 && found.is_superset(&told),
+                "start {start}: {told:?}, {found:?}"
+            );
+            assert_ne!(files(&after, ".checkpoint"), before, "start {start} wrote one");
+            told = found;
+            told.insert(send(&spool.intake, "a@example.edu", &["b@example.org"], &octets(start, 2900)).await);
+            told.insert(send(&spool.intake, "a@example.edu", &["b@example.org"], &octets(start, 2900)).await);
+            after = after.crash(Fate::Forget);
+        }
+    });
 }
 
 #[test]
