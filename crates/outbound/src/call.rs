@@ -23,6 +23,10 @@ pub(crate) struct Line {
     /// Behind a pointer, for it is handed from hand to hand.
     pub(crate) connection: Box<Connection>,
     pub(crate) host: Host,
+    /// The host in words, as each attempt names it.
+    pub(crate) host_words: Box<str>,
+    /// How the channel is protected, in words; empty where it is not.
+    pub(crate) tls_words: Box<str>,
     /// Messages it has carried.
     pub(crate) messages: u32,
 }
@@ -67,11 +71,7 @@ impl<'a> Calls<'a> {
             self.last = Some((host.clone(), address));
             match self.open(&host, address).await {
                 Ok(connection) => {
-                    return Ok(Line {
-                        connection: Box::new(connection),
-                        host,
-                        messages: 0,
-                    });
+                    return Ok(Line::new(connection, host));
                 }
                 Err(setback) => self.note(setback),
             }
@@ -217,10 +217,16 @@ pub(crate) fn setback_of(error: &ConnectionError, host: &Host, address: SocketAd
 }
 
 impl Line {
-    /// How the channel is protected, in words; empty where it is not.
-    pub(crate) fn tls_words(&self) -> String {
-        self.connection.tls().map_or_else(String::new, |tls| {
+    fn new(connection: Connection, host: Host) -> Self {
+        let tls_words = connection.tls().map_or_else(String::new, |tls| {
             format!("{} {}, {}", tls.version, tls.cipher, tls.verified)
-        })
+        });
+        Self {
+            host_words: host.to_string().into(),
+            tls_words: tls_words.into(),
+            connection: Box::new(connection),
+            host,
+            messages: 0,
+        }
     }
 }

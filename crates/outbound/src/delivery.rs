@@ -392,7 +392,7 @@ impl Delivery<'_> {
         self.lease.recipients.get(place)
     }
 
-    fn attempt(&self, host: String, ip: Option<std::net::IpAddr>) -> Attempt {
+    fn attempt(&self, host: impl Into<Box<str>>, ip: Option<std::net::IpAddr>) -> Attempt {
         Attempt {
             id: self.gate.attempt_id(),
             at: self.gate.now(),
@@ -408,9 +408,9 @@ impl Delivery<'_> {
     fn attempt_on(&self, line: &Line) -> Attempt {
         let ip = Some(line.connection.peer_addr().ip());
         Attempt {
-            tls: line.tls_words().into(),
+            tls: line.tls_words.clone(),
             dsn: line.connection.extensions().dsn,
-            ..self.attempt(line.host.to_string(), ip)
+            ..self.attempt(line.host_words.clone(), ip)
         }
     }
 }

@@ -68,7 +68,13 @@ impl Outbound {
                     self.look_around();
                     round = self.round();
                 }
-                Some(done) = letters.join_next() => self.look_after(done),
+                Some(done) = letters.join_next() => {
+                    self.look_after(done);
+                    // Those that ended with it, so that the queue is asked once for all of their places.
+                    while let Some(done) = letters.try_join_next() {
+                        self.look_after(done);
+                    }
+                }
                 () = self.gate.ports.dispatch.work(), if room => {}
             }
         }
