@@ -47,6 +47,11 @@ const TURN_MAX: Duration = Duration::from_secs(600);
 /// How far the turns of two lie apart while nobody knows how long a delivery takes. A guess that is soon replaced; where
 /// it is not, it bounds what asking for a long queue costs.
 const TURN_UNKNOWN: Duration = Duration::from_micros(500);
+/// Turns of a destination that takes mail are no further away than this, or than the next bound: it may soon be quicker
+/// than it was, and stands idle while those who could be delivered are away.
+const TURN_SOON: Duration = Duration::from_secs(1);
+/// How far the turns of two lie apart at most, where it takes mail. Bounds what asking for a long queue costs.
+const TURN_APART: Duration = Duration::from_micros(200);
 /// Who finds somebody looking whether the destination answers again comes back after this at the soonest.
 const PROBED_AGAIN: Duration = Duration::from_millis(500);
 /// Nobody waits for a slot who would have to wait longer than this: a message that waits keeps others from the worker.
@@ -205,12 +210,15 @@ impl Destination {
     }
 
     /// A turn for somebody who is sent away: when those who wait, and those who were sent away before, may be through at
-    /// the earliest, but as far away again as nothing has moved here. So a queue of any length is asked about hardly faster
+    /// the earliest or soon, but as far away again as nothing has moved here. So a queue of any length is asked about hardly faster
     /// than it drains, and one that stands still less and less.
     fn next_turn(&mut self, now: Duration) -> Duration {
         let ahead = self.waiting.len() + self.turns.away(now) + 1;
-        let unknown = || TURN_UNKNOWN.saturating_mul(as_u32(ahead));
-        let drained = self.time_for(ahead, self.most).unwrap_or_else(unknown);
+        let apart = |time: Duration| time.saturating_mul(as_u32(ahead));
+        let drained = match self.time_for(ahead, self.most) {
+            Some(time) => time.min(apart(TURN_APART).max(TURN_SOON)),
+            None => apart(TURN_UNKNOWN),
+        };
         let stood_still = self.still_for(now);
         let turn = now + drained.max(stood_still).clamp(TURN_MIN, TURN_MAX);
         self.turns.give(turn);

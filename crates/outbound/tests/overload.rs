@@ -155,6 +155,27 @@ async fn a_dead_domain_with_a_long_queue_is_called_seldom_and_gets_it_all_when_i
     house.close().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_becomes_quicker_does_not_stand_idle_while_its_mail_is_away() {
+    let mut config = config();
+    // A connection keeps the pace it was opened with.
+    config.reuse.messages = 1;
+    let house = House::open(config, usual_dns()).await;
+    let near = Peer::usual();
+    near.listen(&house.world, INSIDE).await;
+    house.handles.net.set_latency(Duration::from_millis(500));
+    let many = letters(600, 5000);
+    for number in 0..many {
+        house.send(&[&format!("a{number}@example.net")]).await;
+    }
+    house.pass(10 * SECOND).await;
+    assert!(near.letters().len() < many / 2);
+    house.handles.net.set_latency(Duration::from_millis(1));
+    house.pass(5 * SECOND).await;
+    assert_eq!(near.letters().len(), many);
+    house.close().await;
+}
+
 /// DNS that answers nothing for a while: each question ends after ten seconds. Counts the questions that are open.
 struct Silent {
     silent: Arc<AtomicBool>,

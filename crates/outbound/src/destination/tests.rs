@@ -96,7 +96,7 @@ fn a_waiter_that_is_gone_is_passed_over() {
 }
 
 #[test]
-fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
+fn turns_of_those_sent_away_are_soon_and_spread() {
     let destinations = Destinations::new(
         Concurrency {
             first: 1,
@@ -115,9 +115,15 @@ fn turns_of_those_sent_away_are_spread_at_the_pace_of_deliveries() {
         Ok(Admittance::Busy(until)) => until,
         _ => panic!("let in"),
     };
-    let turns: Vec<Duration> = (0..400).map(|_| turn()).collect();
-    assert!(turns[1] - turns[0] > secs(1) && turns[1] - turns[0] <= secs(2));
-    assert_eq!(*turns.last().unwrap(), secs(2) + TURN_MAX);
+    let turns: Vec<Duration> = (0..50_000).map(|_| turn()).collect();
+    let away = |place: usize| turns[place] - secs(2);
+    assert_eq!(away(0), TURN_SOON, "it would take four seconds");
+    assert_eq!(away(1000), TURN_SOON, "it may be quicker by then");
+    let last = away(49_999);
+    assert!(
+        (secs(9)..=secs(11)).contains(&last),
+        "five thousand come back in a second: {last:?}"
+    );
 }
 
 #[test]
