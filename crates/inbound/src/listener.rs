@@ -51,6 +51,7 @@ pub struct Gate {
     rules: Arc<ArcSwap<DoorsConfig>>,
     world: World,
     shutdown: Shutdown,
+    closing: Shutdown,
     resolver: Option<Arc<dyn Resolver>>,
 }
 
@@ -119,9 +120,16 @@ impl Gate {
             doors: Doors::default(),
             rules,
             world: world.clone(),
+            closing: shutdown.clone(),
             shutdown,
             resolver: None,
         }
+    }
+
+    /// Stops accepting when `closing` says so, whatever the sessions that are open then do.
+    #[must_use]
+    pub fn closing_on(self, closing: Shutdown) -> Self {
+        Self { closing, ..self }
     }
 
     /// Asks `resolver` for the names of clients; without, they stay unnamed.
@@ -144,14 +152,14 @@ impl Gate {
         self.doors.sessions()
     }
 
-    /// Serves one listener until the shutdown; returns when its last session has ended.
+    /// Serves one listener until it is to close; returns when its last session has ended.
     pub async fn serve(self, listening: Listening) {
         let mut sessions = JoinSet::new();
-        let mut shutdown = self.shutdown.clone();
+        let mut closing = self.closing.clone();
         loop {
             tokio::select! {
                 biased;
-                _ = shutdown.beyond(wire::Phase::Running) => break,
+                _ = closing.beyond(wire::Phase::Running) => break,
                 Some(_) = sessions.join_next() => {}
                 accepted = listening.listener.accept() => match accepted {
                     Ok((stream, peer)) => {

@@ -74,7 +74,7 @@ pub enum OpenError {
     Busy(PathBuf),
     /// The disk.
     #[error("{0}: {1}")]
-    Disk(PathBuf, #[source] io::Error),
+    Disk(PathBuf, io::Error),
 }
 
 /// An open ledger.

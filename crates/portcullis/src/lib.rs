@@ -19,5 +19,7 @@ pub mod metrics;
 pub mod signals;
 pub mod sink;
 pub mod story;
+pub mod succession;
+pub mod supervisor;
 pub mod troubles;
 pub mod witness;

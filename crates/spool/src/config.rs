@@ -89,6 +89,8 @@ pub struct RecoveryReport {
     pub adopted: u64,
     /// Files of drafts that were never committed, removed.
     pub abandoned_files: u64,
+    /// Writers of the folder that live beside this one.
+    pub living: usize,
     /// Testimony accepted shortly before the end, for the ledger to complete itself; idempotent by id.
     pub testimony: Vec<Testimony>,
 }

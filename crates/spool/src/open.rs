@@ -40,6 +40,7 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
     let names = list(disk.as_ref(), &dir)?;
     let mut recovered = recover(disk.as_ref(), &dir, held.own, &names, Whose::Ours, config.finished_max)?;
     let mut report = report_of(&mut recovered);
+    report.living = held.living;
     // Listed again: files of large messages may have been given our name.
     let names = list(disk.as_ref(), &dir)?;
     let estates: Vec<Estate> = held
@@ -91,6 +92,8 @@ impl Closer {
 struct Held {
     own: u32,
     others: Vec<u32>,
+    /// Writers that are somebody else.
+    living: usize,
     locks: Vec<Box<dyn DiskFile>>,
 }
 
@@ -132,6 +135,7 @@ impl Held {
         Ok(Self {
             own,
             others: held,
+            living: living.len(),
             locks,
         })
     }
@@ -161,6 +165,7 @@ fn report_of(recovered: &mut Recovered) -> RecoveryReport {
         damaged: Vec::new(),
         adopted: 0,
         abandoned_files: recovered.abandoned_files,
+        living: 0,
         testimony: std::mem::take(&mut recovered.testimony).into_values().collect(),
     }
 }

@@ -7,11 +7,13 @@ pub mod check;
 pub mod config;
 pub mod demo;
 pub mod explain;
+pub mod ledger;
 pub mod queue;
 pub mod send;
 pub mod serve;
 pub mod sink;
 pub mod trace;
+pub mod upgrade;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -64,6 +66,10 @@ enum Command {
     Queue(queue::Args),
     #[command(about = "Tell the story of one message, session or refusal")]
     Trace(trace::Args),
+    #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
+    Upgrade(upgrade::Args),
+    #[command(about = "Prove that the record of what was decided and delivered was not changed")]
+    Ledger(ledger::Args),
     #[command(about = "Help with writing a configuration: an example, a schema for editors, fresh secrets")]
     Config(config::Args),
     #[command(about = "Print the JSON Schema of the configuration, as `config schema` does")]
@@ -90,6 +96,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Upgrade(args) => upgrade::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Config(args) => config::run(args),
         Command::Schema => config::schema(),
     };

@@ -296,7 +296,7 @@ fn as_text(asked: &Asked, answer: &Answer) -> anyhow::Result<String> {
         Asked::Change { act, .. } => table::changed(*act, answer),
         Asked::Suspend { select } => format!("Suspended: {select}. It is accepted and kept; `resume` ends this.\n"),
         Asked::Resume { select } => format!("Resumed: {select}.\n"),
-        Asked::Trace { .. } | Asked::Reload | Asked::Status => bail!("not a question about the queue"),
+        _ => bail!("not a question about the queue"),
     })
 }
 
@@ -311,7 +311,7 @@ fn status(answer: &Answer) -> ExitCode {
 }
 
 /// A whole number and a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write 90s, 30m, 2h or 3d");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| wrong())?;

@@ -1,15 +1,23 @@
 //! `portcullis serve`: the gate itself.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use world::World;
 
-use crate::config::{self, Machine};
-use crate::gateway::{Gateway, Setting, Writers, resolver};
+use super::queue::duration;
+use crate::config::{self, Config, Machine};
+use crate::control;
+use crate::gateway::{Gateway, Heritage, Setting, Writers, resolver};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
+use crate::succession::{Place, Predecessor, Program, Relief, Sockets, Voice};
+use crate::supervisor::{self, Word};
 use crate::troubles;
 
 /// Arguments of `serve`.
@@ -17,12 +25,24 @@ use crate::troubles;
 #[command(
     long_about = "Open the gate: listen, judge, keep, deliver.\n\nA configuration with errors does not start; \
     `portcullis check` says what they are. SIGHUP reads the file again, as a whole or not at all, without dropping \
-    sessions. SIGTERM lets running transactions finish, then stops; what is queued stays on disk."
+    sessions. SIGTERM lets running transactions finish, then stops; what is queued stays on disk.\n\nWith \
+    --take-over it takes the place of the gate that runs on the same spool, without a refused connection, or starts as \
+    usual where none runs. If it cannot serve, it says why and the other one goes on. `portcullis upgrade` lets the \
+    running gate start its successor itself."
 )]
 pub struct Args {
     /// The configuration file.
     #[command(flatten)]
     pub config: super::ConfigFile,
+    /// Take the place of the gate that runs on the same spool, if one does.
+    #[arg(long)]
+    pub take_over: bool,
+    /// How long sessions of the gate that was relieved may go on.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    pub grace: Duration,
+    /// The control socket of the gate that started this one.
+    #[arg(long, value_name = "FILE", hide = true, requires = "take_over")]
+    pub predecessor: Option<PathBuf>,
 }
 
 /// Opens the gate.
@@ -44,19 +64,118 @@ fn allow_many_connections() {
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
+    let mut relieving = Relieving::default();
+    if let Some(control) = &args.predecessor {
+        relieving.find(control)?;
+    }
+    let voice = relieving.voice.take();
+    let opened = open(&args, relieving).await;
+    let why = match opened {
+        Ok(Opened::Serving(gateway, ear)) => {
+            // The former gate waits for the end of the conversation.
+            drop(voice);
+            return attend(*gateway, ear).await;
+        }
+        Ok(Opened::Wrong(report)) => Ok(report),
+        Err(why) => Err(why),
+    };
+    if let Some(voice) = voice {
+        voice.give_up(match &why {
+            Ok(report) => format!("the configuration has errors\n{report}"),
+            Err(why) => format!("{why:#}"),
+        });
+    }
+    why.map(|_| ExitCode::FAILURE)
+}
+
+/// The gate that is to be relieved, where there is one.
+#[derive(Default)]
+struct Relieving {
+    sockets: Option<Sockets>,
+    predecessor: Option<Predecessor>,
+    voice: Option<Voice>,
+}
+
+impl Relieving {
+    fn find(&mut self, control: &Path) -> anyhow::Result<()> {
+        if let Some((predecessor, sockets)) = Predecessor::find(control)? {
+            self.voice = Some(predecessor.voice()?);
+            self.predecessor = Some(predecessor);
+            self.sockets = Some(Sockets::inheriting(sockets));
+        }
+        Ok(())
+    }
+}
+
+enum Opened {
+    Serving(Box<Gateway>, Ear),
+    /// The configuration cannot serve; here is why.
+    Wrong(String),
+}
+
+async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
     let file = std::path::absolute(&args.config.path)?;
-    let world = World::real();
+    let mut world = World::real();
     let machine = Machine::look(mail::Timestamp(world.clock.wall()));
     let reading =
         config::load(&file, &machine).with_context(|| format!("{} cannot be read", args.config.path.display()))?;
-    super::say_aside(&reading.report.render());
+    let report = reading.report.render();
+    super::say_aside(&report);
     let Some(config) = reading.config else {
-        return Ok(ExitCode::FAILURE);
+        return Ok(Opened::Wrong(report));
     };
     let journal = Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?;
     troubles::into_journal(journal.clone(), world.clock.clone(), config.log.level);
     allow_many_connections();
-    let mut ear = Ear::new()?;
+    let ear = Ear::new()?;
+    let control = control::path(&config.spool.dir);
+    if args.take_over && relieving.predecessor.is_none() {
+        relieving.find(&control)?;
+    }
+    let sockets = Arc::new(relieving.sockets.unwrap_or_default());
+    world.net = sockets.clone();
+    let heritage = Heritage {
+        place: Place {
+            sockets: Some(sockets.clone()),
+            program: Some(Program {
+                binary: binary()?,
+                config: file.clone(),
+                control,
+            }),
+        },
+        predecessor: relieving.predecessor,
+        grace: args.grace,
+    };
+    let former = heritage
+        .predecessor
+        .as_ref()
+        .map(|one| (one.pid(), one.version().to_owned()));
+    let gateway = start(config, file, journal, world, heritage).await?;
+    sockets.forget_unwanted();
+    for (listener, addresses) in gateway.addresses() {
+        for address in addresses {
+            tracing::info!(event = "listener.open", %listener, %address, "the gate is open");
+        }
+    }
+    if let Some((pid, version)) = former {
+        tracing::info!(
+            event = "upgrade.done",
+            pid,
+            version,
+            "the former gate accepts nobody any more; its sessions end"
+        );
+    }
+    supervisor::tell(Word::Ready);
+    Ok(Opened::Serving(Box::new(gateway), ear))
+}
+
+async fn start(
+    config: Config,
+    file: PathBuf,
+    journal: Journal,
+    world: World,
+    heritage: Heritage,
+) -> anyhow::Result<Gateway> {
     let setting = Setting {
         resolver: resolver(&config.dns, &world)?,
         journal,
@@ -64,15 +183,25 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         file: Some(file),
         world,
     };
-    let gateway = Gateway::start(config, setting).await?;
-    for (listener, addresses) in gateway.addresses() {
-        for address in addresses {
-            tracing::info!(event = "listener.open", %listener, %address, "the gate is open");
-        }
-    }
+    Gateway::succeed(config, setting, heritage).await
+}
+
+/// Does what it is asked until the end.
+async fn attend(mut gateway: Gateway, mut ear: Ear) -> anyhow::Result<ExitCode> {
     loop {
-        match ear.hear().await {
-            Asked::End => break,
+        let asked = tokio::select! {
+            biased;
+            asked = ear.hear() => asked,
+            relief = gateway.relieved() => {
+                leave(&mut gateway, &mut ear, &relief).await;
+                break;
+            }
+        };
+        match asked {
+            Asked::End => {
+                supervisor::tell(Word::Stopping);
+                break;
+            }
             // A refusal is told where it happens.
             Asked::Reload => {
                 if let Ok(done) = gateway.reload().await {
@@ -87,4 +216,35 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     );
     gateway.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets the sessions end; whoever is impatient asks for the end once more.
+async fn leave(gateway: &mut Gateway, ear: &mut Ear, relief: &Relief) {
+    supervisor::tell(Word::MainProcess(relief.successor.pid));
+    tracing::info!(
+        event = "gate.relieved",
+        successor = relief.successor.pid,
+        version = relief.successor.version,
+        grace_secs = relief.grace.as_secs(),
+        "another gate has taken over; sessions end by themselves"
+    );
+    let impatient = async { while ear.hear().await != Asked::End {} };
+    tokio::select! {
+        biased;
+        () = impatient => {}
+        () = gateway.leave(relief.grace) => {}
+    }
+}
+
+/// The file this program was started from, as it was named: a link leads to the next version once it is turned.
+fn binary() -> std::io::Result<PathBuf> {
+    let named = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if named
+        .parent()
+        .is_some_and(|folder| folder.as_os_str() != OsStr::new(""))
+    {
+        std::path::absolute(named)
+    } else {
+        std::env::current_exe()
+    }
 }

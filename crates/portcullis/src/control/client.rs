@@ -36,7 +36,7 @@ pub enum AskError {
     Refused(String),
     /// The connection broke.
     #[error("the gateway at {} could not be asked: {}", .0.display(), .1)]
-    Broken(PathBuf, #[source] io::Error),
+    Broken(PathBuf, io::Error),
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admission::Admission;
 use ledger::{Key, Reader};
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 use spool::{Dispatch, View};
 use world::{BoxFuture, Disk};
 
-use super::changes;
 use super::protocol::{self, Asked, Listing, Mail, Request, Select};
 use super::serve::{Out, Unanswered};
+use super::{changes, handing};
 use crate::story::{self, Tale};
+use crate::succession::Succession;
 use crate::witness::Recorder;
 
 /// Reads the configuration again: what came of it, in words.
@@ -36,6 +38,8 @@ pub struct Desk {
     pub storage: Storage,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Who follows this gateway.
+    pub succession: Succession,
     /// Lets no destination rest any longer: who tries again now means now.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -72,6 +76,13 @@ impl Desk {
             Asked::Trace { id } => Ok(to_value(self.trace(&id).await?)),
             Asked::Reload => self.reload(&by).await,
             Asked::Status => Ok(self.status().await),
+            Asked::Upgrade { binary, grace_secs } => {
+                handing::upgrade(self, &by, binary, Duration::from_secs(grace_secs)).await
+            }
+            // Heard before it comes here.
+            Asked::HandOver { .. } | Asked::Relieve { .. } | Asked::GiveUp { .. } => {
+                Err("only a successor says this".to_owned().into())
+            }
         }
     }
 

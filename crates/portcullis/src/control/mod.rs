@@ -9,6 +9,7 @@
 mod changes;
 mod client;
 mod desk;
+mod handing;
 mod protocol;
 mod release;
 #[cfg(test)]
@@ -23,7 +24,8 @@ use std::path::{Path, PathBuf};
 pub use client::{Answer, AskError, ask};
 pub use desk::{Desk, Reload, Storage};
 pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Select, WordsError};
-pub use serve::serve;
+pub use serve::{serve, serve_at};
+pub use socket::{Prepared, Socket};
 
 /// Asks a gateway of this process, as [`ask`] does over its socket; for simulated worlds, which have no sockets. User id 0
 /// stands for whoever runs the simulation.

@@ -60,6 +60,31 @@ pub enum Asked {
     Reload,
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,
+    /// Starts a successor and waits until it serves. Done: its `pid` and `version`.
+    Upgrade {
+        /// What to run; the file this gate was started from, unless named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        binary: Option<std::path::PathBuf>,
+        /// How long sessions that are open may go on.
+        grace_secs: u64,
+    },
+    /// A successor asks for our listening sockets. Items: where each listens, the socket beside it. Done: who we are.
+    HandOver {
+        /// Its process.
+        pid: u32,
+        /// Its version.
+        version: String,
+    },
+    /// The successor of this connection serves.
+    Relieve {
+        /// How long our sessions may go on.
+        grace_secs: u64,
+    },
+    /// The successor of this connection will not serve.
+    GiveUp {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Which messages to list.

@@ -78,6 +78,7 @@ impl Rig {
                 keep_free_octets: 0,
             },
             reload: Arc::new(|| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
+            succession: crate::succession::Succession::new(crate::succession::Place::default()),
             wake: Arc::new(|| ()),
         };
         Self {

@@ -13,22 +13,32 @@ use tokio::task::{JoinHandle, JoinSet};
 use wire::{Phase, Shutdown};
 
 use super::socket::Socket;
-use super::{Desk, Request};
+use super::{Desk, Request, handing};
+use crate::succession::Handing;
 
+/// How long a successor may take from our sockets to its service: it reads the queue meanwhile.
+const SUCCESSOR_PATIENCE: Duration = Duration::from_secs(600);
+/// How long answers that are under way may take when everything stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Operators at once.
 const CONNECTIONS_MAX: usize = 16;
 /// Octets of a request; several thousand ids fit.
 const REQUEST_OCTETS_MAX: u64 = 256 << 10;
 /// How long a connection may be idle, or not take what it asked for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers at `path` until everything stops; while the gateway drains an operator may still look.
 ///
 /// # Errors
 /// The socket cannot be bound, or another gateway answers there.
 pub fn serve(path: &Path, desk: Desk, shutdown: Shutdown) -> io::Result<JoinHandle<()>> {
-    let socket = Socket::bind(path)?;
-    Ok(tokio::spawn(accept(socket, desk, shutdown)))
+    Ok(serve_at(Socket::bind(path)?, desk, shutdown))
+}
+
+/// Answers at a socket that is bound.
+#[must_use]
+pub fn serve_at(socket: Socket, desk: Desk, shutdown: Shutdown) -> JoinHandle<()> {
+    tokio::spawn(accept(socket, desk, shutdown))
 }
 
 async fn accept(socket: Socket, desk: Desk, mut shutdown: Shutdown) {
@@ -60,28 +70,55 @@ async fn accept(socket: Socket, desk: Desk, mut shutdown: Shutdown) {
             drop(permit);
         });
     }
+    // Whoever was promised an answer hears it.
+    let clock = desk.recorder.clock.clone();
+    let patience = clock.sleep_until(clock.monotonic() + LAST_WORDS);
+    let answered = async { while connections.join_next().await.is_some() {} };
+    tokio::select! {
+        biased;
+        () = answered => {}
+        () = patience => {}
+    }
 }
 
 async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
+    let mut handing = None;
+    let ended = answer_lines(stream, desk, &mut handing).await;
+    if let Some(handing) = handing {
+        handing::abandoned(&handing, desk);
+    }
+    ended
+}
+
+async fn answer_lines(stream: UnixStream, desk: &Desk, handing: &mut Option<Handing>) -> io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
         let mut bounded = (&mut stream).take(REQUEST_OCTETS_MAX);
-        within(desk, bounded.read_until(b'\n', &mut line)).await?;
+        let patience = if handing.is_some() {
+            SUCCESSOR_PATIENCE
+        } else {
+            PATIENCE
+        };
+        within(desk, patience, bounded.read_until(b'\n', &mut line)).await?;
         if line.is_empty() {
             return Ok(());
         }
-        let mut out = Out {
-            stream: stream.get_mut(),
-            desk,
-            waiting: Vec::new(),
-        };
+        let request = serde_json::from_slice::<Request>(&line);
+        if let Ok(Request { asked, .. }) = &request
+            && handing::is_of_successor(asked)
+        {
+            let answer = handing::answer(asked.clone(), handing, desk, stream.get_mut()).await;
+            Out::new(stream.get_mut(), desk).end(answer).await?;
+            continue;
+        }
+        let mut out = Out::new(stream.get_mut(), desk);
         if !line.ends_with(b"\n") {
             let why = "the request has no line end, or is longer than 256 KiB; name fewer messages at once";
             return out.last(&json!({ "refused": why })).await;
         }
-        let answer = match serde_json::from_slice::<Request>(&line) {
+        let answer = match request {
             Ok(request) => desk.answer(uid, request, &mut out).await,
             Err(error) => Err(format!("this is no request: {error}; is the command of another version?").into()),
         };
@@ -92,22 +129,23 @@ async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
 /// Answers one request without a socket, in the same lines, for a gateway in a simulated world.
 pub(crate) async fn answer_in_memory(desk: &Desk, uid: u32, request: Request) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
-    let mut out = Out {
-        stream: &mut lines,
-        desk,
-        waiting: Vec::new(),
-    };
+    let mut out = Out::new(&mut lines, desk);
     let answer = desk.answer(uid, request, &mut out).await;
     out.end(answer).await?;
     Ok(lines)
 }
 
-async fn within<T>(desk: &Desk, io: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+/// Gives what reads or writes its time, and no more.
+pub(super) async fn within<T>(
+    desk: &Desk,
+    patience: Duration,
+    io: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
     let clock = &desk.recorder.clock;
     tokio::select! {
         biased;
         done = io => done,
-        () = clock.sleep_until(clock.monotonic() + PATIENCE) => Err(io::ErrorKind::TimedOut.into()),
+        () = clock.sleep_until(clock.monotonic() + patience) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -142,7 +180,15 @@ pub(super) struct Out<'a> {
     waiting: Vec<u8>,
 }
 
-impl Out<'_> {
+impl<'a> Out<'a> {
+    fn new(stream: &'a mut (dyn AsyncWrite + Send + Unpin), desk: &'a Desk) -> Self {
+        Self {
+            stream,
+            desk,
+            waiting: Vec::new(),
+        }
+    }
+
     /// One item.
     pub(super) async fn item(&mut self, item: impl serde::Serialize) -> io::Result<()> {
         self.line(&json!({ "item": serde_json::to_value(item)? })).await
@@ -174,6 +220,6 @@ impl Out<'_> {
 
     async fn flush(&mut self) -> io::Result<()> {
         let octets = std::mem::take(&mut self.waiting);
-        within(self.desk, self.stream.write_all(&octets)).await
+        within(self.desk, PATIENCE, self.stream.write_all(&octets)).await
     }
 }

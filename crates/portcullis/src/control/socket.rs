@@ -8,16 +8,34 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
 /// A listening control socket; its file goes away with it.
-pub(super) struct Socket {
+pub struct Socket {
     pub(super) listener: UnixListener,
     path: PathBuf,
     inode: u64,
 }
 
+/// A control socket that nobody finds yet.
+pub struct Prepared {
+    listener: UnixListener,
+    half: PathBuf,
+    path: PathBuf,
+}
+
 impl Socket {
     /// Listens at `path`. A socket that nobody answers at is left over from a crash and is replaced.
-    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Another gateway answers there, or it cannot be bound.
+    pub fn bind(path: &Path) -> io::Result<Self> {
         make_way(path)?;
+        Self::prepare(path)?.publish()
+    }
+
+    /// Gets ready to listen at `path`, where another gateway still answers.
+    ///
+    /// # Errors
+    /// It cannot be bound.
+    pub fn prepare(path: &Path) -> io::Result<Prepared> {
         // Under its own name the socket appears only when its mode is right.
         let half = path.with_extension("new");
         match std::fs::remove_file(&half) {
@@ -26,11 +44,25 @@ impl Socket {
         }
         let listener = UnixListener::bind(&half).map_err(|error| explain(path, error))?;
         std::fs::set_permissions(&half, std::fs::Permissions::from_mode(0o600))?;
-        std::fs::rename(&half, path)?;
-        let inode = std::fs::symlink_metadata(path)?.ino();
-        Ok(Self {
+        Ok(Prepared {
             listener,
+            half,
             path: path.to_owned(),
+        })
+    }
+}
+
+impl Prepared {
+    /// Takes the name, from whoever has it.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn publish(self) -> io::Result<Socket> {
+        std::fs::rename(&self.half, &self.path)?;
+        let inode = std::fs::symlink_metadata(&self.path)?.ino();
+        Ok(Socket {
+            listener: self.listener,
+            path: self.path,
             inode,
         })
     }

@@ -1,11 +1,13 @@
 //! All the wiring of one gateway, readable from top to bottom. No statics: several can live in one process.
 
+mod adopt;
 mod back;
 mod deliveries;
 mod front;
 mod held;
 mod reload;
 mod stores;
+mod succeed;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,6 +31,7 @@ use crate::control::{self, Desk, Storage};
 use crate::health;
 use crate::identities::StaticLogins;
 use crate::journal::Journal;
+use crate::succession::{Relief, Succession};
 use crate::witness::Recorder;
 use deliveries::Deliveries;
 use front::Certificates;
@@ -36,6 +39,7 @@ use stores::Stores;
 
 pub use back::resolver;
 pub use reload::ReloadError;
+pub use succeed::Heritage;
 
 /// How long sessions and deliveries may take to end when the gateway is told to.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -70,10 +74,18 @@ pub struct Gateway {
     live: Arc<Live>,
     addresses: BTreeMap<Name, Vec<SocketAddr>>,
     health: Vec<SocketAddr>,
+    /// Ends everything but what the two below end.
     trigger: ShutdownTrigger,
+    /// Ends accepting.
+    doors: ShutdownTrigger,
+    /// Ends what monitors see.
+    monitors: ShutdownTrigger,
+    /// Listeners with their sessions.
+    entrances: JoinSet<()>,
     tasks: JoinSet<()>,
     /// Health and the control socket: they go on until everything else has ended, so that the end can be watched.
     watchers: Vec<JoinHandle<()>>,
+    succession: Succession,
     deliveries: Arc<Deliveries>,
     spool: spool::Closer,
     ledger: ledger::Closer,
@@ -103,6 +115,17 @@ pub(crate) struct Live {
 impl Gateway {
     /// Opens the gate. When this returns, every listener is bound and mail is taken.
     pub async fn start(config: Config, setting: Setting) -> anyhow::Result<Self> {
+        Self::succeed(config, setting, Heritage::default()).await
+    }
+
+    /// Opens the gate in place of the one that runs, where there is one, which accepts nobody any more when this returns.
+    /// After an error that one goes on as if nothing had been.
+    pub async fn succeed(config: Config, setting: Setting, heritage: Heritage) -> anyhow::Result<Self> {
+        let Heritage {
+            place,
+            predecessor,
+            grace,
+        } = heritage;
         let Setting {
             world,
             resolver,
@@ -117,10 +140,13 @@ impl Gateway {
         let certificates = front::certificates(&config, &world.clock)?;
         let back_config = back::config(&config, &world.clock)?;
 
+        let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
         let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
         let recorder = stores.recorder.clone();
 
         let (trigger, shutdown) = ShutdownTrigger::new();
+        let (doors, closing) = ShutdownTrigger::new();
+        let (monitors, monitored) = ShutdownTrigger::new();
         let admission = Admission::new(
             admission::Config {
                 hostname: config.hostname.clone(),
@@ -148,6 +174,7 @@ impl Gateway {
             &world,
             shutdown.clone(),
         )
+        .closing_on(closing)
         .naming_clients(resolver.clone());
         let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
         let deliveries = Arc::new(Deliveries::new(recorder.clone()));
@@ -175,13 +202,22 @@ impl Gateway {
             dispatch: stores.dispatch,
             reader: stores.reader,
         });
-        let desk = desk(&config, &live);
+        let succession = Succession::new(place);
+        let desk = desk(&config, &live, succession.clone());
 
-        let mut tasks = JoinSet::new();
+        let adopter = Arc::new(stores.adopter);
+        let told = predecessor
+            .as_ref()
+            .map_or(&[][..], |predecessor| predecessor.suspended());
+        succeed::suspend_as(told, &live.dispatch, &adopter).await?;
+        let (health, watchers) = watch_health(&config, &world, desk.clone(), monitored).await?;
+
+        // From here on nothing fails but the word to the predecessor: who is let in is served.
+        let (mut entrances, mut tasks) = (JoinSet::new(), JoinSet::new());
         let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
         for listening in bound {
             addresses.entry(listening.name()).or_default().push(listening.address);
-            tasks.spawn(gate.clone().serve(listening));
+            entrances.spawn(gate.clone().serve(listening));
         }
         let watched = shutdown.clone();
         tasks.spawn(async move { back.run(watched).await });
@@ -192,20 +228,34 @@ impl Gateway {
             desk.recorder.clone(),
             shutdown.clone(),
         ));
-        let (health, watchers) = watch(&config, &world, writers, desk.clone(), shutdown).await?;
-        Ok(Self {
+        tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
+        let mut gateway = Self {
             live,
             addresses,
             health,
             trigger,
+            doors,
+            monitors,
+            entrances,
             tasks,
             watchers,
+            succession,
             deliveries,
             spool: stores.spool,
             ledger: stores.ledger,
-            desk,
+            desk: desk.clone(),
             recovery: stores.recovery,
-        })
+        };
+        match succeed::relieve(claim, predecessor, grace).await {
+            Ok(Some(socket)) => gateway.watchers.push(control::serve_at(socket, desk, shutdown)),
+            Ok(None) => {}
+            Err(why) => {
+                // Whoever came through our door in this moment is served to the end.
+                gateway.stop().await;
+                return Err(why);
+            }
+        }
+        Ok(gateway)
     }
 
     /// Where each listener is bound, ports chosen.
@@ -261,20 +311,53 @@ impl Gateway {
         reload::reload(&self.live).await
     }
 
+    /// Waits until a successor serves; [`leave`](Self::leave) comes next.
+    pub async fn relieved(&self) -> Relief {
+        self.succession.relieved().await
+    }
+
+    /// Accepts nobody any more, lets sessions go on as if nothing had been, and waits until the last has ended, no longer
+    /// than `grace`. [`stop`](Self::stop) comes next.
+    pub async fn leave(&mut self, grace: Duration) {
+        self.doors.drain();
+        // The successor listens there as well; who asks shall hear of it, not of us.
+        self.monitors.stop();
+        self.succession.let_go();
+        let clock = self.live.world.clock.clone();
+        let patience = clock.sleep_until(clock.monotonic() + grace);
+        let ended = async {
+            while self.entrances.join_next().await.is_some() {}
+            self.succession.settled().await;
+        };
+        tokio::select! {
+            biased;
+            () = ended => {}
+            () = patience => {}
+        }
+    }
+
     /// Ends in good order: no new sessions, those that are open finish their message, deliveries under way end; what is
     /// queued stays on disk.
     pub async fn stop(mut self) {
+        self.doors.drain();
         self.trigger.drain();
+        self.monitors.drain();
+        self.succession.let_go();
         let clock = self.live.world.clock.clone();
         let patience = clock.sleep_until(clock.monotonic() + DRAIN);
-        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        let drained = async {
+            while self.entrances.join_next().await.is_some() {}
+            while self.tasks.join_next().await.is_some() {}
+        };
         tokio::select! {
             biased;
             () = drained => {}
             () = patience => {}
         }
         self.trigger.stop();
+        self.entrances.shutdown().await;
         self.tasks.shutdown().await;
+        self.monitors.stop();
         for watcher in self.watchers {
             // One that panicked has said so itself.
             let _ = watcher.await;
@@ -289,7 +372,7 @@ impl Gateway {
 }
 
 /// What operators and monitors may use.
-fn desk(config: &Config, live: &Arc<Live>) -> Desk {
+fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
     let control = live.back.control();
     Desk {
         view: live.view.clone(),
@@ -303,15 +386,15 @@ fn desk(config: &Config, live: &Arc<Live>) -> Desk {
             keep_free_octets: config.spool.keep_free_octets,
         },
         reload: reload::callback(live),
+        succession,
         wake: Arc::new(move || control.wake_destinations()),
     }
 }
 
-/// Opens what looks at a gateway: health, and the control socket where there is a file system to put it in.
-async fn watch(
+/// Opens health for monitors.
+async fn watch_health(
     config: &Config,
     world: &World,
-    writers: Writers,
     desk: Desk,
     shutdown: Shutdown,
 ) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
@@ -321,12 +404,6 @@ async fn watch(
         let listener = listening.with_context(|| format!("cannot listen on {at}"))?;
         addresses.push(listener.local_addr()?);
         watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
-    }
-    if writers == Writers::Threads {
-        let socket = control::path(&config.spool.dir);
-        let serving = control::serve(&socket, desk, shutdown)
-            .with_context(|| format!("the control socket {} cannot be opened", socket.display()))?;
-        watchers.push(serving);
     }
     Ok((addresses, watchers))
 }

@@ -19,6 +19,7 @@ pub(super) struct Stores {
     pub(super) intake: spool::Intake,
     pub(super) dispatch: spool::Dispatch,
     pub(super) view: spool::View,
+    pub(super) adopter: spool::Adopter,
     pub(super) reader: ledger::Reader,
     pub(super) recorder: Recorder,
     pub(super) spool: spool::Closer,
@@ -36,9 +37,9 @@ impl Stores {
         journal: Journal,
         writers: Writers,
     ) -> anyhow::Result<Self> {
-        let book = open_ledger(config, world, writers)?;
         let queue = open_spool(config, world, writers)?;
-        complete_ledger(&book.ledger, &queue.report).await?;
+        let book = open_ledger(config, world, writers, queue.report.living)?;
+        complete_ledger(&book.ledger, &queue.report.testimony).await?;
         let recorder = Recorder {
             ledger: book.ledger,
             journal,
@@ -51,6 +52,7 @@ impl Stores {
             intake: queue.intake,
             dispatch: queue.dispatch,
             view: queue.view,
+            adopter: queue.adopter,
             reader: book.reader,
             recorder,
             spool: queue.closer,
@@ -60,12 +62,26 @@ impl Stores {
     }
 }
 
-fn open_ledger(config: &Config, world: &World, writers: Writers) -> anyhow::Result<ledger::Opening> {
+/// Opens the ledger as the first writer that is free. That another one is busy is only right while a gate that was
+/// relieved lets its sessions end: then the queue has a living writer beside us as well.
+fn open_ledger(config: &Config, world: &World, writers: Writers, living: usize) -> anyhow::Result<ledger::Opening> {
     let writer = match writers {
         Writers::Threads => ledger::Writer::Thread,
         Writers::Tasks => ledger::Writer::Task,
     };
-    ledger::open(ledger::Config::new(&config.ledger.dir), world, writer).context("the ledger cannot be opened")
+    let usual = ledger::Config::new(&config.ledger.dir);
+    let name = usual.writer.clone();
+    let mut number = 1;
+    loop {
+        let mut settings = usual.clone();
+        if number > 1 {
+            settings.writer = format!("{name}-{number}").into();
+        }
+        match ledger::open(settings, world, writer) {
+            Err(ledger::OpenError::Busy(_)) if number <= living => number += 1,
+            opened => return opened.context("the ledger cannot be opened"),
+        }
+    }
 }
 
 fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Result<spool::Opened> {
@@ -80,7 +96,13 @@ fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Resul
     settings.checkpoint_every_octets = config.spool.checkpoint_every_octets;
     settings.cold_after = config.spool.cold_after;
     let opened = spool::open(settings, world, writer)?;
-    for damage in &opened.report.damaged {
+    tell_damage(&opened.report.damaged);
+    Ok(opened)
+}
+
+/// Says what cannot be read.
+pub(super) fn tell_damage(damaged: &[spool::Damage]) {
+    for damage in damaged {
         tracing::error!(
             event = "spool.damaged",
             file = %damage.file.display(),
@@ -91,13 +113,12 @@ fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Resul
             "a part of the queue cannot be read; it stays on disk for you to look at"
         );
     }
-    Ok(opened)
 }
 
 /// What was accepted just before a crash may be missing from the ledger; the spool knows it.
-async fn complete_ledger(ledger: &ledger::Ledger, report: &spool::RecoveryReport) -> anyhow::Result<()> {
+pub(super) async fn complete_ledger(ledger: &ledger::Ledger, testimony: &[spool::Testimony]) -> anyhow::Result<()> {
     let mut accepted: Vec<(Timestamp, Accepted)> = Vec::new();
-    for testimony in &report.testimony {
+    for testimony in testimony {
         match Accepted::from_testimony(&testimony.octets) {
             Ok(facts) => accepted.push((testimony.received, facts)),
             Err(why) => {

@@ -132,12 +132,12 @@ pub fn send_one(runtime: &Runtime, gate: SocketAddr, octets: usize, book: &Book)
 }
 
 /// One session of a client.
-struct Session {
+pub struct Session {
     stream: BufReader<TcpStream>,
 }
 
 impl Session {
-    async fn open(gate: SocketAddr) -> std::io::Result<Self> {
+    pub async fn open(gate: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((CLIENT, 0).into())?;
         let stream = socket.connect(gate).await?;
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// One message; the last reply to it.
-    async fn transact(&mut self, to: &str, message: &[u8]) -> std::io::Result<String> {
+    pub async fn transact(&mut self, to: &str, message: &[u8]) -> std::io::Result<String> {
         let envelope = format!("MAIL FROM:<billing@example.edu>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
         self.stream.write_all(envelope.as_bytes()).await?;
         let mut told = String::new();

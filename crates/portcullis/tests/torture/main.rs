@@ -1,7 +1,7 @@
 //! The built program under a load, while what it stands on is taken away: its life, its disk, its room.
 //!
 //! `traced` proves from system calls that a 250 follows the sync that covers it. `killed` ends the program at random
-//! moments and counts what becomes of each message by its number. `faults` takes the room on its disk away. What is
+//! moments and counts what becomes of each message by its number. `upgrade` puts another program in its place. `faults` takes the room on its disk away. What is
 //! simulated instead, at every single operation, is in the room `spool`.
 //!
 //! `PORTCULLIS_BINARY` names another binary to torture, as a release; `PORTCULLIS_LONG` lets it be killed more
@@ -23,3 +23,4 @@ mod order;
 mod receiver;
 mod syscalls;
 mod traced;
+mod upgrade;

@@ -226,6 +226,18 @@ impl Gate {
         end_within(ENDS_WITHIN * slower(&self.plan), &mut self.process.take().unwrap())
     }
 
+    /// Waits until it has ended by itself, in good order.
+    pub fn has_ended(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let status = eventually("the gate to end", || process.try_wait().unwrap());
+        assert!(status.success(), "{status}");
+    }
+
+    /// Whether whoever serves there is healthy.
+    pub fn is_healthy(&self) -> bool {
+        is_healthy(([127, 0, 0, 1], self.ports.health).into())
+    }
+
     /// Starts it again on the same folder.
     pub fn restart(&mut self) {
         assert!(self.launch(), "the gate did not come back:\n{}", self.log());

@@ -1,0 +1,144 @@
+//! A gate and those that follow it.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use tokio::runtime::Runtime;
+
+use crate::house::{Done, Gate, Plan, binary, eventually};
+use crate::receiver::Receiver;
+use crate::{letters, load};
+
+/// A gate that is no child of ours: its predecessor started it. Ended with the test.
+pub struct Heir(pub u32);
+
+impl Heir {
+    pub fn signal(&self, name: &str) {
+        let _ = Command::new("kill").args(["-s", name, &self.0.to_string()]).status();
+    }
+
+    /// Waits for its end.
+    pub fn ends(&self) {
+        eventually("the process to end", || (!lives(self.0)).then_some(()));
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        if lives(self.0) {
+            self.signal("KILL");
+        }
+    }
+}
+
+/// Whether it runs; one that has ended and was not waited for yet does not.
+pub fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The clients of these tests come more often than any client should.
+const MANY_SESSIONS: &str = "[[limits.for]]\nnetworks = [\"127.0.0.5\"]\nsessions_per_minute = 1000000\n\
+    messages_per_minute = 1000000\nsessions_per_address = 200\n";
+
+/// A gate, and where its mail goes.
+pub struct Rig {
+    pub runtime: Runtime,
+    pub receiver: Receiver,
+    pub gate: Gate,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let receiver = Receiver::start(&runtime);
+        let there = format!("to = [\"{}\"]", receiver.address);
+        let gate = Gate::start(Plan {
+            inside: there.clone(),
+            internet: there,
+            more: load::grant() + MANY_SESSIONS,
+            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
+            under: Vec::new(),
+        });
+        Self {
+            runtime,
+            receiver,
+            gate,
+        }
+    }
+
+    pub fn relay(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.gate.ports.relay).into()
+    }
+
+    pub fn upgrade(&self, more: &[&str]) -> Done {
+        let mut arguments = vec!["upgrade", "--json"];
+        arguments.extend(more);
+        self.gate.command(&arguments)
+    }
+
+    /// A successor that serves.
+    pub fn heir(&self, grace: &str) -> Heir {
+        let done = self.upgrade(&["--grace", grace]).expect_ok("upgrade");
+        let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+        Heir(u32::try_from(done["pid"].as_u64().unwrap()).unwrap())
+    }
+
+    /// A successor that nobody was asked for.
+    pub fn usurper(&self) -> Child {
+        let log = std::fs::File::options()
+            .append(true)
+            .open(self.gate.path("gate.log"))
+            .unwrap();
+        Command::new(binary())
+            .args(["serve", "--take-over", "--grace", "1s", "--config"])
+            .arg(self.gate.config())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    /// The process that the gate which is reached says it is.
+    pub fn serving(&self) -> Option<u32> {
+        let socket = portcullis::control::path(&self.gate.path("spool"));
+        let answer = portcullis::control::ask(&socket, portcullis::control::Asked::Status).ok()?;
+        answer.done["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    pub fn queued(&self) -> u64 {
+        let counts = self.gate.command(&["queue", "counts", "--json"]).expect_ok("counts");
+        let counts: serde_json::Value = serde_json::from_str(&counts).unwrap();
+        counts["messages"].as_u64().unwrap()
+    }
+
+    /// The queue of the gate that serves is as long as this.
+    pub fn queue_reaches(&self, messages: u64) {
+        eventually(&format!("{messages} messages in the queue"), || {
+            (self.queued() == messages).then_some(())
+        });
+    }
+
+    /// One message, in a session of its own.
+    pub fn send(&self, number: u64, to: &str) -> String {
+        let message = letters::stuffed(&letters::text(number, 600));
+        self.runtime.block_on(async {
+            let mut session = load::Session::open(self.relay()).await.unwrap();
+            session.transact(to, &message).await.unwrap()
+        })
+    }
+
+    /// Each of these arrives once, whole.
+    pub fn arrive_once(&self, messages: usize) {
+        eventually(&format!("{messages} messages to arrive"), || {
+            (self.receiver.count() >= messages).then_some(())
+        });
+        let arrivals = self.receiver.arrivals();
+        assert_eq!(arrivals.len(), messages);
+        let twice: Vec<_> = arrivals.iter().filter(|(_, arrivals)| arrivals.len() > 1).collect();
+        assert!(twice.is_empty(), "delivered twice: {twice:?}");
+        assert!(self.receiver.mangled().is_empty(), "{:?}", self.receiver.mangled());
+    }
+}
