@@ -197,6 +197,12 @@ impl Mailbox {
         Ok(Self { local, host })
     }
 
+    /// Puts together what [`local`](Self::local) and [`host`](Self::host) gave.
+    #[must_use]
+    pub fn new(local: LocalPart, host: Host) -> Self {
+        Self { local, host }
+    }
+
     /// A mailbox of a domain, such as `postmaster` of our own.
     pub fn of(local: &str, domain: &Domain) -> Result<Self, MailboxError> {
         let (local, used) = parse_local(local).and_then(|(part, used)| {

@@ -103,7 +103,7 @@ impl Estate {
             let ours = shared.index.lock().entries.contains_key(id);
             if ours {
                 // A crash may have come before its file was renamed.
-                self.own_files.extend(entry.own_file.map(|number| (number, *id)));
+                self.own_files.extend(entry.own_file().map(|number| (number, *id)));
             }
             if ours || entry.damaged || taken.contains(id) {
                 continue;
@@ -111,7 +111,7 @@ impl Estate {
             match self.letter(shared, *id, entry)? {
                 Read::Letter(letter) => {
                     octets += letter.record.octets();
-                    self.own_files.extend(entry.own_file.map(|number| (number, *id)));
+                    self.own_files.extend(entry.own_file().map(|number| (number, *id)));
                     letters.push(letter);
                 }
                 Read::Damaged(damage) => unreadable.push((entry.place.segment, damage)),

@@ -193,7 +193,7 @@ fn damaged_if_missing(shared: &Shared, id: MessageId, error: io::Error) -> BodyE
         return error.into();
     }
     let mut index = shared.index.lock();
-    let Some(number) = index.entries.get(&id).and_then(|entry| entry.own_file) else {
+    let Some(number) = index.entries.get(&id).and_then(|entry| entry.own_file()) else {
         return BodyError::Gone;
     };
     let file = shared.own_path(number);

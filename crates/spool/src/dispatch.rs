@@ -174,7 +174,7 @@ impl Dispatch {
             Some(Lease {
                 id,
                 received: entry.received,
-                reverse: entry.reverse.clone(),
+                reverse: mail::ReversePath::clone(&entry.reverse),
                 params: entry.params(),
                 grant_contact: entry.grant_contact(),
                 content: entry.content,

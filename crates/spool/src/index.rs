@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use mail::{Mailbox, MessageId, ReversePath, Timestamp};
 use policy::Basis;
 
-use crate::entry::{Entry, Interner, Place, Recipient};
+use crate::entry::{Entry, Place, Recipient, Slot};
+use crate::names::Interner;
 use crate::record::{Author, ChangeHead, LetterHead};
-use crate::{Counts, Damage, Holder, LeasedRecipient, Selector, State};
+use crate::{Counts, Damage, Holder, LeasedRecipient, Selector, State, StateKind};
 
 /// The queue. Changed only by records that are on disk, and by leases, which need not survive.
 #[derive(Default)]
@@ -55,8 +56,8 @@ impl Index {
         self.counts.messages += 1;
         // Lengths on disk are claims: their sum is for people to look at, and must not keep the spool from starting.
         self.counts.octets = self.counts.octets.saturating_add(entry.octets);
-        for recipient in &entry.recipients {
-            *count_of(&mut self.counts, &recipient.state) += 1;
+        for recipient in entry.recipients.iter() {
+            *count_of(&mut self.counts, recipient.kind()) += 1;
         }
         self.entries.insert(id, Box::new(entry));
         self.reschedule(id);
@@ -72,21 +73,24 @@ impl Index {
             };
             recipient.delay_told |= proposed.delay_told;
             if let Some(attempt) = &proposed.attempt {
-                recipient.remember(attempt.clone());
+                recipient.remember(attempt, &mut self.names);
             }
             if let Some(grounds) = &proposed.grounds {
                 recipient.stand_on(grounds.clone(), &mut self.names);
             }
-            if may_follow(&recipient.state, change.author, &proposed.state) {
-                decrease(count_of(&mut self.counts, &recipient.state));
-                recipient.state = proposed.state.clone();
-                *count_of(&mut self.counts, &recipient.state) += 1;
+            if may_follow(&recipient.state(), change.author, &proposed.state) {
+                decrease(count_of(&mut self.counts, recipient.kind()));
+                recipient.stand(&proposed.state, &mut self.names);
+                *count_of(&mut self.counts, recipient.kind()) += 1;
             }
         }
         if change.author == Author::Operator {
             entry.not_before = Timestamp(0);
         }
-        let finished = entry.recipients.iter().all(|recipient| recipient.state.is_done());
+        let finished = entry
+            .recipients
+            .iter()
+            .all(|recipient| recipient.kind() == StateKind::Done);
         if finished {
             return self.finish(change.id);
         }
@@ -98,12 +102,12 @@ impl Index {
     pub(crate) fn finish(&mut self, id: MessageId) -> Option<Finished> {
         let entry = self.entries.remove(&id)?;
         if let Some(at) = entry.scheduled {
-            self.due.remove(&(at, id));
+            self.due.remove(&(at.at(), id));
         }
         decrease(&mut self.counts.messages);
         self.counts.octets = self.counts.octets.saturating_sub(entry.octets);
-        for recipient in &entry.recipients {
-            decrease(count_of(&mut self.counts, &recipient.state));
+        for recipient in entry.recipients.iter() {
+            decrease(count_of(&mut self.counts, recipient.kind()));
             if recipient.leased {
                 decrease(&mut self.counts.leased);
             }
@@ -111,7 +115,7 @@ impl Index {
         let finished = Finished {
             id,
             place: entry.place,
-            own_file: entry.own_file,
+            own_file: entry.own_file(),
         };
         if self.finished_max > 0 {
             if self.finished_order.len() >= self.finished_max
@@ -190,13 +194,13 @@ impl Index {
                 self.counts.leased += 1;
                 leased.push(LeasedRecipient {
                     index,
-                    path: recipient.path.clone(),
+                    path: recipient.path(),
                     params: recipient.params(),
-                    basis: recipient.basis.clone(),
-                    generation: recipient.generation,
+                    basis: recipient.ground.basis.clone(),
+                    generation: recipient.ground.generation,
                     attempts: recipient.attempts_made,
                     delay_told: recipient.delay_told,
-                    bounce: recipient.state == State::Bouncing,
+                    bounce: recipient.kind() == StateKind::Bouncing,
                 });
             }
         }
@@ -244,16 +248,16 @@ impl Index {
             .iter()
             .filter_map(|recipient| wants(recipient, &entry.reverse, entry.damaged, &self.suspended))
             .min()
-            .map(|at| at.max(entry.not_before));
+            .map(|at| Slot::of(at.max(entry.not_before)));
         if next == entry.scheduled {
             return;
         }
         if let Some(old) = entry.scheduled.take() {
-            self.due.remove(&(old, id));
+            self.due.remove(&(old.at(), id));
         }
-        if let Some(at) = next {
+        if let Some(slot) = next {
             entry.scheduled = next;
-            self.due.insert((at, id));
+            self.due.insert((slot.at(), id));
             self.news = true;
         }
     }
@@ -270,10 +274,10 @@ fn wants(
         return None;
     }
     // A message that is given back needs neither its octets nor its destination.
-    if recipient.state != State::Bouncing && (damaged || is_suspended(recipient, reverse, suspended)) {
+    if recipient.kind() != StateKind::Bouncing && (damaged || is_suspended(recipient, reverse, suspended)) {
         return None;
     }
-    recipient.state.due()
+    recipient.due()
 }
 
 fn is_suspended(recipient: &Recipient, reverse: &ReversePath, suspended: &BTreeSet<Selector>) -> bool {
@@ -287,8 +291,8 @@ pub(crate) fn selects(selector: &Selector, sender: Option<&Mailbox>, recipient: 
     match selector {
         Selector::Ids(_) => false,
         Selector::Sender(wanted) => sender == Some(wanted),
-        Selector::Grant(wanted) => matches!(&recipient.basis, Basis::Grant(name) if name == wanted),
-        Selector::RecipientDomain(wanted) => recipient.path.mailbox().and_then(Mailbox::domain) == Some(wanted),
+        Selector::Grant(wanted) => matches!(&recipient.ground.basis, Basis::Grant(name) if name == wanted),
+        Selector::RecipientDomain(wanted) => recipient.domain() == Some(wanted),
         Selector::All => true,
     }
 }
@@ -312,14 +316,14 @@ fn may_follow(current: &State, author: Author, proposed: &State) -> bool {
     }
 }
 
-fn count_of<'a>(counts: &'a mut Counts, state: &State) -> &'a mut u64 {
-    match state {
-        State::Ready => &mut counts.ready,
-        State::Deferred { .. } => &mut counts.deferred,
-        State::Held { .. } => &mut counts.held,
-        State::Quarantined { .. } => &mut counts.quarantined,
-        State::Bouncing => &mut counts.bouncing,
-        State::Done { .. } => &mut counts.done,
+fn count_of(counts: &mut Counts, kind: StateKind) -> &mut u64 {
+    match kind {
+        StateKind::Ready => &mut counts.ready,
+        StateKind::Deferred => &mut counts.deferred,
+        StateKind::Held => &mut counts.held,
+        StateKind::Quarantined => &mut counts.quarantined,
+        StateKind::Bouncing => &mut counts.bouncing,
+        StateKind::Done => &mut counts.done,
     }
 }
 

@@ -26,6 +26,7 @@ mod intake;
 mod layout;
 mod letter;
 mod log;
+mod names;
 mod open;
 mod plan;
 mod queue;

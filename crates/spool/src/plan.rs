@@ -97,7 +97,7 @@ fn release(index: &Index, id: MessageId, recipient: u32, grounds: Grounds, state
         .entries
         .get(&id)
         .and_then(|entry| entry.recipients.get(recipient as usize));
-    match now.map(|recipient| &recipient.state) {
+    match now.map(Recipient::state) {
         Some(State::Held { .. } | State::Quarantined { .. }) => {
             let change = RecipientChange {
                 recipient,
@@ -138,10 +138,10 @@ fn select(index: &Index, selector: &Selector, change: &Change, at: Timestamp) ->
 fn head(id: MessageId, entry: &Entry, selector: &Selector, change: &Change, at: Timestamp) -> Option<ChangeHead> {
     let chosen = |recipient: &Recipient| selects(selector, entry.reverse.mailbox(), recipient);
     let recipients: Vec<RecipientChange> = (0u32..)
-        .zip(&entry.recipients)
+        .zip(entry.recipients.iter())
         .filter(|(_, recipient)| chosen(recipient))
         .filter_map(|(index, recipient)| {
-            let state = changed(&recipient.state, change, at)?;
+            let state = changed(&recipient.state(), change, at)?;
             Some(RecipientChange {
                 recipient: index,
                 state,

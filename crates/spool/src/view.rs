@@ -10,7 +10,7 @@ use crate::body::head_of;
 use crate::core::Handle;
 use crate::entry::Entry;
 use crate::index::selects;
-use crate::record::{Grounds, LetterHead};
+use crate::record::LetterHead;
 use crate::{AttemptRecord, BodyError, Content, Damage, Selector, State};
 
 /// Shows the queue; changes nothing.
@@ -219,7 +219,7 @@ impl Filter {
         let some = |test: &dyn Fn(&crate::entry::Recipient) -> bool| entry.recipients.iter().any(test);
         let chosen = |selector: &Selector| some(&|recipient| selects(selector, entry.reverse.mailbox(), recipient));
         self.state
-            .is_none_or(|kind| some(&|recipient| StateKind::of(&recipient.state) == kind))
+            .is_none_or(|kind| some(&|recipient| recipient.kind() == kind))
             && self
                 .sender
                 .as_ref()
@@ -239,11 +239,11 @@ fn summary(id: MessageId, entry: &Entry) -> Summary {
     let recipients = entry
         .recipients
         .iter()
-        .map(|recipient| (recipient.path.clone(), recipient.state.clone()));
+        .map(|recipient| (recipient.path(), recipient.state()));
     Summary {
         id,
         received: entry.received,
-        reverse: entry.reverse.clone(),
+        reverse: ReversePath::clone(&entry.reverse),
         octets: entry.octets,
         recipients: recipients.collect(),
     }
@@ -255,7 +255,7 @@ fn bare_head(id: MessageId, entry: &Entry) -> LetterHead {
         id,
         session: SessionId::new(0),
         received: entry.received,
-        reverse: entry.reverse.clone(),
+        reverse: ReversePath::clone(&entry.reverse),
         params: entry.params(),
         subject: None,
         source: "".into(),
@@ -266,7 +266,7 @@ fn bare_head(id: MessageId, entry: &Entry) -> LetterHead {
         edits: Vec::new(),
         raw_octets: entry.octets,
         raw_crc: 0,
-        own_file: entry.own_file,
+        own_file: entry.own_file(),
         recipients: Vec::new(),
     }
 }
@@ -274,24 +274,21 @@ fn bare_head(id: MessageId, entry: &Entry) -> LetterHead {
 fn story(head: LetterHead, entry: &Entry) -> Story {
     let first = |index: usize| head.recipients.get(index).map(|recipient| recipient.grounds.clone());
     let recipients = entry.recipients.iter().enumerate().map(|(index, recipient)| {
-        let later = recipient.more.as_ref().and_then(|more| more.grounds.clone());
-        let grounds = later.or_else(|| first(index)).unwrap_or_else(|| Grounds {
-            basis: recipient.basis.clone(),
-            generation: recipient.generation,
-            rulebook: 0,
-            digest: FactDigest(0),
-        });
+        let grounds = match recipient.later_grounds() {
+            Some(later) => later.clone(),
+            None => first(index).unwrap_or_else(|| recipient.grounds()),
+        };
         RecipientStory {
-            path: recipient.path.clone(),
+            path: recipient.path(),
             params: recipient.params(),
             basis: grounds.basis,
             generation: grounds.generation,
             rulebook: grounds.rulebook,
             digest: grounds.digest,
-            state: recipient.state.clone(),
+            state: recipient.state(),
             leased: recipient.leased,
             attempts_made: recipient.attempts_made,
-            attempts: recipient.attempts().to_vec(),
+            attempts: recipient.attempts(),
             delay_told: recipient.delay_told,
         }
     });

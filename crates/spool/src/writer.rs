@@ -406,12 +406,7 @@ impl LogWriter {
             return;
         }
         // By the stopwatch: the wall clock may stand or jump, and `received` is the caller's word.
-        let now = self.shared.world.clock.monotonic();
-        while let Some((noted, _)) = self.recent.front()
-            && (now.saturating_sub(*noted) > TESTIMONY_KEPT || self.recent.len() >= TESTIMONY_MAX)
-        {
-            self.recent.pop_front();
-        }
+        let now = self.forget_old_testimony();
         let octets = Bytes::copy_from_slice(&head.testimony);
         self.recent.push_back((
             now,
@@ -423,8 +418,20 @@ impl LogWriter {
         ));
     }
 
+    /// Lets go of what the ledger has long; says what time it is.
+    fn forget_old_testimony(&mut self) -> Duration {
+        let now = self.shared.world.clock.monotonic();
+        while let Some((noted, _)) = self.recent.front()
+            && (now.saturating_sub(*noted) > TESTIMONY_KEPT || self.recent.len() >= TESTIMONY_MAX)
+        {
+            self.recent.pop_front();
+        }
+        now
+    }
+
     /// Moves what should move, writes a checkpoint, deletes what nobody needs.
     fn look_after(&mut self) {
+        self.forget_old_testimony();
         self.sweep();
         if self.checkpoint_or_complain() {
             self.delete_dead_segments();

@@ -73,7 +73,7 @@ impl Reading<'_> {
             .index
             .entries
             .iter()
-            .filter_map(|(id, entry)| Some((entry.own_file?, *id)))
+            .filter_map(|(id, entry)| Some((entry.own_file()?, *id)))
             .collect();
         for (number, writer) in &present {
             let path = FileName::Own {
