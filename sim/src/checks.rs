@@ -110,9 +110,8 @@ pub fn marks(story: &Story, marks: &mut Marks) {
             }
             "notice" => marks.add("notice", line.text("kind")),
             "deliver.ok" => marks.add("state", "delivered"),
-            "deliver.fail" if line.text("text").contains("4.4.7") || line.text("enh").ends_with("4.7") => {
-                marks.add("state", "expired");
-            }
+            // Whose life time is over failed for a reason that was not for good.
+            "deliver.fail" if line.text("enh").starts_with('4') => marks.add("state", "expired"),
             "deliver.fail" => marks.add("state", "failed"),
             "queue.remove" => marks.add("state", "removed"),
             _ => {}

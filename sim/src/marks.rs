@@ -38,7 +38,7 @@ const RULES: &[&str] = &["suspend", "restore", "end", "remove"];
 const REASONS: &[&str] = &[
     "no-grant",
     "not-our-domain",
-    "login-required",
+    "auth-required",
     "grant-not-yet",
     "grant-expired",
     "grant-suspended",
@@ -47,8 +47,11 @@ const REASONS: &[&str] = &[
     "recipient-outside-scope",
     "no-such-recipient",
     "address-form",
+    "source-route",
+    "bad-recipient-address",
     "rate-exceeded",
     "sender-is-ours",
+    "disk-full",
 ];
 
 /// All marks there are to be set.

@@ -252,7 +252,7 @@ impl Rules {
                 shown: Shown::Login("anna"),
                 from: &["anna@example.edu"],
                 class: "user",
-                hourly: 6,
+                hourly: 2,
                 ..plain.clone()
             },
             Grant {

@@ -17,6 +17,7 @@ const INSIDE: &[&str] = &[
     "postmaster@example.edu",
     "late@example.edu",
     "nobody@example.edu",
+    "ghost@chem.example.edu",
 ];
 /// Recipients elsewhere.
 const OUTSIDE: &[&str] = &[
