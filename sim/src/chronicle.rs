@@ -133,6 +133,17 @@ pub struct Arrival {
     pub answered: Answered,
 }
 
+/// Something a peer refused for good, or a domain that takes nothing.
+#[derive(Clone, Debug)]
+pub struct TurnedAway {
+    /// When.
+    pub when: When,
+    /// The reverse-path.
+    pub from: String,
+    /// The recipient; `None` for whoever was to get it.
+    pub to: Option<String>,
+}
+
 /// Something that went wrong, on purpose.
 #[derive(Clone, Debug)]
 pub struct Blow {
@@ -208,6 +219,8 @@ pub struct Story {
     pub refusals: Vec<Reply>,
     /// What peers have.
     pub arrivals: Vec<Arrival>,
+    /// What peers refused for good.
+    pub turned_away: Vec<TurnedAway>,
     /// What went wrong.
     pub blows: Vec<Blow>,
     /// Ways that were broken.

@@ -27,6 +27,9 @@ const START_AGAIN: Duration = Duration::from_secs(20);
 /// How often that is tried before it counts as broken.
 const STARTS_MAX: u32 = 60;
 
+/// How often it is tried before the administrator reads what it says, and looks after the disk.
+const STARTS_ALONE: u32 = 20;
+
 /// The house of one run.
 pub struct House {
     pub(crate) seed: u64,
@@ -82,7 +85,10 @@ impl House {
     /// Starts it, as often as it takes.
     pub(crate) async fn start(&mut self) -> Result<(), NeverStarts> {
         let mut why = String::new();
-        for _ in 0..STARTS_MAX {
+        for attempt in 0..STARTS_MAX {
+            if attempt == STARTS_ALONE {
+                self.look_after_the_disk();
+            }
             match self.start_once().await {
                 Ok(living) => {
                     self.recovered(&living.gateway);
@@ -111,6 +117,13 @@ impl House {
             }
         }
         Err(NeverStarts(why))
+    }
+
+    /// Makes room, and replaces what fails: a gateway that cannot write its ledger says so and does not start.
+    fn look_after_the_disk(&self) {
+        self.ground.chronicle.say("the administrator looks after the disk");
+        self.ground.disk.set_free(None);
+        self.ground.disk.mend();
     }
 
     async fn start_once(&mut self) -> Result<Living, String> {

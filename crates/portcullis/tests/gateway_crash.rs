@@ -10,6 +10,7 @@ use dns::Literal;
 use ledger::{Event, Key, Reader};
 use mail::{MessageId, Timestamp};
 use portcullis::config::{self, LogFormat, Machine};
+use portcullis::control::{self, Act, Asked, Request, Select};
 use portcullis::gateway::{Gateway, Setting, Writers};
 use portcullis::journal::Journal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -123,6 +124,33 @@ async fn the_power_goes_right_behind_a_250() {
         lagged > 0,
         "the ledger was behind in none of these, so nothing was shown"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operator_hears_is_done_is_on_record_when_the_power_goes() {
+    let disk = SimDisk::new();
+    let (gateway, world) = start(disk.clone(), 0).await;
+    let id = send(&world).await;
+    let request = Request {
+        operator: Some("anna".to_owned()),
+        asked: Asked::Change {
+            select: Select::Ids(vec![id.to_string()]),
+            act: Act::Remove,
+            reason: None,
+        },
+    };
+    let answer = control::ask_here(gateway.desk(), request).await.unwrap();
+    assert_eq!(answer.done["changed"], 1);
+    let after = disk.crash(Fate::Forget);
+    drop(gateway);
+    let (gateway, _world) = start(after.clone(), 5000).await;
+    assert_eq!(gateway.view().counts().messages, 0, "it is gone");
+    let lines = Reader::new(Arc::new(after), "/ledger")
+        .events_of(Key::Message(id))
+        .unwrap();
+    let removals = lines.iter().filter(|line| matches!(line.event, Event::Removed(_)));
+    assert_eq!(removals.count(), 1, "and who took it out is known");
+    gateway.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

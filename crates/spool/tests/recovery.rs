@@ -395,6 +395,27 @@ fn segments_that_are_mostly_dead_are_emptied_and_deleted() {
 }
 
 #[test]
+fn a_letter_that_cannot_be_read_when_it_is_to_be_moved_is_not_damaged_and_is_delivered() {
+    story(async {
+        let disk = SimDisk::new();
+        let spool = open_small(&disk);
+        (0..3).for_each(|nth| disk.fail(Kind::Read, nth, Fault::Io));
+        for round in 0..12 {
+            for seed in 0..10 {
+                let letter = octets(round * 10 + seed, 1500);
+                send(&spool.intake, "a@example.edu", &["b@example.org"], &letter).await;
+            }
+            settle_all(&spool, |at| at == 0).await;
+        }
+        assert!(disk.count(Kind::Read) >= 3, "nothing was moved, so nothing was shown");
+        assert!(spool.view.damaged().is_empty());
+        let waiting = spool.view.list(&Filter::default(), usize::MAX).len();
+        assert!(waiting > 0);
+        assert_eq!(contents(&spool).await.len(), waiting, "all of it is handed out");
+    });
+}
+
+#[test]
 fn letters_that_stay_long_leave_the_fresh_segments() {
     story(async {
         let disk = SimDisk::new();

@@ -15,7 +15,7 @@ const CHECKER: &str = "ledger complete";
 /// How late a line may reach the disk; what an end finds within that time may be missing, unless the queue knows it.
 const LATE: Duration = Duration::from_millis(1500);
 /// How long before an end a failing disk excuses lines that it kept from being written.
-const FAILING: Duration = Duration::from_secs(120);
+const FAILING: Duration = Duration::from_secs(3600);
 
 /// Checks it.
 #[must_use]

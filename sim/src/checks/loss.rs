@@ -2,6 +2,7 @@
 //! queue, or its sender was told that it failed, or an operator took it out and that is on record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +70,8 @@ pub fn check(story: &Story) -> Vec<Finding> {
             let goes_to = reading::destination(to).to_owned();
             let is_there = arrived.contains_key(&(one.number, goes_to.clone()));
             let waits = queued.contains(&(id, goes_to.as_str()));
-            if !(is_there || waits || record.accounts_for(one, id, &goes_to)) {
+            let accounted = record.accounts_for(one, id, &goes_to) || record_cut_short(story, one, &goes_to);
+            if !(is_there || waits || accounted) {
                 let what = format!("{id}, taken for <{to}>, is nowhere: not arrived, not queued, nobody was told");
                 findings.push(Finding::new(CHECKER, Some(one.number), what));
             }
@@ -196,6 +198,34 @@ impl Record {
         let heard = self.heard.contains(&(one.number, to.to_owned()));
         failed || heard || self.removed.contains(&key) || self.removed.contains(&all)
     }
+}
+
+/// How long behind what happened its line may reach the disk.
+const LATE: Duration = Duration::from_millis(1500);
+
+/// Whether it came to an end that somebody saw, and the gateway itself ended before that had to be on record: a peer
+/// refused it for good, its domain takes no mail, or an operator asked for its removal and heard nothing.
+fn record_cut_short(story: &Story, one: &Transmission, to: &str) -> bool {
+    let ends = || {
+        story
+            .lives
+            .iter()
+            .filter_map(|life| life.until)
+            .filter(|(_, how)| *how != "stop")
+    };
+    let ends_behind = |at: Duration| ends().any(|(end, _)| end.at >= at && end.at <= at + LATE);
+    let taken_at = one.verdict.as_ref().map_or(Duration::ZERO, |reply| reply.when.at);
+    let refused = story.turned_away.iter().any(|away| {
+        let meant = away.from == one.from && away.to.as_ref().is_none_or(|who| reading::destination(who) == to);
+        meant && away.when.at >= taken_at && ends_behind(away.when.at)
+    });
+    let takes_nothing = to.ends_with("@silent.example") || to.ends_with("@no-such.example");
+    let never_tried = takes_nothing && ends().any(|(end, _)| end.at >= taken_at);
+    let unanswered = story
+        .orders
+        .iter()
+        .any(|order| order.act == "remove" && order.done.is_none() && order.asked.at >= taken_at);
+    refused || never_tried || unanswered
 }
 
 /// The recipients a notice says have failed (RFC 3464 §2.3).

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use world::Stream;
 
 use super::{HABITS, Habit, PeerMischief, Peers, Step};
-use crate::chronicle::{Answered, Arrival, Chronicle, When};
+use crate::chronicle::{Answered, Arrival, Chronicle, TurnedAway, When};
 use crate::dice::Dice;
 use crate::town::Place;
 
@@ -154,10 +154,12 @@ impl Session {
                 Ok(next)
             }
             "MAIL" => {
-                self.letter = Letter::default();
+                self.letter = Letter {
+                    from: address(text),
+                    ..Letter::default()
+                };
                 let next = self.react(stream, Step::Mail, "250 2.1.0 ok").await?;
                 if next == Next::On {
-                    self.letter.from = address(text);
                     self.letter.begun = Some(self.chronicle().now());
                 }
                 Ok(next)
@@ -225,6 +227,9 @@ impl Session {
             _ => None,
         };
         if let Some(refusal) = refusal {
+            if refusal.starts_with('5') {
+                self.turn_away(Some(to.to_owned()));
+            }
             say(stream, refusal).await?;
             return Ok(Next::Refused);
         }
@@ -266,6 +271,7 @@ impl Session {
                 return Ok(Next::Refused);
             }
             Some(Habit::Never) => {
+                self.turn_away(None);
                 say(stream, "554 5.6.0 not this").await?;
                 return Ok(Next::Refused);
             }
@@ -337,6 +343,13 @@ impl Session {
         chronicle.story().arrivals.push(arrival);
     }
 
+    fn turn_away(&self, to: Option<String>) {
+        let when = self.chronicle().now();
+        let from = self.letter.from.clone();
+        let away = TurnedAway { when, from, to };
+        self.chronicle().story().turned_away.push(away);
+    }
+
     /// Says what is asked for, unless a habit shows here.
     async fn react<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
@@ -358,6 +371,7 @@ impl Session {
                 return Ok(next);
             }
             Habit::Never => {
+                self.turn_away(None);
                 say(stream, "554 5.7.1 not here").await?;
                 return Ok(Next::Refused);
             }

@@ -92,6 +92,8 @@ pub(super) async fn change(
     let judged = std::mem::take(&mut survey.judged);
     let release = Release::new(desk, by, reason.unwrap_or(UNSAID), &selector);
     changed += release.carry_out(&judged, |kept| survey.keep(kept)).await;
+    // Whoever hears that it is done can count on its being on record: mail that an operator took out leaves no other trace.
+    desk.recorder.ledger.flush().await;
     if changed > 0 {
         let fields = json!({ "by": by.to_string(), "what": select.to_string(), "recipients": changed });
         desk.recorder
