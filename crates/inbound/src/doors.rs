@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use admission::Window;
@@ -19,6 +20,9 @@ const KEPT_FOR_KNOWN: u32 = 10;
 /// The house is crowded from eight places in ten that are taken, until three in ten are free.
 const CROWDED_TENTHS: u32 = 8;
 const ROOMY_TENTHS: u32 = 7;
+/// Clients that are told why they cannot come in, at once; others just find the door closed. Each holds a file open for
+/// the seconds in which it may listen.
+const TOLD_WHY_MAX: u32 = 512;
 /// Households whose habits are remembered.
 const HOUSEHOLDS_MAX: usize = 200_000;
 
@@ -130,6 +134,7 @@ pub struct Doors(Arc<House>);
 struct House {
     inside: Mutex<Inside>,
     sign: CrowdSign,
+    told_why: AtomicU32,
 }
 
 #[derive(Default)]
@@ -196,6 +201,14 @@ impl Doors {
             client,
             roomy_below: tenths(config.sessions, ROOMY_TENTHS),
         })
+    }
+
+    /// Whether there is time to tell another client why it cannot come in; until what is returned is dropped.
+    #[must_use]
+    pub fn explain(&self) -> Option<Explaining> {
+        let before = self.0.told_why.fetch_add(1, Ordering::Relaxed);
+        let explaining = Explaining { doors: self.clone() };
+        (before < TOLD_WHY_MAX).then_some(explaining)
     }
 
     /// Shows sessions whether they may take their time.
@@ -283,6 +296,17 @@ impl Place {
         };
         household.last = now;
         f(household)
+    }
+}
+
+/// A client that is being told why it cannot come in.
+pub struct Explaining {
+    doors: Doors,
+}
+
+impl Drop for Explaining {
+    fn drop(&mut self) {
+        self.doors.0.told_why.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -433,6 +457,17 @@ mod tests {
         assert_eq!(enter(Standing::Stranger).err(), Some(TurnedAway::House));
         places.extend((0..2).map(|_| enter(Standing::Known).unwrap()));
         assert_eq!(enter(Standing::Known).err(), Some(TurnedAway::House));
+    }
+
+    #[test]
+    fn only_so_many_are_told_at_once_why_they_cannot_come_in() {
+        let doors = Doors::default();
+        let told: Vec<_> = std::iter::repeat_with(|| doors.explain())
+            .map_while(|one| one)
+            .collect();
+        assert_eq!(told.len(), TOLD_WHY_MAX as usize);
+        drop(told);
+        assert!(doors.explain().is_some());
     }
 
     #[test]

@@ -211,11 +211,15 @@ impl Gate {
         let resolver = self.resolver.as_ref().filter(|_| turned_away.is_none());
         let name = ReverseName::look_up(resolver, client, config.role, self.world.clock.clone());
         let mut session = Session::new(self.hall.clone(), visitor, limits, entrance, name);
-        // Who is turned away must not hold a connection, and a key operation of ours, for as long as a handshake may take.
-        if let Some(why) = turned_away.filter(|_| config.transport == Transport::ImplicitTls) {
+        let explaining = turned_away.and_then(|_| self.doors.explain());
+        // Who is turned away must not hold a connection, and a key operation of ours, for as long as a handshake may
+        // take; and in a storm not even for as long as it takes to be told why.
+        let unheard = config.transport == Transport::ImplicitTls || explaining.is_none();
+        if let Some(why) = turned_away.filter(|_| unheard) {
             return session.turn_away_unheard(why);
         }
         drive_server(stream, server, &mut session, &serve).await;
+        drop(explaining);
     }
 
     /// The client a declared proxy speaks for; `None` where the proxy made no sense.

@@ -127,12 +127,12 @@ impl Session {
         grant.map(|grant| grant.tolerances).unwrap_or_default()
     }
 
-    /// As [`turned_away`](Self::turned_away), for a client that could hear it only under TLS, which is more than it gets.
+    /// As [`turned_away`](Self::turned_away), for a client that is not given the time to hear it.
     pub(crate) fn turn_away_unheard(&self, why: TurnedAway) {
         let witness = self.hall.admission.witness();
         witness.connected(&self.visitor);
         self.turned_away(why);
-        witness.closed(&self.visitor, "turned away before the TLS handshake");
+        witness.closed(&self.visitor, "turned away without a word");
     }
 
     fn turned_away(&self, why: TurnedAway) -> Reply {

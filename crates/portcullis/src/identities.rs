@@ -6,11 +6,11 @@
 
 mod exchange;
 mod lockout;
+mod queue;
 mod secret;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +24,12 @@ use zeroize::Zeroizing;
 
 use crate::config::{LimitSettings, SecretHash};
 use lockout::Lockout;
+use queue::Queue;
 
 pub use secret::{HashError, check_hash, fresh_secret, hash_secret};
 
 /// Hashes computed at once: each takes a core for some 45 ms and 19 MiB; more would be a way to stop the gate.
 const HASHES_AT_ONCE: usize = 2;
-/// Logins that may wait for their turn; about two seconds of waiting.
-const WAITING_MAX: usize = 96;
 /// How long a proved secret is remembered, so that a program that logs in for each message costs one hash a minute.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Proved secrets remembered at once.
@@ -55,7 +54,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     key: [u8; 32],
     hashing: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queue: Mutex<Queue>,
     remembered: Mutex<BTreeMap<Digest, Duration>>,
     lockout: Mutex<Lockout>,
     /// Whether hashes are computed by the task that asks rather than by a thread of their own.
@@ -83,7 +82,7 @@ impl StaticLogins {
             clock,
             key,
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
-            waiting: AtomicUsize::new(0),
+            queue: Mutex::default(),
             remembered: Mutex::default(),
             lockout: Mutex::default(),
             here: false,
@@ -135,7 +134,9 @@ impl Inner {
         if let Some((name, _)) = known.filter(|_| self.is_remembered(&digest)) {
             return Ok(Principal(name.clone()));
         }
+        let place = self.wait_in_line(&login, client).ok_or(AuthRefusal::Unavailable)?;
         let right = self.verify(secret, known.map(|(_, hash)| hash.clone())).await?;
+        drop(place);
         // Guesses made side by side would otherwise all have passed the first look before one of them failed.
         if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
             return Err(AuthRefusal::LockedOut);
@@ -144,6 +145,7 @@ impl Inner {
             Some((name, _)) if right => {
                 self.remember(digest);
                 lock(&self.lockout).succeeded(&login, client);
+                lock(&self.queue).proved(&login, client);
                 Ok(Principal(name.clone()))
             }
             _ => {
@@ -156,7 +158,6 @@ impl Inner {
 
     /// Hashes away from the runtime's threads, a few at once. An unknown login costs the same as a known one.
     async fn verify(&self, secret: Zeroizing<Vec<u8>>, hash: Option<SecretHash>) -> Result<bool, AuthRefusal> {
-        let _place = Waiting::enter(&self.waiting).ok_or(AuthRefusal::Unavailable)?;
         let turn = Arc::clone(&self.hashing).acquire_owned().await;
         let turn = turn.map_err(|_| AuthRefusal::Unavailable)?;
         let work = move || {
@@ -205,20 +206,22 @@ impl Inner {
     }
 }
 
-/// A place among those who wait for a hash.
-struct Waiting<'a>(&'a AtomicUsize);
+/// A place among those who wait for a hash; given back when dropped.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    line: queue::Line,
+}
 
-impl<'a> Waiting<'a> {
-    fn enter(counter: &'a AtomicUsize) -> Option<Self> {
-        let before = counter.fetch_add(1, Ordering::Relaxed);
-        let place = Self(counter);
-        (before < WAITING_MAX).then_some(place)
+impl Inner {
+    fn wait_in_line(&self, login: &str, client: IpAddr) -> Option<Waiting<'_>> {
+        let line = lock(&self.queue).enter(login, client)?;
+        Some(Waiting { inner: self, line })
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.inner.queue).leave(&self.line);
     }
 }
 

@@ -130,7 +130,7 @@ fn keys(login: &str, client: IpAddr) -> [Key; 3] {
     ]
 }
 
-fn around(client: IpAddr, v4: u8, v6: u8) -> IpNet {
+pub(super) fn around(client: IpAddr, v4: u8, v6: u8) -> IpNet {
     match client.to_canonical() {
         IpAddr::V4(ip) => Ipv4Net::new(ip, v4).map_or(IpNet::from(IpAddr::V4(ip)), |net| IpNet::V4(net.trunc())),
         IpAddr::V6(ip) => Ipv6Net::new(ip, v6).map_or(IpNet::from(IpAddr::V6(ip)), |net| IpNet::V6(net.trunc())),

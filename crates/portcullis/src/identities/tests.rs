@@ -128,6 +128,31 @@ async fn guesses_made_side_by_side_are_locked_out_like_others() {
     assert!(wrong <= 12, "{wrong} guesses were answered");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_guesses_from_everywhere_keeps_nobody_out_who_logged_in_before() {
+    let logins = logins();
+    assert!(plain(&logins, b"\0erp\0right").await.is_ok());
+    // Its secret is not remembered any more, so that it needs a hash again.
+    lock(&logins.inner.remembered).clear();
+    let guess = async |number: u8| {
+        let client = IpAddr::from([203, 0, number, 1]);
+        logins
+            .inner
+            .prove("erp", Zeroizing::new(b"wrong".to_vec()), client)
+            .await
+            .map(drop)
+    };
+    let guesses = (0..=255).map(|number| -> std::pin::Pin<Box<dyn Future<Output = _>>> { Box::pin(guess(number)) });
+    let sender = async { plain(&logins, b"\0erp\0right").await.map(drop) };
+    let all = guesses.chain([Box::pin(sender) as std::pin::Pin<Box<dyn Future<Output = _>>>]);
+    let answers = futures_join(all).await;
+    let unavailable = answers
+        .iter()
+        .filter(|answer| **answer == Err(AuthRefusal::Unavailable));
+    assert!(unavailable.count() > 100, "the line is full");
+    assert_eq!(answers.last(), Some(&Ok(())));
+}
+
 /// Polls all at once, as so many sessions would.
 async fn futures_join<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();

@@ -381,6 +381,7 @@ tolerate = ["bare-lf", "long-lines", "missing-from"]
 [[limits.for]]
 networks = ["127.0.0.0/8"]
 sessions_per_address = 200
+sessions_per_minute = 1000000
 messages_per_minute = 10000
 errors_soft = 1000
 errors_hard = 2000

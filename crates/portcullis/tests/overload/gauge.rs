@@ -1,0 +1,77 @@
+//! What the gate uses, as the system and its own metrics tell it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::house::{Gate, eventually};
+
+/// Sessions that are left from whatever a storm cut off.
+const SESSIONS_AT_REST: usize = 2;
+
+/// Looks at one gate.
+pub struct Gauge {
+    process: u32,
+    health: SocketAddr,
+}
+
+/// What was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    pub sessions: usize,
+    pub files: usize,
+    /// Octets of memory that are in RAM.
+    pub memory: u64,
+}
+
+impl Gauge {
+    pub fn of(gate: &Gate) -> Self {
+        Self {
+            process: gate.id(),
+            health: ([127, 0, 0, 1], gate.ports.health).into(),
+        }
+    }
+
+    pub fn look(&self) -> Seen {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        Seen {
+            sessions: self.sessions(),
+            files: fs::read_dir(format!("/proc/{}/fd", self.process)).unwrap().count(),
+            memory: kib << 10,
+        }
+    }
+
+    /// Waits until sessions and files are what they were, or nearly.
+    pub fn wait_for_rest(&self, rest: &Seen) -> Seen {
+        eventually("the gate to come to rest", || {
+            let seen = self.look();
+            (seen.sessions <= SESSIONS_AT_REST && seen.files <= rest.files + 50).then_some(seen)
+        })
+    }
+
+    /// Open sessions, over all listeners. The page is asked for as an operator's tools do; it answers in a storm too.
+    fn sessions(&self) -> usize {
+        let page = eventually("the metrics", || {
+            self.metrics().ok().filter(|page| page.contains("# EOF"))
+        });
+        let counts = page.lines().filter(|line| line.starts_with("portcullis_sessions{"));
+        counts
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok())
+            .sum()
+    }
+
+    fn metrics(&self) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&self.health, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        Ok(page)
+    }
+}
