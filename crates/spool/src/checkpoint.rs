@@ -1,13 +1,14 @@
 //! The checkpoint: the queue as it was at one place of the log, so that a start need not read what lies before.
 
 use std::io;
-use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 use mail::{MessageId, Timestamp};
 use world::{Disk, DiskFile, OpenMode};
 
 use crate::codec::{Decoder, Encoder, Malformed};
+use crate::core::Shared;
 use crate::entry::Entry;
 use crate::index::Index;
 use crate::layout::{CHECKPOINT_MAGIC, FileName, VERSION};
@@ -20,7 +21,9 @@ const PREFIX: u64 = 12;
 /// Length and checksum before each frame.
 const FRAME_HEADER: usize = 8;
 /// Octets after which a frame of entries ends.
-const FRAME_OCTETS: usize = 1 << 20;
+const FRAME_OCTETS: usize = 128 << 10;
+/// Octets between two syncs of one that is long, so that whoever accepts meanwhile does not wait for all of it.
+const SYNC_EVERY: u64 = 8 << 20;
 const FRAME_MAX: u32 = 64 << 20;
 
 /// What a checkpoint says beside its entries.
@@ -65,63 +68,62 @@ impl From<io::Error> for Unusable {
     }
 }
 
+/// A checkpoint of one moment, to be written.
+pub(crate) struct Checkpointing {
+    shared: Arc<Shared>,
+    number: u32,
+    position: SegmentEnd,
+    summary: Vec<u8>,
+    /// Octets the log had grown by at that moment.
+    grown: u64,
+}
+
+/// What became of it.
+pub(crate) struct Checkpointed {
+    number: u32,
+    position: SegmentEnd,
+    grown: u64,
+    /// Its octets.
+    written: io::Result<u64>,
+    /// It failed before it had its name, and left nothing behind.
+    number_is_free: bool,
+}
+
 impl LogWriter {
-    /// Writes a checkpoint: write, sync, rename, sync folder. The one before it is kept, older ones are removed.
-    pub(crate) fn checkpoint(&mut self) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let (disk, number) = (&shared.world.disk, self.next_checkpoint);
+    /// Fixes the moment: the queue as it is, the place of the log where the tail begins. From now until it is written
+    /// the queue may change.
+    pub(crate) fn begin_checkpoint(&mut self) -> Checkpointing {
+        let number = self.next_checkpoint;
         self.next_checkpoint += 1;
-        let unfinished = shared.path(FileName::Unfinished {
-            writer: shared.writer,
-            number,
-        });
         let position = self.log.position();
-        let written = self.write_checkpoint(&unfinished, position);
-        let octets = match written {
-            Ok(octets) => octets,
-            Err(error) => {
-                // The next one takes the same number, or else the two that are kept would not be neighbours.
-                if is_gone(&disk.remove(&unfinished)) {
-                    self.next_checkpoint = number;
-                }
-                return Err(error);
-            }
-        };
-        disk.rename(
-            &unfinished,
-            &shared.path(FileName::Checkpoint {
-                writer: shared.writer,
-                number,
-            }),
-        )?;
-        disk.sync_dir(&shared.config.dir)?;
-        if let Some(older) = number.checked_sub(2) {
-            // It is there except after failures and at the beginning.
-            let _ = disk.remove(&shared.path(FileName::Checkpoint {
-                writer: shared.writer,
-                number: older,
-            }));
+        let summary = self.encode_summary(position);
+        self.shared.index.lock().begin_image();
+        Checkpointing {
+            shared: self.shared.clone(),
+            number,
+            position,
+            summary,
+            grown: self.log.grown,
         }
-        self.log.grown = 0;
-        self.checkpoint_octets = octets;
-        self.needed_from = (self.needed_from.1, position.sequence);
+    }
+
+    /// Draws the consequences.
+    pub(crate) fn conclude_checkpoint(&mut self, done: Checkpointed) -> io::Result<()> {
+        self.shared.index.lock().end_image();
+        if done.number_is_free {
+            // The next one takes the same number, or else the two that are kept would not be neighbours.
+            self.next_checkpoint = done.number;
+        }
+        self.checkpoint_octets = done.written?;
+        self.log.grown = self.log.grown.saturating_sub(done.grown);
+        self.needed_from = (self.needed_from.1, done.position.sequence);
         Ok(())
     }
 
-    fn write_checkpoint(&self, path: &Path, position: SegmentEnd) -> io::Result<u64> {
-        let file = self.shared.world.disk.open(path, OpenMode::CreateNew)?;
-        let mut prefix = CHECKPOINT_MAGIC.to_vec();
-        prefix.extend_from_slice(&VERSION.to_le_bytes());
-        file.write_at(0, &[&prefix])?;
-        let mut at = PREFIX;
-        write_frame(file.as_ref(), &mut at, &self.encode_summary(position))?;
-        let mut after = None;
-        while let Some((frame, last)) = self.encode_entries(after) {
-            write_frame(file.as_ref(), &mut at, &frame)?;
-            after = Some(last);
-        }
-        file.sync()?;
-        Ok(at)
+    /// Writes a checkpoint here and now.
+    pub(crate) fn checkpoint(&mut self) -> io::Result<()> {
+        let done = self.begin_checkpoint().write();
+        self.conclude_checkpoint(done)
     }
 
     fn encode_summary(&self, position: SegmentEnd) -> Vec<u8> {
@@ -159,23 +161,56 @@ impl LogWriter {
         }
         out.0
     }
+}
 
-    /// A frame of entries behind `after`. Between frames the index is free; only the writer, which is here, changes
-    /// what is in it.
-    fn encode_entries(&self, after: Option<MessageId>) -> Option<(Vec<u8>, MessageId)> {
-        let index = self.shared.index.lock();
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut out = Encoder::default();
-        let mut last = None;
-        for (id, entry) in index.entries.range((from, Bound::Unbounded)) {
-            out.u64(id.number());
-            entry.encode(&mut out);
-            last = Some(*id);
-            if out.0.len() >= FRAME_OCTETS {
-                break;
+impl Checkpointing {
+    /// Write, sync, rename, sync folder. The one before it is kept, older ones are removed.
+    pub(crate) fn write(self) -> Checkpointed {
+        let (shared, writer, number) = (&self.shared, self.shared.writer, self.number);
+        let disk = &shared.world.disk;
+        let unfinished = shared.path(FileName::Unfinished { writer, number });
+        let mut number_is_free = false;
+        let written = self
+            .write_file(&unfinished)
+            .inspect_err(|_| number_is_free = is_gone(&disk.remove(&unfinished)));
+        let named = written.and_then(|octets| {
+            disk.rename(&unfinished, &shared.path(FileName::Checkpoint { writer, number }))?;
+            disk.sync_dir(&shared.config.dir)?;
+            Ok(octets)
+        });
+        if let (Ok(_), Some(older)) = (&named, number.checked_sub(2)) {
+            // It is there except after failures and at the beginning.
+            let _ = disk.remove(&shared.path(FileName::Checkpoint { writer, number: older }));
+        }
+        Checkpointed {
+            number,
+            position: self.position,
+            grown: self.grown,
+            written: named,
+            number_is_free,
+        }
+    }
+
+    /// The index is free between frames.
+    fn write_file(&self, path: &Path) -> io::Result<u64> {
+        let file = self.shared.world.disk.open(path, OpenMode::CreateNew)?;
+        let mut prefix = CHECKPOINT_MAGIC.to_vec();
+        prefix.extend_from_slice(&VERSION.to_le_bytes());
+        file.write_at(0, &[&prefix])?;
+        let mut at = PREFIX;
+        write_frame(file.as_ref(), &mut at, &self.summary)?;
+        let mut synced = at;
+        loop {
+            let frame = self.shared.index.lock().next_of_image(FRAME_OCTETS);
+            let Some(frame) = frame else { break };
+            write_frame(file.as_ref(), &mut at, &frame)?;
+            if at - synced >= SYNC_EVERY {
+                file.sync()?;
+                synced = at;
             }
         }
-        last.map(|last| (out.0, last))
+        file.sync()?;
+        Ok(at)
     }
 }
 

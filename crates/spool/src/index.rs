@@ -6,6 +6,7 @@ use mail::{Mailbox, MessageId, ReversePath, Timestamp};
 use policy::Basis;
 
 use crate::entry::{Entry, Place, Recipient, Slot};
+use crate::image::Image;
 use crate::names::Interner;
 use crate::record::{Author, ChangeHead, LetterHead};
 use crate::{Counts, Damage, Holder, LeasedRecipient, Selector, State, StateKind};
@@ -20,6 +21,8 @@ pub(crate) struct Index {
     due: BTreeSet<(Timestamp, MessageId)>,
     /// Something was put into `due` since somebody asked.
     news: bool,
+    /// A checkpoint is being written.
+    pub(crate) image: Option<Image>,
     counts: Counts,
     finished: BTreeMap<MessageId, Box<Entry>>,
     finished_order: VecDeque<MessageId>,
@@ -44,6 +47,7 @@ impl Index {
 
     /// Takes in a letter that is on disk. One that is known already only gets its new place; the old one is returned.
     pub(crate) fn insert(&mut self, head: &LetterHead, place: Place) -> Option<Place> {
+        self.keep_image(head.id);
         if let Some(known) = self.entries.get_mut(&head.id) {
             return Some(std::mem::replace(&mut known.place, place));
         }
@@ -66,6 +70,10 @@ impl Index {
     /// Applies a change that is on disk; says what is to be cleared away where it finished the message. What it says
     /// about unknown messages or recipients is passed over.
     pub(crate) fn apply(&mut self, change: &ChangeHead) -> Option<Finished> {
+        if !self.entries.contains_key(&change.id) {
+            return None;
+        }
+        self.keep_image(change.id);
         let entry = self.entries.get_mut(&change.id)?;
         for proposed in &change.recipients {
             let Some(recipient) = entry.recipients.get_mut(proposed.recipient as usize) else {
@@ -98,8 +106,14 @@ impl Index {
         None
     }
 
+    fn keep_image(&mut self, id: MessageId) {
+        if let Some(image) = &mut self.image {
+            image.keep(id, self.entries.get(&id).map(Box::as_ref));
+        }
+    }
+
     /// Takes out a message all of whose recipients are done.
-    pub(crate) fn finish(&mut self, id: MessageId) -> Option<Finished> {
+    fn finish(&mut self, id: MessageId) -> Option<Finished> {
         let entry = self.entries.remove(&id)?;
         if let Some(at) = entry.scheduled {
             self.due.remove(&(at.at(), id));

@@ -11,6 +11,7 @@
 
 mod adopt;
 mod adopter;
+mod aside;
 mod body;
 mod checkpoint;
 mod codec;
@@ -21,6 +22,7 @@ mod draft;
 mod entry;
 mod error;
 mod ids;
+mod image;
 mod index;
 mod intake;
 mod layout;

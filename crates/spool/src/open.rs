@@ -58,7 +58,7 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
     // Who is to complete the ledger from it has not even heard of it; the end may come before that is done.
     log_writer.keep_testimony(&report.testimony);
     if untidy || report.adopted > 0 {
-        log_writer.checkpoint().map_err(failed(&dir))?;
+        log_writer.checkpoint_aside();
     }
     {
         let index = shared.index.lock();

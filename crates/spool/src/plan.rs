@@ -1,13 +1,15 @@
 //! What is asked for, turned into the changes that are written.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use mail::{MessageId, Timestamp};
+use tokio::sync::oneshot;
 
 use crate::entry::{Entry, Recipient};
 use crate::index::{Index, selects};
 use crate::record::{Author, ChangeHead, Grounds, RecipientChange};
-use crate::{Change, Holder, Outcome, Selector, Settlement, State};
+use crate::{Change, ChangeError, Holder, Outcome, Selector, Settlement, State};
 
 /// A change as it is asked for.
 pub(crate) enum Plan {
@@ -29,6 +31,9 @@ pub(crate) enum Plan {
     Suspend(Selector),
     Resume(Selector),
 }
+
+/// Who waits to hear how many recipients were changed.
+pub(crate) type Reply = oneshot::Sender<Result<u64, ChangeError>>;
 
 /// A change of what is suspended. It is applied to what earlier plans of the same batch leave.
 pub(crate) enum Suspension {
@@ -127,11 +132,58 @@ fn select(index: &Index, selector: &Selector, change: &Change, at: Timestamp) ->
                 .filter_map(|(id, entry)| head(id, entry, &Selector::All, change, at))
                 .collect()
         }
-        selector => index
-            .entries
-            .iter()
-            .filter_map(|(id, entry)| head(*id, entry, selector, change, at))
-            .collect(),
+        // Too much for one batch: the writer makes a campaign of it.
+        _ => Vec::new(),
+    }
+}
+
+/// Messages looked at, and changed, in one slice of a campaign.
+const LOOKS: usize = 20_000;
+const CHANGES: usize = 2_000;
+
+/// A change of all that a selector names, carried out in slices: between them others are served.
+pub(crate) struct Campaign {
+    selector: Selector,
+    change: Change,
+    at: Timestamp,
+    after: Option<MessageId>,
+    pub(crate) recipients: u64,
+    pub(crate) reply: Reply,
+}
+
+impl Campaign {
+    /// The plan as a campaign, where it is one.
+    pub(crate) fn of(plan: Plan, reply: Reply) -> Result<Self, (Plan, Reply)> {
+        match plan {
+            Plan::Change { selector, change, at } if !matches!(selector, Selector::Ids(_)) => Ok(Self {
+                selector,
+                change,
+                at,
+                after: None,
+                recipients: 0,
+                reply,
+            }),
+            plan => Err((plan, reply)),
+        }
+    }
+
+    /// The next changes; `None` when it has been through the whole queue. Letters that come meanwhile may be among them.
+    pub(crate) fn slice(&mut self, index: &Index) -> Option<Vec<ChangeHead>> {
+        let from = self.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut changes = Vec::new();
+        let mut looks = 0;
+        for (id, entry) in index.entries.range((from, Bound::Unbounded)) {
+            self.after = Some(*id);
+            looks += 1;
+            if let Some(head) = head(*id, entry, &self.selector, &self.change, self.at) {
+                self.recipients += head.recipients.len() as u64;
+                changes.push(head);
+            }
+            if looks >= LOOKS || changes.len() >= CHANGES {
+                break;
+            }
+        }
+        (looks > 0).then_some(changes)
     }
 }
 

@@ -125,6 +125,14 @@ impl Queue {
         drop(jobs);
     }
 
+    /// What waits now, without waiting for more.
+    pub(crate) fn take_now(&self) -> Vec<Job> {
+        match self.waiting.lock().take() {
+            Next::Jobs(jobs) => jobs,
+            Next::Idle | Next::Closed => Vec::new(),
+        }
+    }
+
     fn wake(&self) {
         match self.mode {
             Writer::Thread => drop(self.filled.notify_one()),

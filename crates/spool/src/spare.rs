@@ -8,11 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use world::{DiskFile, OpenMode};
 
-use crate::Writer;
 use crate::core::Shared;
 use crate::layout::FileName;
 
@@ -108,7 +106,7 @@ impl Shared {
     }
 
     /// Fills a file with zeros, unless the room is wanted for mail, or `stop` is set meanwhile.
-    fn fill_spare(&self, stop: &AtomicBool) {
+    pub(crate) fn fill_spare(&self, stop: &AtomicBool) {
         let wanted = self.config.segment_octets;
         let free = self.world.disk.free_space(&self.config.dir).unwrap_or(0);
         if free < self.config.keep_free_octets.saturating_add(wanted.saturating_mul(2)) {
@@ -151,50 +149,5 @@ impl Shared {
         file.sync()?;
         disk.sync_dir(&self.config.dir)?;
         Ok(Some(file))
-    }
-}
-
-/// Work beside the writer's, one piece at a time: on a thread of its own, or at once where the order of everything
-/// must follow from the seed. It ends before this does, for the spool's locks must not be given up before.
-#[derive(Default)]
-pub(crate) struct Aside {
-    thread: Option<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Aside {
-    pub(crate) fn is_busy(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-    }
-
-    /// Makes a segment ready.
-    pub(crate) fn fill_spare(&mut self, shared: &Arc<Shared>) {
-        if self.is_busy() {
-            return;
-        }
-        let (mode, shared, stop) = (shared.mode, shared.clone(), self.stop.clone());
-        self.run(mode, move || shared.fill_spare(&stop));
-    }
-
-    fn run(&mut self, mode: Writer, work: impl FnOnce() + Send + 'static) {
-        self.thread = None;
-        if mode == Writer::Task {
-            return work();
-        }
-        let spawned = std::thread::Builder::new().name("spool-aside".to_owned()).spawn(work);
-        match spawned {
-            Ok(thread) => self.thread = Some(thread),
-            Err(error) => tracing::warn!(%error, "no thread for work beside the spool's"),
-        }
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // Its panic, if any, was told where it happened.
-            let _ = thread.join();
-        }
     }
 }

@@ -14,8 +14,8 @@ use crate::writer::{Batch, Effect, LogWriter, Movable};
 
 /// A segment with less than one in this many octets alive is emptied.
 const MOSTLY_DEAD: u64 = 4;
-/// Octets moved with one sync.
-const MOVE_OCTETS: u64 = 8 << 20;
+/// Octets moved with one sync; who accepts meanwhile is served in between.
+const MOVE_OCTETS: u64 = 1 << 20;
 
 impl LogWriter {
     /// Moves letters out of segments that are mostly dead, and letters that stay long out of fresh ones.
@@ -74,6 +74,7 @@ impl LogWriter {
             }
             if octets >= MOVE_OCTETS {
                 self.store(std::mem::take(&mut batch));
+                self.serve_waiting();
                 octets = 0;
                 if self.log.is_segment_full() {
                     self.log.close_segment();

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{MessageId, Timestamp};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::aside::Aside;
+use crate::checkpoint::Checkpointed;
 use crate::core::{Fresh, Segment, Shared};
 use crate::entry::Place;
 use crate::index::{Finished, Index};
 use crate::layout::Kind;
 use crate::log::{Log, Record};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Campaign, Plan, Planned, Reply};
 use crate::queue::{AdoptedLetter, Job, LetterJob, Next};
 use crate::record::{ChangeHead, LetterHead};
-use crate::spare::Aside;
 use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
 
 /// How long testimony is kept for the next checkpoint: the ledger lags a second at most.
@@ -45,6 +47,11 @@ pub(crate) struct LogWriter {
     pub(crate) recent: VecDeque<(Duration, Testimony)>,
     measured_at: u64,
     aside: Aside,
+    checkpointer: Aside,
+    /// A checkpoint is being written, or was and nobody has looked.
+    checkpointing: bool,
+    checkpointed: Arc<Mutex<Option<Checkpointed>>>,
+    campaigns: VecDeque<Campaign>,
 }
 
 /// What a record does to the queue once it is on disk.
@@ -61,7 +68,7 @@ pub(crate) enum Effect {
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     pub(crate) effects: Vec<Effect>,
-    waiting: Vec<(oneshot::Sender<Result<u64, ChangeError>>, u64)>,
+    waiting: Vec<(Reply, u64)>,
 }
 
 impl Batch {
@@ -110,6 +117,10 @@ impl LogWriter {
             recent: VecDeque::new(),
             measured_at: 0,
             aside: Aside::default(),
+            checkpointer: Aside::default(),
+            checkpointing: false,
+            checkpointed: Arc::default(),
+            campaigns: VecDeque::new(),
         }
     }
 
@@ -148,8 +159,11 @@ impl LogWriter {
     }
 
     fn end(&mut self) {
+        self.checkpointer.wait();
+        self.look_for_checkpoint();
         if self.log.grown > 0 {
-            self.checkpoint_or_complain();
+            let written = self.checkpoint();
+            self.complain(&written);
         }
         self.log.trim_active();
         self.shared.release_spares();
@@ -159,6 +173,8 @@ impl LogWriter {
         let batch = self.plan(jobs);
         self.store(batch);
         self.look_ahead();
+        self.carry_out_campaigns();
+        self.look_for_checkpoint();
         if self.log.grown.saturating_sub(self.measured_at) >= MEASURE_EVERY || self.log.grown < self.measured_at {
             self.measured_at = self.log.grown;
             self.shared.measure_room();
@@ -171,6 +187,41 @@ impl LogWriter {
                 .max(self.checkpoint_octets / 2);
         if due {
             self.look_after();
+        }
+    }
+
+    /// Serves whoever waits, in the middle of something long.
+    pub(crate) fn serve_waiting(&mut self) {
+        let jobs = self.shared.queue.take_now();
+        if !jobs.is_empty() {
+            let batch = self.plan(jobs);
+            self.store(batch);
+        }
+    }
+
+    /// Changes of large parts of the queue, a slice at a time, each with what waits meanwhile.
+    fn carry_out_campaigns(&mut self) {
+        while let Some(mut campaign) = self.campaigns.pop_front() {
+            let outcome = loop {
+                let jobs = self.shared.queue.take_now();
+                let mut batch = self.plan(jobs);
+                let slice = campaign.slice(&self.shared.index.lock());
+                let Some(changes) = slice else {
+                    self.store(batch);
+                    break Ok(campaign.recipients);
+                };
+                for change in changes {
+                    batch.push(Record::plain(Kind::Change, change.encode()), Effect::Change(change));
+                }
+                let (told, mut heard) = oneshot::channel();
+                batch.waiting.push((told, 0));
+                self.store(batch);
+                self.look_ahead();
+                if let Ok(Err(error)) = heard.try_recv() {
+                    break Err(error);
+                }
+            };
+            let _ = campaign.reply.send(outcome);
         }
     }
 
@@ -190,7 +241,8 @@ impl LogWriter {
     /// Turns jobs into records.
     fn plan(&mut self, jobs: Vec<Job>) -> Batch {
         let mut batch = Batch::default();
-        let index = self.shared.index.lock();
+        let shared = self.shared.clone();
+        let index = shared.index.lock();
         for job in jobs {
             match job {
                 Job::Letter(letter) if index.entries.contains_key(&letter.head.id) => {
@@ -206,7 +258,10 @@ impl LogWriter {
                     };
                     batch.push(record, Effect::Letter(letter));
                 }
-                Job::Plan(plan, reply) => plan_change(plan, reply, &index, &mut batch),
+                Job::Plan(plan, reply) => match Campaign::of(plan, reply) {
+                    Ok(campaign) => self.campaigns.push_back(campaign),
+                    Err((plan, reply)) => plan_change(plan, reply, &index, &mut batch),
+                },
                 Job::Adopted(letters, reply) => {
                     batch.waiting.push((reply, letters.len() as u64));
                     for AdoptedLetter { record, head } in letters {
@@ -268,6 +323,10 @@ impl LogWriter {
 
     /// Nobody wants anything for a while.
     fn rest(&mut self) {
+        if self.checkpointing && !self.shared.troubles.any() {
+            self.look_for_checkpoint();
+            return;
+        }
         if self.shared.troubles.any() {
             self.probe();
         } else {
@@ -285,7 +344,7 @@ impl LogWriter {
 
     /// How long to wait for something to do before looking around.
     fn patience(&self) -> Option<Duration> {
-        if self.shared.troubles.any() {
+        if self.shared.troubles.any() || self.checkpointing {
             Some(TRY_AGAIN)
         } else {
             (self.log.grown > 0).then_some(IDLE)
@@ -432,21 +491,50 @@ impl LogWriter {
     /// Moves what should move, writes a checkpoint, deletes what nobody needs.
     fn look_after(&mut self) {
         self.forget_old_testimony();
+        if self.checkpointing {
+            return;
+        }
         self.sweep();
-        if self.checkpoint_or_complain() {
+        self.checkpoint_aside();
+        self.carry_out_campaigns();
+    }
+
+    /// Writes a checkpoint while others are served.
+    pub(crate) fn checkpoint_aside(&mut self) {
+        let begun = self.begin_checkpoint();
+        self.checkpointing = true;
+        self.checkpointer
+            .write_checkpoint(self.shared.mode, begun, self.checkpointed.clone());
+        self.look_for_checkpoint();
+    }
+
+    /// Whether the checkpoint that was begun is written, and what follows from it.
+    fn look_for_checkpoint(&mut self) {
+        if !self.checkpointing || self.checkpointer.is_busy() {
+            return;
+        }
+        self.checkpointing = false;
+        let done = self.checkpointed.lock().take();
+        let written = match done {
+            Some(done) => self.conclude_checkpoint(done),
+            None => {
+                self.shared.index.lock().end_image();
+                Err(io::Error::other("it was not written to its end"))
+            }
+        };
+        self.complain(&written);
+        if written.is_ok() {
             self.delete_dead_segments();
         }
     }
 
-    fn checkpoint_or_complain(&mut self) -> bool {
-        let written = self.checkpoint();
-        if let Err(error) = &written {
+    fn complain(&mut self, written: &io::Result<()>) {
+        if let Err(error) = written {
             // The log alone is enough; the next start reads a longer tail.
             tracing::warn!(%error, "no checkpoint could be written");
             // Tried again when the log has doubled: `work` asks at half of this.
             self.checkpoint_octets = self.log.grown.saturating_mul(4);
         }
-        written.is_ok()
     }
 }
 
@@ -465,7 +553,7 @@ fn discount(segments: &mut BTreeMap<u32, Segment>, place: Place) {
     }
 }
 
-fn plan_change(plan: Plan, reply: oneshot::Sender<Result<u64, ChangeError>>, index: &Index, batch: &mut Batch) {
+fn plan_change(plan: Plan, reply: Reply, index: &Index, batch: &mut Batch) {
     let mut recipients = 0;
     match plan.resolve(index) {
         Planned::Changes(changes) => {
