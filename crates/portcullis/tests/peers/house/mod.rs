@@ -191,6 +191,15 @@ impl Gate {
         run(command.args(arguments).arg("--config").arg(self.config()))
     }
 
+    /// Waits until nothing is left in its queue.
+    pub fn empties(&self) {
+        eventually("the queue to be empty", || {
+            let counts = self.command(&["queue", "counts", "--json"]).expect_ok("counts");
+            let counts: serde_json::Value = serde_json::from_str(&counts).unwrap();
+            (counts["messages"] == 0).then_some(())
+        });
+    }
+
     /// What it says of its health, status line included.
     pub fn health(&self) -> String {
         health(SocketAddr::from(([127, 0, 0, 1], self.ports.health))).unwrap()
