@@ -77,6 +77,11 @@ impl Opened {
         &self.writer
     }
 
+    /// Whether it goes on where this file ends.
+    pub(crate) fn continues(&self, file: &str) -> bool {
+        self.after.as_ref().is_some_and(|after| *after.file == *file)
+    }
+
     /// What it continues; `None` for the first file of a writer.
     #[must_use]
     pub fn after(&self) -> Option<&Previous> {

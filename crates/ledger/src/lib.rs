@@ -18,6 +18,7 @@ mod entry;
 mod event;
 mod facts;
 mod line;
+mod lineup;
 mod reader;
 mod record;
 mod text;

@@ -3,16 +3,16 @@
 //! Files are read newest first, a line is parsed only where the id's letters occur in it. An index comes later.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mail::{EventId, MessageId, SessionId};
 use memchr::{memchr, memmem};
 use world::{Disk, DiskFile, OpenMode};
 
+use crate::Event;
 use crate::chain;
 use crate::line::{self, LINE_OCTETS_MAX, Line};
-use crate::{Event, Hash, Opened};
 
 /// Octets read at once.
 const READ_OCTETS: usize = 128 << 10;
@@ -196,22 +196,4 @@ impl<'a> Lines<'a> {
         self.used += len + usize::from(ended);
         Piece { at, octets, ended }
     }
-}
-
-/// What the first line of a file says, where it is a good one.
-pub(crate) fn opening(disk: &dyn Disk, path: &Path) -> io::Result<Option<Opened>> {
-    let file = disk.open(path, OpenMode::Read)?;
-    let Some(first) = Lines::from(file.as_ref(), 0).next()?.filter(|first| first.ended) else {
-        return Ok(None);
-    };
-    let Ok(Line {
-        prev,
-        event: Event::Opened(opened),
-        ..
-    }) = line::read(&first.octets)
-    else {
-        return Ok(None);
-    };
-    let claimed = opened.after.as_ref().map_or(Hash::NONE, |after| after.hash);
-    Ok((prev == claimed).then_some(*opened))
 }

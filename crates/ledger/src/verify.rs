@@ -12,7 +12,8 @@ use world::{Disk, OpenMode};
 use crate::Opened;
 use crate::chain::{self, FileName};
 use crate::line::{self, Hash, LineFault};
-use crate::reader::{Lines, opening};
+use crate::lineup::Lineup;
+use crate::reader::Lines;
 
 /// A place in a writer's chain: a line's number and seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,19 +144,13 @@ struct Stand {
 
 impl Walk<'_> {
     fn writer(mut self, writer: &str, names: &[FileName]) -> io::Result<()> {
-        let mut files: Vec<(String, Opened)> = Vec::new();
-        for name in names {
-            match opening(self.disk, &self.dir.join(name.text()))? {
-                Some(opened) if opened.writer() == writer => {
-                    // The disk refused the file before, and the same place was continued in this one.
-                    while let Some((file, _)) = files.pop_if(|(_, before)| before.after == opened.after) {
-                        self.never_synced(file)?;
-                    }
-                    files.push((name.text(), opened));
-                }
-                // Whether it is missed shows in the file that follows.
-                _ => self.never_synced(name.text())?,
-            }
+        let Lineup {
+            files,
+            never_synced,
+            spoilt,
+        } = Lineup::of(self.disk, self.dir, writer, names)?;
+        for file in never_synced {
+            self.never_synced(file)?;
         }
         for (index, (file, opened)) in files.iter().enumerate() {
             let next = files.get(index + 1).map(|(_, opened)| opened);
@@ -163,6 +158,15 @@ impl Walk<'_> {
                 self.report.broken.push(broken);
                 return Ok(());
             }
+        }
+        if let Some((file, fault)) = spoilt {
+            self.report.broken.push(Broken {
+                file,
+                line: 1,
+                at: 0,
+                fault,
+            });
+            return Ok(());
         }
         let stand = self.at.take();
         let reached = stand.as_ref().map(|stand| stand.seq);
@@ -214,8 +218,8 @@ impl Walk<'_> {
         }
         let end = match next.map(Opened::after) {
             Some(Some(after)) if *after.file == *name => Some(after.octets),
-            Some(_) => return broken(1, 0, Fault::FileMissing),
-            None => None,
+            // Where the next one continues another, that is found there.
+            _ => None,
         };
 
         let file = self.disk.open(&self.dir.join(name), OpenMode::Read)?;

@@ -39,43 +39,126 @@ async fn a_day_that_ends_while_the_gateway_runs_begins_a_new_file() {
     assert_eq!(house.verify().first_broken(), None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_edited_line_is_named() {
+/// A day in three files: the gateway was started again, twice.
+async fn three_files() -> House {
     let house = a_day().await;
-    for line in 0..house.lines(FIRST).len() {
-        let before = house.lines(FIRST);
-        let mut lines = before.clone();
-        lines[line] = lines[line].replacen("\"seq\"", "\"Seq\"", 1);
-        house.rewrite_lines(FIRST, &lines);
-        let report = house.verify();
-        if line == 0 {
-            // A file without a good first line was never synced, as far as anybody can tell; what is gone shows in
-            // the head that was written down elsewhere.
-            assert_eq!(report.torn.len(), 1);
-        } else {
-            let broken = report.first_broken().unwrap();
-            assert_eq!((broken.line, broken.fault), (line as u64 + 1, Fault::Seal));
+    for number in 6..8 {
+        let opening = house.open();
+        opening.ledger.record(delivered(number)).await;
+        opening.ledger.record(delivered(number)).await;
+        opening.closer.close().await.unwrap();
+    }
+    house
+}
+
+const FILES: [&str; 3] = [FIRST, "2026-11-21.gate.0001.jsonl", "2026-11-21.gate.0002.jsonl"];
+
+/// What the verification of a changed file finds first: where, and what.
+fn found(house: &House, file: &str, lines: &[String]) -> Option<(String, u64, Fault)> {
+    let before = house.lines(file);
+    house.rewrite_lines(file, lines);
+    let broken = house.verify().first_broken().cloned();
+    house.rewrite_lines(file, &before);
+    broken.map(|broken| (broken.file, broken.line, broken.fault))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_line_is_named_whichever_it_is() {
+    let house = three_files().await;
+    for file in FILES {
+        let before = house.lines(file);
+        for at in 0..before.len() {
+            let mut lines = before.clone();
+            lines[at] = lines[at].replacen("\"seq\"", "\"Seq\"", 1);
+            let named = (file.to_owned(), at as u64 + 1, Fault::Seal);
+            assert_eq!(found(&house, file, &lines), Some(named));
         }
-        house.rewrite_lines(FIRST, &before);
     }
     assert_eq!(house.verify().first_broken(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removed_line_and_moved_lines_are_named() {
-    let house = a_day().await;
-    let before = house.lines(FIRST);
-    let mut lines = before.clone();
-    lines.remove(4);
-    house.rewrite_lines(FIRST, &lines);
-    let broken = house.verify().first_broken().cloned().unwrap();
-    assert_eq!((broken.line, broken.fault), (5, Fault::Link));
+async fn a_line_that_was_taken_out_is_named_by_the_one_that_took_its_place() {
+    let house = three_files().await;
+    for file in FILES {
+        let before = house.lines(file);
+        for at in 0..before.len() - 1 {
+            let mut lines = before.clone();
+            lines.remove(at);
+            let named = (file.to_owned(), at as u64 + 1, Fault::Link);
+            assert_eq!(found(&house, file, &lines), Some(named));
+        }
+    }
+}
 
-    let mut lines = before;
-    lines.swap(2, 3);
-    house.rewrite_lines(FIRST, &lines);
-    let broken = house.verify().first_broken().cloned().unwrap();
-    assert_eq!((broken.line, broken.fault), (3, Fault::Link));
+#[tokio::test(start_paused = true)]
+async fn lines_that_changed_places_are_named_at_the_first_of_them() {
+    let house = three_files().await;
+    for file in FILES {
+        let before = house.lines(file);
+        for (at, other) in (0..before.len()).flat_map(|at| (at + 1..before.len()).map(move |other| (at, other))) {
+            let mut lines = before.clone();
+            lines.swap(at, other);
+            let named = (file.to_owned(), at as u64 + 1, Fault::Link);
+            assert_eq!(found(&house, file, &lines), Some(named), "{at} and {other}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_was_put_in_is_named() {
+    let house = three_files().await;
+    for file in FILES {
+        let before = house.lines(file);
+        for at in 1..=before.len() {
+            let mut lines = before.clone();
+            lines.insert(at, before[at - 1].clone());
+            let broken = found(&house, file, &lines);
+            if at == before.len() && file != FILES[2] {
+                // The next file says where this one ended: nothing that counts is different.
+                assert_eq!(broken, None);
+            } else {
+                assert_eq!(broken, Some((file.to_owned(), at as u64 + 1, Fault::Link)));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_cut_short_anywhere_is_named_where_it_ends() {
+    let house = three_files().await;
+    for (number, file) in FILES.into_iter().enumerate() {
+        let before = house.lines(file);
+        for kept in 1..before.len() {
+            let broken = found(&house, file, &before[..kept]);
+            if number == 2 {
+                assert_eq!(
+                    broken, None,
+                    "only a head that was written down elsewhere misses the end"
+                );
+            } else {
+                assert_eq!(broken, Some((file.to_owned(), kept as u64 + 1, Fault::CutShort)));
+            }
+        }
+        // Nothing is left of it: the next file misses it. Old files may go, oldest first.
+        let next = FILES
+            .get(number + 1)
+            .map(|next| ((*next).to_owned(), 1, Fault::FileMissing));
+        assert_eq!(found(&house, file, &[]), next.filter(|_| number > 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_power_cut_left_of_a_first_line_is_no_tampering() {
+    let house = three_files().await;
+    let whole = house.disk.contents(&house.path(FILES[2])).unwrap();
+    let mut holed = whole.clone();
+    holed[..100].fill(0);
+    for left in [&[][..], &whole[..100], &holed] {
+        house.rewrite(FILES[2], left);
+        let report = house.verify();
+        assert_eq!((report.first_broken(), report.torn.len()), (None, 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +177,8 @@ async fn a_file_taken_away_is_named_by_the_one_that_follows() {
     house.open().closer.close().await.unwrap();
     house.open().closer.close().await.unwrap();
     house.disk.remove(&house.path("2026-11-21.gate.0001.jsonl")).unwrap();
-    assert_eq!(house.verify().first_broken().unwrap().fault, Fault::FileMissing);
+    let broken = house.verify().first_broken().cloned().unwrap();
+    assert_eq!((broken.file.as_str(), broken.fault), (FILES[2], Fault::FileMissing));
     // Old files may go, oldest first: the report says that the chain begins later.
     house.disk.remove(&house.path(FIRST)).unwrap();
     let report = house.verify();

@@ -1,7 +1,7 @@
 //! `portcullis ledger`: the proof that testimony was not tampered with.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -55,18 +55,26 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(dir) => dir.clone(),
         None => queue::config_of(&args.config)?.ledger.dir,
     };
-    let report = ledger::verify(&OsDisk, &dir, &args.heads)
+    let (text, outcome) = answer(&dir, &args.heads, args.json)?;
+    say(&text);
+    Ok(outcome)
+}
+
+/// What is said of the ledger in a folder, and the exit status.
+fn answer(dir: &Path, heads: &[Head], as_object: bool) -> anyhow::Result<(String, ExitCode)> {
+    let report = ledger::verify(&OsDisk, dir, heads)
         .with_context(|| format!("the ledger in {} cannot be read", dir.display()))?;
-    if args.json {
-        say(&format!("{:#}\n", as_json(&report)));
+    let text = if as_object {
+        format!("{:#}\n", as_json(&report))
     } else {
-        say(&as_text(&report));
-    }
-    Ok(if report.broken.is_empty() {
+        as_text(&report)
+    };
+    let outcome = if report.broken.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
-    })
+    };
+    Ok((text, outcome))
 }
 
 fn head(text: &str) -> Result<Head, String> {
@@ -154,7 +162,138 @@ fn as_json(report: &Report) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use ledger::{Attempt, Config, Event, Writer};
+    use mail::MessageId;
+    use world::World;
+
     use super::*;
+
+    const FIRST: &str = "gate.0000.jsonl";
+
+    fn delivered(number: u64) -> Event {
+        Event::Delivered(Box::new(Attempt {
+            message: MessageId::new(number),
+            attempt: None,
+            rcpt: format!("user{number}@example.edu").into(),
+            host: "mail.example.edu".into(),
+            ip: None,
+            tls: None,
+            enhanced: None,
+            text: "250 ok".into(),
+            took_ms: 1,
+        }))
+    }
+
+    /// A ledger on a real disk, from two starts of a gate: six lines, then two.
+    async fn a_ledger() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for deliveries in [5, 1] {
+            let opening = ledger::open(Config::new(folder.path()), &World::real(), Writer::Thread).unwrap();
+            for number in 0..deliveries {
+                opening.ledger.record(delivered(number)).await;
+            }
+            opening.closer.close().await.unwrap();
+        }
+        folder
+    }
+
+    /// The file whose name ends like this, without its day.
+    fn file(folder: &tempfile::TempDir, name: &str) -> PathBuf {
+        let mut files = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.to_string_lossy().ends_with(name)).unwrap()
+    }
+
+    /// What is said once the lines of a file were changed like this.
+    async fn changed(name: &str, change: impl FnOnce(&mut Vec<&str>)) -> String {
+        let folder = a_ledger().await;
+        let path = file(&folder, name);
+        let text = fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        change(&mut lines);
+        fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        let (said, outcome) = answer(folder.path(), &[], false).unwrap();
+        assert_eq!(format!("{outcome:?}"), format!("{:?}", ExitCode::from(1)), "{said}");
+        assert!(
+            said.contains("The ledger was changed, or a disk has damaged it."),
+            "{said}"
+        );
+        let (object, _) = answer(folder.path(), &[], true).unwrap();
+        let object: Value = serde_json::from_str(&object).unwrap();
+        assert_eq!(object["broken"].as_array().unwrap().len(), 1, "{object}");
+        said.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_whole_chain_is_said_to_be_whole_and_its_head_proves_its_end() {
+        let folder = a_ledger().await;
+        let (said, outcome) = answer(folder.path(), &[], false).unwrap();
+        assert!(said.ends_with("8 lines in 2 files. Every link holds.\n"), "{said}");
+        assert_eq!(format!("{outcome:?}"), format!("{:?}", ExitCode::SUCCESS));
+        let known = said.lines().find_map(|line| line.strip_prefix("head    ")).unwrap();
+        let known = [head(known).unwrap()];
+        assert!(
+            answer(folder.path(), &known, false)
+                .unwrap()
+                .0
+                .ends_with("Every link holds.\n")
+        );
+
+        let last = file(&folder, "gate.0001.jsonl");
+        let text = fs::read_to_string(&last).unwrap();
+        fs::write(&last, text.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+        let (said, _) = answer(folder.path(), &known, false).unwrap();
+        let named = "behind its last line: the line that was known from elsewhere is not there";
+        assert!(said.starts_with("BROKEN") && said.contains(named), "{said}");
+    }
+
+    #[tokio::test]
+    async fn whatever_was_done_to_the_chain_is_named_with_the_first_place_that_does_not_hold() {
+        let edited = changed(FIRST, |lines| lines[3] = lines[2]).await;
+        assert!(edited.contains("gate.0000.jsonl, line 4 (octet "), "{edited}");
+        let said = changed(FIRST, |lines| lines[0] = "{}").await;
+        assert!(
+            said.contains("gate.0000.jsonl, line 1 (octet 0): it cannot be read"),
+            "{said}"
+        );
+        let said = changed(FIRST, |lines| {
+            lines.remove(2);
+        })
+        .await;
+        assert!(
+            said.contains("line 3 (octet ") && said.contains("something was taken out, put in or moved"),
+            "{said}"
+        );
+        let said = changed(FIRST, |lines| lines.swap(1, 4)).await;
+        assert!(
+            said.contains("line 2 (octet ") && said.contains("does not follow the line before"),
+            "{said}"
+        );
+        let said = changed(FIRST, |lines| lines.truncate(4)).await;
+        assert!(
+            said.contains("line 5 (octet ") && said.contains("ends before the place"),
+            "{said}"
+        );
+        let said = changed("gate.0001.jsonl", |lines| {
+            lines.remove(0);
+        })
+        .await;
+        assert!(said.contains("gate.0001.jsonl, line 1 (octet 0)"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_edited_word_is_named_by_its_line() {
+        let folder = a_ledger().await;
+        let path = file(&folder, FIRST);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replacen("user3@", "user9@", 1)).unwrap();
+        let (said, _) = answer(folder.path(), &[], false).unwrap();
+        assert!(
+            said.contains("line 5 (octet ") && said.contains("not those that were sealed"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_head_reads_back_as_it_was_printed() {
