@@ -13,5 +13,5 @@ mod names;
 pub mod reply;
 mod session;
 
-pub use doors::{ClientLimits, Doors, DoorsConfig, Explaining, Place, Standing, TurnedAway};
+pub use doors::{Aside, ClientLimits, Doors, DoorsConfig, Place, Standing, TurnedAway};
 pub use listener::{Gate, ListenerConfig, Listening, bind};

@@ -209,9 +209,10 @@ impl Gate {
             },
         };
         let resolver = self.resolver.as_ref().filter(|_| turned_away.is_none());
-        let name = ReverseName::look_up(resolver, client, config.role, self.world.clock.clone());
+        let place = || self.doors.look_up(&rules);
+        let name = ReverseName::look_up(resolver, client, config.role, self.world.clock.clone(), place);
         let mut session = Session::new(self.hall.clone(), visitor, limits, entrance, name);
-        let explaining = turned_away.and_then(|_| self.doors.explain());
+        let explaining = turned_away.and_then(|_| self.doors.explain(&rules));
         // Who is turned away must not hold a connection, and a key operation of ours, for as long as a handshake may
         // take; and in a storm not even for as long as it takes to be told why.
         let unheard = config.transport == Transport::ImplicitTls || explaining.is_none();

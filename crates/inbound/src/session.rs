@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
 use bytes::Bytes;
 use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
-use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict};
+use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict, contains};
 use smtp::server::{Answer, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
 use wire::{Ended, SessionHandler, TlsFacts};
@@ -248,27 +248,36 @@ impl Session {
         let now = self.hall.clock.monotonic();
         if place.is_guessing(&self.limits, now) {
             let sentence = "Too many unknown recipients from your address; try again later";
-            return Some(self.refuse(
-                450,
-                enhanced(4, 7, 1),
-                sentence,
-                "too-many-bad-recipients",
-                Some(sender),
-                None,
-            ));
+            return Some(self.busy(sentence, "too-many-bad-recipients", sender));
         }
-        if !place.message(&self.limits, now) {
-            let sentence = "Too many messages from your address in a short time; try again later";
-            return Some(self.refuse(
-                450,
-                enhanced(4, 7, 1),
-                sentence,
-                "too-many-messages",
-                Some(sender),
-                None,
-            ));
+        let unknown = self.is_unknown();
+        let per_minute = match unknown {
+            true => self.limits.messages_per_minute_unknown,
+            false => self.limits.messages_per_minute,
+        };
+        if !place.message(per_minute, now) {
+            let sentence = match unknown {
+                true => {
+                    "Too many messages in a short time from an address whose name in DNS is missing or not its own; \
+                         try again later"
+                }
+                false => "Too many messages from your address in a short time; try again later",
+            };
+            return Some(self.busy(sentence, "too-many-messages", sender));
         }
         None
+    }
+
+    /// Whether DNS says that this client has no name that leads back to it. Machines of our own need none.
+    fn is_unknown(&self) -> bool {
+        self.name.is_missing() && {
+            let snapshot = self.hall.admission.snapshot();
+            !contains(&snapshot.rulebook().organisation.networks, self.visitor.client)
+        }
+    }
+
+    fn busy(&self, sentence: &str, reason: &'static str, sender: &ReversePath) -> Reply {
+        self.refuse(450, enhanced(4, 7, 1), sentence, reason, Some(sender), None)
     }
 
     fn recipient(&mut self, path: ForwardPath, params: RcptParams) -> Reply {

@@ -8,11 +8,17 @@
 
 mod house;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dns::{Answer, Literal, MxAnswer, Resolver};
 use house::{COPIER, DEVICES, House, MX, OUTSIDER, Plan, SUBMISSION, SUBMISSIONS, UNGRANTED};
 use inbound::ClientLimits;
+use mail::Domain;
 use policy::By;
+use world::BoxFuture;
 
 const MX6: &str = "[2001:db8:1:25::1]:25";
 
@@ -109,7 +115,7 @@ async fn errors_delay_and_then_end_a_session_as_its_network_is_told() {
         errors_hard: 6,
         ..plan.doors.default
     };
-    plan.doors.overrides = vec![(vec!["198.51.100.0/24".parse().unwrap()], patient)];
+    plan.doors.overrides = vec![("198.51.100.0/24".parse().unwrap(), patient)];
     let house = plan.open().await;
     for (from, soft, hard) in [(OUTSIDER, 2, 4), ("198.51.100.9", 5, 6)] {
         let mut client = house.hello(MX, from).await;
@@ -154,6 +160,85 @@ async fn the_front_gate_takes_so_many_messages_a_minute_from_one_address() {
     house.pass(Duration::from_secs(130)).await;
     client.deliver("eve@foreign.test", &["anna@own.test"]).await;
     assert_eq!(house.told.reasons(), ["too-many-messages"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_without_a_name_of_its_own_may_send_less() {
+    let named = "203.0.113.6";
+    let mut plan = Plan::usual().limits(|limits| limits.messages_per_minute_unknown = 2);
+    plan.names = Some(Arc::new(
+        Literal::new()
+            .with_ptr(named.parse().unwrap(), Domain::parse("mail.foreign.test").unwrap())
+            .with_address(Domain::parse("mail.foreign.test").unwrap(), named.parse().unwrap()),
+    ));
+    let house = plan.open().await;
+    for (from, taken) in [(OUTSIDER, 2), (named, 5), (UNGRANTED, 5)] {
+        let mut client = house.hello(MX, from).await;
+        for _ in 0..taken {
+            client.deliver("eve@foreign.test", &["anna@own.test"]).await;
+        }
+    }
+    let mut client = house.hello(MX, OUTSIDER).await;
+    let said = client.ask("MAIL FROM:<eve@foreign.test>", "450 4.7.1").await;
+    assert!(said.contains("name in DNS"), "{said}");
+    house.pass(Duration::from_secs(130)).await;
+    client.deliver("eve@foreign.test", &["anna@own.test"]).await;
+    assert_eq!(house.told.reasons(), ["too-many-messages"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_name_server_is_silent_nobody_is_nameless_and_few_are_asked_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut plan = Plan::usual().limits(|limits| limits.messages_per_minute_unknown = 1);
+    plan.doors.sessions = 300;
+    let most = plan.doors.asides() as usize;
+    plan.names = Some(Arc::new(Silent(asked.clone())));
+    let house = plan.open().await;
+    let mut clients = Vec::new();
+    for number in 0..most + 5 {
+        clients.push(house.hello(MX, &format!("203.0.113.{}", number + 20)).await);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), most);
+    for _ in 0..3 {
+        clients[0].deliver("eve@foreign.test", &["anna@own.test"]).await;
+    }
+    clients.clear();
+    house.pass(Duration::from_secs(1)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody is there any more to be named");
+}
+
+/// Hears questions and never answers; counts those that are open.
+struct Silent(Arc<AtomicUsize>);
+
+impl Silent {
+    async fn ask<T>(&self) -> T {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let _open = Open(self.0.clone());
+        std::future::pending().await
+    }
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Resolver for Silent {
+    fn mx<'a>(&'a self, _: &'a Domain) -> BoxFuture<'a, MxAnswer> {
+        Box::pin(self.ask())
+    }
+    fn addresses<'a>(&'a self, _: &'a Domain) -> BoxFuture<'a, Answer<IpAddr>> {
+        Box::pin(self.ask())
+    }
+    fn txt<'a>(&'a self, _: &'a Domain) -> BoxFuture<'a, Answer<Vec<u8>>> {
+        Box::pin(self.ask())
+    }
+    fn ptr(&self, _: IpAddr) -> BoxFuture<'_, Answer<Domain>> {
+        Box::pin(self.ask())
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use admission::Admission;
 use admission::testing::{Store, scale};
+use dns::Resolver;
 use inbound::{ClientLimits, DoorsConfig, Gate};
 use mail::{Domain, DomainPattern, Timestamp, Tolerances};
 use policy::{
@@ -59,6 +60,8 @@ pub struct Plan {
     pub book: Rulebook,
     pub doors: DoorsConfig,
     pub listeners: Vec<Listen>,
+    /// Who is asked for the names of clients.
+    pub names: Option<Arc<dyn Resolver>>,
 }
 
 /// A house with its gate open.
@@ -80,6 +83,7 @@ impl Plan {
             book: book(),
             doors: DoorsConfig::default(),
             listeners: gate::usual(),
+            names: None,
         }
     }
 
@@ -110,7 +114,10 @@ impl Plan {
         let (admission, store) = scale(config, told.clone(), &world).unwrap();
         let (trigger, shutdown) = ShutdownTrigger::new();
         let logins = Arc::new(gate::Logins);
-        let gate = Gate::new(self.doors, admission.clone(), logins, &world, shutdown);
+        let mut gate = Gate::new(self.doors, admission.clone(), logins, &world, shutdown);
+        if let Some(names) = self.names {
+            gate = gate.naming_clients(names);
+        }
         let identities = vec![certificate("gate.own.test")];
         let tls = Arc::new(TlsServer::new(identities, Asking::No, world.clock.clone()).unwrap());
         let finished = self.listeners.iter().map(|one| one.finished(&tls)).collect();

@@ -234,7 +234,7 @@ impl Default for LimitSettings {
     fn default() -> Self {
         let dialogue = smtp::server::Limits::default();
         Self {
-            sessions: 10_000,
+            sessions: inbound::DoorsConfig::default().sessions,
             auth_failures_per_session: dialogue.auth_failures,
             messages_per_session: dialogue.messages,
             text_line_octets: dialogue.text_line_octets,
@@ -268,6 +268,8 @@ pub struct ClientLimits {
     pub sessions_per_minute: u32,
     /// Messages in a minute from one address (IPv6: one /64) without a grant.
     pub messages_per_minute: u32,
+    /// The same from an address of which DNS says that it has no name that leads back to it.
+    pub messages_per_minute_unknown: u32,
     /// Refused recipients in an hour from one address, until it has to wait.
     pub bad_recipients_per_hour: u32,
     /// Recipients of one message.
@@ -282,15 +284,17 @@ pub struct ClientLimits {
 
 impl Default for ClientLimits {
     fn default() -> Self {
+        let doors = inbound::ClientLimits::default();
         Self {
-            sessions_per_address: 10,
-            sessions_per_v6_64: 10,
-            sessions_per_minute: 120,
-            messages_per_minute: 60,
-            bad_recipients_per_hour: 15,
-            recipients: 100,
-            errors_soft: 10,
-            errors_hard: 20,
+            sessions_per_address: doors.connections,
+            sessions_per_v6_64: doors.connections_per_64,
+            sessions_per_minute: doors.connections_per_minute,
+            messages_per_minute: doors.messages_per_minute,
+            messages_per_minute_unknown: doors.messages_per_minute_unknown,
+            bad_recipients_per_hour: doors.bad_recipients_per_hour,
+            recipients: doors.recipients,
+            errors_soft: doors.errors_soft,
+            errors_hard: doors.errors_hard,
             auth_failures: 20,
         }
     }

@@ -137,7 +137,7 @@ pub(super) fn doors(limits: &LimitSettings) -> DoorsConfig {
         overrides: limits
             .overrides
             .iter()
-            .map(|(network, limits)| (vec![*network], client(limits)))
+            .map(|(network, limits)| (*network, client(limits)))
             .collect(),
     }
 }
@@ -148,6 +148,7 @@ fn client(limits: &crate::config::ClientLimits) -> ClientLimits {
         connections_per_64: limits.sessions_per_v6_64,
         connections_per_minute: limits.sessions_per_minute,
         messages_per_minute: limits.messages_per_minute,
+        messages_per_minute_unknown: limits.messages_per_minute_unknown,
         bad_recipients_per_hour: limits.bad_recipients_per_hour,
         recipients: limits.recipients,
         errors_soft: limits.errors_soft,
@@ -174,9 +175,36 @@ mod tests {
         assert_eq!(sessions_within(10_000, None), 10_000);
     }
 
-    fn dialogue_of(more: &str) -> ServerConfig {
+    fn config_of(more: &str) -> Config {
         let reading = config::read("t.toml", format!("{HOUSE}{more}"), Path::new("/"), &Machine::default());
-        let config = reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()));
+        reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()))
+    }
+
+    #[test]
+    fn a_wide_network_hides_no_narrower_one_from_the_doors_or_from_logins() {
+        let limits = config_of(
+            "[limits]\nmessages_per_minute = 15\n\
+             [[limits.for]]\nnetworks = [\"10.0.0.0/8\"]\nmessages_per_minute = 500\nauth_failures = 50\n\
+             [[limits.for]]\nnetworks = [\"10.1.2.3\"]\nmessages_per_minute = 900\nauth_failures = 90\n",
+        )
+        .limits;
+        let doors = doors(&limits);
+        for (client, messages, unknown, failures) in [
+            ([10, 1, 2, 3], 900, 900, 90),
+            ([10, 1, 2, 4], 500, 500, 50),
+            ([192, 0, 2, 1], 15, 15, 20),
+        ] {
+            let own = doors.of(client.into());
+            assert_eq!(
+                (own.messages_per_minute, own.messages_per_minute_unknown),
+                (messages, unknown)
+            );
+            assert_eq!(limits.of(client.into()).auth_failures, failures);
+        }
+    }
+
+    fn dialogue_of(more: &str) -> ServerConfig {
+        let config = config_of(more);
         let listeners = listeners(&config, &Certificates::new());
         ServerConfig::clone(&listeners[0].smtp)
     }

@@ -24,6 +24,10 @@ pub struct Limits {
     pub sessions_per_minute: Count,
     /// Messages in a minute from one address (IPv6: one /64) without a grant. Default: 60.
     pub messages_per_minute: Count,
+    /// The same from an unknown address: DNS says that it has no name that leads back to it. Machines in the
+    /// organisation's networks and in `[[limits.for]]` need none, and a name server that fails makes nobody unknown.
+    /// Default: 20.
+    pub messages_per_minute_unknown: Count,
     /// Refused recipients in an hour from one address, until it has to wait. Default: 15.
     pub bad_recipients_per_hour: Count,
     /// Recipients of one message, at least 100 (RFC 5321). Default: 100.
@@ -46,7 +50,8 @@ pub struct Limits {
     /// connection is closed. Default: 16 MiB. More where devices report a lost connection in place of our refusal, less
     /// where the line is dear.
     pub swallow: Maybe<Octets>,
-    /// Limits of some networks that differ; the narrowest network counts.
+    /// Limits of some networks that differ. Of those around a client the narrowest counts, wherever it stands; what it does
+    /// not say is as in `[limits]`.
     #[serde(rename = "for")]
     pub networks: Vec<LimitsFor>,
 }

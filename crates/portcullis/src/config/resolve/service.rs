@@ -1,7 +1,11 @@
 //! How the service runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use ipnet::IpNet;
+use policy::unmapped;
 
 use super::desk::{Desk, values};
 use crate::config::file::{self, At, Count, List, Maybe, Octets, Text};
@@ -33,6 +37,11 @@ pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettin
     limits.client = client(&written.of_everybody(), limits.client, desk);
     take(&written.sessions, &mut limits.sessions, desk);
     take(
+        &written.messages_per_minute_unknown,
+        &mut limits.client.messages_per_minute_unknown,
+        desk,
+    );
+    take(
         &written.auth_failures_per_session,
         &mut limits.auth_failures_per_session,
         desk,
@@ -51,21 +60,42 @@ pub(super) fn limits(written: &file::Limits, desk: &mut Desk<'_>) -> LimitSettin
     if let Some(octets) = &written.swallow {
         limits.swallow_octets = octets.0;
     }
-    for one in &written.networks {
-        let own = client(one, limits.client, desk);
+    limits.client.messages_per_minute_unknown = limits
+        .client
+        .messages_per_minute_unknown
+        .min(limits.client.messages_per_minute);
+    limits.overrides = overrides(&written.networks, limits.client, desk);
+    limits
+}
+
+/// What clients of some networks may use, the narrowest network first: what it says counts, whatever its place.
+fn overrides(written: &[file::LimitsFor], usual: ClientLimits, desk: &mut Desk<'_>) -> Vec<(IpNet, ClientLimits)> {
+    let mut overrides = Vec::new();
+    let mut named: BTreeSet<IpNet> = BTreeSet::new();
+    for one in written {
+        let mut own = client(one, usual, desk);
+        // Whom an operator names is known, whatever name DNS has for it.
+        own.messages_per_minute_unknown = own.messages_per_minute;
         if one.networks.is_empty() && !desk.is_spoiled(&["limits", "for"]) {
             desk.say(
                 Problem::error(None, "a [[limits.for]] names no networks")
                     .advise("add `networks = [...]`, or remove it"),
             );
         }
-        let networks = one.networks.iter().map(|network| (***network, own));
-        limits.overrides.extend(networks);
+        for network in one.networks.iter() {
+            let it = unmapped(***network).trunc();
+            if !named.insert(it) {
+                desk.say(
+                    Problem::error(network.span(), format!("{it} has limits of its own twice"))
+                        .why("nobody could tell which of them count")
+                        .advise("write all limits of a network into one [[limits.for]]"),
+                );
+            }
+            overrides.push((it, own));
+        }
     }
-    limits
-        .overrides
-        .sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
-    limits
+    overrides.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
+    overrides
 }
 
 /// What one client may use: as `limits` says, but for what was written.
