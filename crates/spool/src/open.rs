@@ -189,7 +189,7 @@ fn assemble(
         index: Mutex::new(recovered.index),
         segments: Mutex::new(recovered.segments),
         cache: Mutex::new(Cache::default()),
-        queue: Queue::new(mode),
+        queue: Queue::new(mode, world.clock.clone()),
         work: Notify::new(),
         ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),
