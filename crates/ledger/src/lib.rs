@@ -17,6 +17,7 @@ mod chain;
 mod entry;
 mod event;
 mod facts;
+mod known;
 mod line;
 mod lineup;
 mod reader;

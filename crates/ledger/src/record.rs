@@ -17,16 +17,14 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use world::{Clock, World};
 
 use crate::chain::{self, BATCH_OCTETS_MAX, Chain, Damage};
+use crate::known::accepted_among;
 use crate::line::Hash;
-use crate::reader::{Lines, Search};
 use crate::{Accepted, Entry, Event, Head, Reader, Torn, line};
 
 /// Events that are written without waiting for more: most of a write, as long as most acceptances are.
 const MANY_EVENTS: usize = BATCH_OCTETS_MAX / 1024;
 /// How long the task waits before it tries a failing disk again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// A message may have been recorded in a file that began this long after its acceptance, had the clock been set.
-const CLOCK_SLACK_MS: i64 = 3_600_000;
 
 /// How a ledger is set up.
 #[derive(Clone, Debug)]
@@ -331,31 +329,6 @@ impl Closer {
         self.hurry.notify_one();
         head.await.ok()
     }
-}
-
-/// Which of these messages the ledger has accepted; reads back to where the oldest of them can stand.
-fn accepted_among(reader: &Reader, wanted: &BTreeSet<MessageId>, oldest: Timestamp) -> io::Result<BTreeSet<MessageId>> {
-    let mut known = BTreeSet::new();
-    reader.newest_first(|file| {
-        let mut began = None;
-        let mut lines = Lines::from(file, 0);
-        while let Some(piece) = lines.next()? {
-            let Ok(line) = line::read(&piece.octets) else { continue };
-            began.get_or_insert(line.at);
-            if let Event::Accepted(facts) = line.event
-                && wanted.contains(&facts.message)
-            {
-                known.insert(facts.message);
-            }
-        }
-        let old = began.is_some_and(|began| began.0 < oldest.0.saturating_sub(CLOCK_SLACK_MS));
-        Ok(if old || known.len() == wanted.len() {
-            Search::Enough
-        } else {
-            Search::On
-        })
-    })?;
-    Ok(known)
 }
 
 fn head_of(chain: &Chain, writer: &str) -> Head {
