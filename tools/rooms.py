@@ -3,6 +3,7 @@
 
     tools/rooms.py mail=20 smtp=60 ...       seconds per room; `build` and `docs` are rooms too
     tools/rooms.py --only smtp,wire ...      these rooms alone
+    tools/rooms.py --long ...                as `make long` runs them: every test is named when it has ended
 
 With cargo-nextest where it is installed, else the test programs one after the other. Ends with 1 where a test failed;
 a room over its budget is a warning: measure, then move what exceeds it to `make long`, smaller but never zero here.
@@ -33,11 +34,14 @@ def metadata():
 class Nextest:
     """One process per test; knows the rooms by a filter, so that all of them share one build."""
 
+    def __init__(self, profile):
+        self.run = ["cargo", "nextest", "run", "--workspace", "--profile", profile]
+
     def build(self):
-        return run(["cargo", "nextest", "run", "--workspace", "--no-run"])
+        return run([*self.run, "--no-run"])
 
     def room(self, name):
-        return run(["cargo", "nextest", "run", "--workspace", "--no-tests", "pass", "-E", f"package(={name})"])
+        return run([*self.run, "--no-tests", "pass", "-E", f"package(={name})"])
 
 
 class Plain:
@@ -105,12 +109,14 @@ def timed(action, *arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="rooms, parted by commas")
+    parser.add_argument("--long", action="store_true", help="with the patience of `make long`")
     parser.add_argument("budgets", nargs="*", metavar="ROOM=SECONDS")
     arguments = parser.parse_args()
     budgets = {room: float(seconds) for room, seconds in (pair.split("=") for pair in arguments.budgets)}
     only = set(filter(None, arguments.only.split(",")))
 
-    tester = Nextest() if shutil.which("cargo-nextest") else Plain()
+    profile = "long" if arguments.long else "default"
+    tester = Nextest(profile) if shutil.which("cargo-nextest") else Plain()
     rows = []
 
     def measure(room, action, *args):

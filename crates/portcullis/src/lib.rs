@@ -22,4 +22,5 @@ pub mod story;
 pub mod succession;
 pub mod supervisor;
 pub mod troubles;
+pub mod version;
 pub mod witness;

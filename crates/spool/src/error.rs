@@ -14,11 +14,8 @@ pub enum OpenError {
         /// What the system said.
         error: io::Error,
     },
-    /// A newer programme wrote this; start that one, or let it drain the queue first.
-    #[error(
-        "{path} is in format version {version}; this programme reads version {known}: start the programme that wrote \
-        it, or one that is newer"
-    )]
+    /// Another programme wrote this: start that one, or a newer one; an older one first has to empty its queue.
+    #[error("{path} is in format version {version}; this programme reads version {known}: {}", advice(*version, *known))]
     UnknownVersion {
         /// The file.
         path: PathBuf,
@@ -27,6 +24,16 @@ pub enum OpenError {
         /// The version known.
         known: u32,
     },
+}
+
+/// What to do about a file of another version.
+fn advice(version: u32, known: u32) -> &'static str {
+    if version > known {
+        "a newer programme wrote it; start that one, or one that is newer still"
+    } else {
+        "an older programme wrote it; start that one, let it deliver all that is queued and stop it, then set this \
+        folder aside and start this one"
+    }
 }
 
 /// Why a draft could not take octets, or give them back.

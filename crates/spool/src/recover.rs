@@ -2,6 +2,7 @@
 
 mod check;
 mod scan;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -200,7 +201,7 @@ impl Reading<'_> {
                     self.remove_older_checkpoints(&numbers, *number);
                     return Ok(summary);
                 }
-                Err(Unusable::Version(version)) => {
+                Err(Unusable::Version(version)) if self.another_version_was_here(names)? => {
                     return Err(OpenError::UnknownVersion {
                         path,
                         version,
@@ -208,7 +209,7 @@ impl Reading<'_> {
                     });
                 }
                 Err(Unusable::Io(error)) => return Err(failed(&path)(error)),
-                Err(Unusable::Damaged) => {
+                Err(Unusable::Damaged | Unusable::Version(_)) => {
                     unusable.push(Damage {
                         file: path,
                         at: 0,

@@ -307,7 +307,9 @@ fn a_living_writer_of_another_format_is_a_refusal_before_anything_is_done() {
         "{refused}"
     );
     assert!(
-        refused.to_string().contains("start the programme that wrote it"),
+        refused
+            .to_string()
+            .contains("a newer programme wrote it; start that one"),
         "{refused}"
     );
     assert_eq!(disk.names(), before);

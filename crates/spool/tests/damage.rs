@@ -143,6 +143,22 @@ fn a_damaged_checkpoint_is_replaced_by_what_lies_before_it() {
     });
 }
 
+/// Makes a file say that it is of another version, as a programme of that version would have written it.
+fn restamp(disk: &SimDisk, path: &Path, version: u32) {
+    let mut octets = disk.contents(path).unwrap();
+    octets[8..12].copy_from_slice(&version.to_le_bytes());
+    let mut written = vec![(0, octets[..12].to_vec())];
+    if path.extension().unwrap() == "segment" {
+        let checksum = crc32c::crc32c(&octets[..36]);
+        octets[36..40].copy_from_slice(&checksum.to_le_bytes());
+        written = vec![(0, octets[..40].to_vec()), (512, octets[..40].to_vec())];
+    }
+    let file = disk.open(path, OpenMode::ReadWrite).unwrap();
+    for (at, octets) in written {
+        file.write_at(at, &[&octets]).unwrap();
+    }
+}
+
 #[test]
 fn a_file_of_another_version_is_a_clear_refusal() {
     story(async {
@@ -150,21 +166,63 @@ fn a_file_of_another_version_is_a_clear_refusal() {
         let spool = open_small(&disk);
         send(&spool.intake, "a@example.edu", &["b@example.org"], b"x").await;
         spool.closer.close().await;
-        let path = files(&disk, ".checkpoint").remove(0);
-        let file = disk.open(&path, OpenMode::ReadWrite).unwrap();
-        file.write_at(8, &[&9u32.to_le_bytes()]).unwrap();
-        let refused = open(small(), &world_on(disk.clone(), 1), Writer::Task).err().unwrap();
-        assert!(
-            matches!(
-                refused,
-                OpenError::UnknownVersion {
-                    version: 9,
-                    known: 2,
-                    ..
-                }
+        for (version, advice) in [
+            (
+                1,
+                "an older programme wrote it; start that one, let it deliver all that is queued",
             ),
-            "{refused}"
-        );
+            (9, "a newer programme wrote it; start that one"),
+        ] {
+            for without_checkpoint in [false, true] {
+                let copy = disk.crash(Fate::Keep);
+                let before = copy.names();
+                files(&copy, ".segment")
+                    .iter()
+                    .for_each(|path| restamp(&copy, path, version));
+                let mut named = files(&copy, ".checkpoint").remove(0);
+                restamp(&copy, &named, version);
+                if without_checkpoint {
+                    copy.remove(&named).unwrap();
+                    named = files(&copy, ".segment").remove(0);
+                }
+                let refused = open(small(), &world_on(copy.clone(), 1), Writer::Task).err().unwrap();
+                let said = refused.to_string();
+                assert!(matches!(refused, OpenError::UnknownVersion { known: 2, .. }), "{said}");
+                let name = named.file_name().unwrap().to_string_lossy();
+                assert!(said.contains(&*name) && said.contains(advice), "{said}");
+                assert!(said.contains(&format!("version {version};")), "{said}");
+                let left = copy.names();
+                let spare = |name: &&std::path::PathBuf| name.extension().unwrap() == "spare";
+                let gone: Vec<_> = before
+                    .iter()
+                    .filter(|name| !left.contains(name) && !spare(name))
+                    .collect();
+                assert_eq!(
+                    gone.len(),
+                    usize::from(without_checkpoint),
+                    "nothing but spares is touched: {gone:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_damaged_octet_of_a_checkpoint_costs_nothing_and_is_shown_whichever_it_is() {
+    story(async {
+        let disk = SimDisk::new();
+        let sent = four_letters(&disk).await;
+        for _ in 0..2 {
+            let spool = open_small(&disk);
+            spool.closer.close().await;
+        }
+        let last = files(&disk, ".checkpoint").pop().unwrap();
+        for at in 0..disk.contents(&last).unwrap().len() as u64 {
+            let copy = disk.crash(Fate::Keep);
+            copy.flip(&last, at, 0x10);
+            let (sound, damaged, unfinished) = sound_letters(&copy, &sent).await;
+            assert_eq!((sound, damaged, unfinished), (4, 1, 0), "octet {at}");
+        }
     });
 }
 

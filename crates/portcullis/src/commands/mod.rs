@@ -31,7 +31,7 @@ pub const CONFIG_PATH: &str = "/etc/portcullis/portcullis.toml";
 #[derive(Debug, Parser)]
 #[command(
     name = "portcullis",
-    version,
+    version = crate::version::version(),
     about,
     long_about = "The mail gate of an organisation: what comes in is questioned, judged, kept safe and sent on.\n\n\
         Nobody relays without a grant: an owner, a purpose, a scope, limits and an end date. A message that was \

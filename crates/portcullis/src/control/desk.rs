@@ -172,7 +172,7 @@ impl Desk {
             "hostname": self.admission.hostname().to_string(),
             "generation": self.admission.snapshot().generation().0,
             "pid": std::process::id(),
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": crate::version::version(),
             "queue": self.counts(),
             "ledger": { "written": ledger.written, "dropped": ledger.dropped, "failing": ledger.failing },
             "troubles": self.troubles().await,

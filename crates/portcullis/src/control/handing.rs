@@ -38,7 +38,7 @@ pub(super) async fn answer(
             }
             Ok(json!({
                 "pid": std::process::id(),
-                "version": env!("CARGO_PKG_VERSION"),
+                "version": crate::version::version(),
                 "suspended": desk.view.suspended().iter().map(|one| to_value(Select::of(one))).collect::<Vec<_>>(),
             }))
         }

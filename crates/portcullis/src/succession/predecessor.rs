@@ -180,7 +180,7 @@ impl Predecessor {
         self.stream.set_write_timeout(Some(PATIENCE))?;
         self.say(Asked::HandOver {
             pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::version().to_owned(),
         })?;
         let mut sockets = Vec::new();
         loop {

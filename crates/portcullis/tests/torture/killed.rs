@@ -14,8 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::account::{Arrivals, Counts, Life, count, missing};
 use crate::folder::{Kind, Log, look, writes_checkpoint};
-use crate::house::{Gate, Plan, eventually};
+use crate::house::{Gate, Plan};
 use crate::load::{self, Book, Load, Manner};
+use crate::progress::{Progress, reaches};
 use crate::receiver::Receiver;
 
 /// How often one gate is killed.
@@ -32,11 +33,12 @@ struct Phase {
     moment: Moment,
 }
 
-/// When a life ends. Each waits a random time first, and at most two seconds for what it wants to see.
+/// When a life ends: told by what the gate was seen to do, and by dice; no clock takes part, but that nothing is waited
+/// for longer than [`SIGHT`].
 #[derive(Clone, Copy)]
 enum Moment {
-    /// At any time.
-    Any,
+    /// When it has written so many octets at most.
+    Written(u64),
     /// While it starts.
     Starting,
     /// When letters were just moved.
@@ -44,6 +46,11 @@ enum Moment {
     /// While a checkpoint is written.
     Checkpoint,
 }
+
+/// Octets that a gate writes before what is waited for is looked for, at most.
+const BEFORE_A_SIGHT: u64 = 3_000_000;
+/// How long it is looked for; a life that has nothing of it to show ends all the same.
+const SIGHT: Duration = Duration::from_secs(2);
 
 const fn manner(octets: fn(u64) -> usize, to: fn(u64) -> String) -> Manner {
     Manner {
@@ -69,19 +76,19 @@ const PHASES: [Phase; 6] = [
         name: "accept",
         manner: manner(|number| 300 + number as usize % 11 * 400, elsewhere),
         takes: false,
-        moment: Moment::Any,
+        moment: Moment::Written(1_000_000),
     },
     Phase {
         name: "relay",
         manner: manner(|number| 300 + number as usize % 11 * 400, elsewhere),
         takes: true,
-        moment: Moment::Any,
+        moment: Moment::Written(1_000_000),
     },
     Phase {
         name: "large bodies",
         manner: manner(|number| 200_000 + number as usize % 7 * 150_000, elsewhere),
         takes: true,
-        moment: Moment::Any,
+        moment: Moment::Written(20_000_000),
     },
     Phase {
         name: "re-append",
@@ -132,6 +139,8 @@ struct Rig {
     lives: Vec<Life>,
     /// Where the log of this life begins.
     log_from: usize,
+    /// Calls that the first start took.
+    calls_of_a_start: u64,
 }
 
 impl Rig {
@@ -147,6 +156,7 @@ impl Rig {
             spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"\nsegment_size = \"1 MiB\"".to_owned(),
             under: Vec::new(),
         });
+        let calls_of_a_start = Progress::of(gate.id()).unwrap().calls;
         Self {
             runtime,
             receiver,
@@ -155,6 +165,7 @@ impl Rig {
             dice,
             lives: Vec::new(),
             log_from: 0,
+            calls_of_a_start,
         }
     }
 
@@ -174,7 +185,8 @@ impl Rig {
         self.log_from = self.gate.log().len();
         if matches!(phase.moment, Moment::Starting) {
             self.gate.begin();
-            std::thread::sleep(Duration::from_millis(self.dice.below(300)));
+            let enough = self.dice.below(self.calls_of_a_start);
+            reaches(self.gate.id(), |progress| progress.calls >= enough);
             self.gate.cut();
         } else {
             self.gate.restart();
@@ -188,20 +200,33 @@ impl Rig {
     }
 
     fn wait_for(&mut self, moment: Moment) {
-        std::thread::sleep(Duration::from_millis(50 + self.dice.below(500)));
-        let began = Instant::now();
         let spool = self.spool();
         let mut log = Log::new(&spool);
-        while log.follow().is_some() {}
-        let mut seen = || match moment {
-            Moment::Any | Moment::Starting => true,
-            Moment::Moving => std::iter::from_fn(|| log.follow()).any(|kind| kind == Kind::Moved),
-            Moment::Checkpoint => writes_checkpoint(&spool),
+        let mut seen: Box<dyn FnMut() -> bool> = match moment {
+            Moment::Written(most) => return self.let_it_write(most),
+            // It is killed while it starts, and nothing is waited for.
+            Moment::Starting => return,
+            Moment::Moving => Box::new(move || std::iter::from_fn(|| log.follow()).any(|kind| kind == Kind::Moved)),
+            Moment::Checkpoint => Box::new(move || writes_checkpoint(&spool)),
         };
-        while !seen() && began.elapsed() < Duration::from_secs(2) {
+        self.let_it_write(BEFORE_A_SIGHT);
+        let began = Instant::now();
+        // What was seen at first was there before.
+        seen();
+        while !seen() && began.elapsed() < SIGHT {
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_micros(self.dice.below(500)));
+        // A letter that was just moved is to be the last record.
+        if matches!(moment, Moment::Checkpoint) {
+            self.let_it_write(2_000);
+        }
+    }
+
+    /// Waits until the gate has written some octets more.
+    fn let_it_write(&mut self, most: u64) {
+        let gate = self.gate.id();
+        let enough = Progress::of(gate).unwrap().written + self.dice.below(most);
+        reaches(gate, |progress| progress.written >= enough);
     }
 
     fn look_at_what_is_left(&mut self, phase: &Phase) {

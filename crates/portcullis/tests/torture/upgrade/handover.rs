@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::heirs::{Heir, Rig, lives};
+use portcullis::version::version;
+
+use super::heirs::{Heir, NEXT, Rig, lives};
 use super::knocking::Knocking;
-use crate::house::eventually;
+use crate::house::{binary, eventually};
 use crate::{letters, load};
 
 /// Times that a gate is followed under load; ten times as often with `PORTCULLIS_LONG`.
@@ -73,6 +75,36 @@ fn accepted(rig: &Rig) -> BTreeSet<String> {
         }
     }
     ids
+}
+
+#[test]
+fn one_version_follows_another_and_the_first_comes_back() {
+    let mut rig = Rig::new();
+    rig.gate
+        .command(&["queue", "suspend", "--domain", "held.example"])
+        .expect_ok("suspend");
+    rig.send(1_000_000, "bob@held.example");
+    let knocking = Knocking::begin(&rig.runtime, rig.relay(), 3);
+    let (this, next) = (version().to_owned(), rig.next_version());
+    assert_eq!(rig.version().as_ref(), Some(&this));
+
+    let newer = rig.heir_from(&next, NEXT);
+    rig.gate.has_ended();
+    rig.gate.logged(&["gate.relieved", &format!("\"version\":\"{NEXT}\"")]);
+    rig.gate.logged(&["upgrade.done", &format!("\"version\":\"{this}\"")]);
+    assert_eq!(rig.version().as_deref(), Some(NEXT));
+
+    // It was no good after all: whoever reads its formats may follow it too.
+    let older = rig.heir_from(&binary(), &this);
+    newer.ends();
+    assert_eq!((rig.serving(), rig.version()), (Some(older.0), Some(this)));
+    let seen = knocking.end(&rig.runtime);
+    assert!(seen.wrong.is_empty(), "{:?}", seen.wrong);
+    rig.gate
+        .command(&["queue", "resume", "--domain", "held.example"])
+        .expect_ok("resume");
+    rig.arrive_once(seen.taken.len() + 1);
+    rig.queue_reaches(0);
 }
 
 #[test]

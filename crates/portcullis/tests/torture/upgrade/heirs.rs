@@ -1,11 +1,16 @@
 //! A gate and those that follow it.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tokio::runtime::Runtime;
 
-use crate::house::{Done, Gate, Plan, binary, eventually};
+use crate::house::{Done, Gate, PATIENCE, Plan, binary, eventually};
 use crate::receiver::Receiver;
 use crate::{letters, load};
 
@@ -13,10 +18,6 @@ use crate::{letters, load};
 pub struct Heir(pub u32);
 
 impl Heir {
-    pub fn signal(&self, name: &str) {
-        let _ = Command::new("kill").args(["-s", name, &self.0.to_string()]).status();
-    }
-
     /// Waits for its end.
     pub fn ends(&self) {
         eventually("the process to end", || (!lives(self.0)).then_some(()));
@@ -26,9 +27,14 @@ impl Heir {
 impl Drop for Heir {
     fn drop(&mut self) {
         if lives(self.0) {
-            self.signal("KILL");
+            signal(self.0, "KILL");
         }
     }
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
 }
 
 /// Whether it runs; one that has ended and was not waited for yet does not.
@@ -41,6 +47,9 @@ pub fn lives(pid: u32) -> bool {
 /// The clients of these tests come more often than any client should.
 const MANY_SESSIONS: &str = "[[limits.for]]\nnetworks = [\"127.0.0.5\"]\nsessions_per_minute = 1000000\n\
     messages_per_minute = 1000000\nsessions_per_address = 200\n";
+
+/// Another version than ours, as long as ours.
+pub const NEXT: &str = "9.9.9";
 
 /// A gate, and where its mail goes.
 pub struct Rig {
@@ -85,6 +94,31 @@ impl Rig {
         Heir(u32::try_from(done["pid"].as_u64().unwrap()).unwrap())
     }
 
+    /// A successor from another file, which says that it is this version.
+    pub fn heir_from(&self, program: &Path, version: &str) -> Heir {
+        let program = program.to_str().unwrap();
+        let done = self
+            .upgrade(&["--grace", "10s", "--binary", program])
+            .expect_ok("upgrade");
+        let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+        assert_eq!(done["version"], version);
+        Heir(u32::try_from(done["pid"].as_u64().unwrap()).unwrap())
+    }
+
+    /// The program that these tests were built with, as its next version.
+    pub fn next_version(&self) -> PathBuf {
+        let stamp = |version: &str| format!("portcullis-version:{version};").into_bytes();
+        let (this, next) = (stamp(portcullis::version::version()), stamp(NEXT));
+        assert_eq!(this.len(), next.len());
+        let mut program = fs::read(env!("CARGO_BIN_EXE_portcullis")).unwrap();
+        let at = memchr::memmem::find(&program, &this).expect("every build says which version it is");
+        program[at..at + next.len()].copy_from_slice(&next);
+        let path = self.gate.path("portcullis-next");
+        fs::write(&path, program).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
     /// A successor that nobody was asked for.
     pub fn usurper(&self) -> Child {
         let log = std::fs::File::options()
@@ -101,11 +135,38 @@ impl Rig {
             .unwrap()
     }
 
-    /// The process that the gate which is reached says it is.
-    pub fn serving(&self) -> Option<u32> {
+    /// Asks for the sockets as a successor does, and is one until this is dropped; why not, where nothing comes of it.
+    pub fn ask_for_sockets(&self) -> Result<UnixStream, String> {
+        let mut stream = UnixStream::connect(self.gate.path("spool/control.sock")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        writeln!(stream, "{{\"do\":\"hand-over\",\"pid\":1,\"version\":\"9\"}}").unwrap();
+        for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+            let Ok(line) = line else { break };
+            if line.contains("\"done\"") {
+                return Ok(stream);
+            }
+            if line.contains("\"refused\"") {
+                return Err(line);
+            }
+        }
+        Err("no answer".to_owned())
+    }
+
+    /// What the gate which is reached says of itself.
+    fn status(&self) -> Option<serde_json::Value> {
         let socket = portcullis::control::path(&self.gate.path("spool"));
         let answer = portcullis::control::ask(&socket, portcullis::control::Asked::Status).ok()?;
-        answer.done["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+        Some(answer.done)
+    }
+
+    /// The process that it says it is.
+    pub fn serving(&self) -> Option<u32> {
+        self.status()?["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// The version that it says it is.
+    pub fn version(&self) -> Option<String> {
+        self.status()?["version"].as_str().map(str::to_owned)
     }
 
     pub fn queued(&self) -> u64 {
