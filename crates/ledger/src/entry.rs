@@ -33,10 +33,10 @@ impl Entry {
         }
     }
 
-    /// The entry of an acceptance from the testimony that was stored with its message, which is the same octets.
-    /// `None` where they are something else.
+    /// The entry from the testimony that was stored with a message or a change of it, which is the same octets. `None`
+    /// where they are something else.
     #[must_use]
-    pub fn accepted(testimony: Bytes) -> Option<Self> {
+    pub fn from_testimony(testimony: Bytes) -> Option<Self> {
         let is_entry = testimony.starts_with(HEAD) && testimony.ends_with(b"}");
         is_entry.then_some(Self {
             json: testimony,
@@ -94,7 +94,7 @@ mod tests {
     fn what_stands_in_for_an_event_can_be_read() {
         let read: Event = serde_json::from_slice(LOST).unwrap();
         assert_eq!(read, Event::Dropped(Dropped { refusals: 1 }));
-        assert!(Entry::accepted(Bytes::from_static(LOST)).is_some());
-        assert!(Entry::accepted(Bytes::from_static(b"{\"qid\":\"x\"}")).is_none());
+        assert!(Entry::from_testimony(Bytes::from_static(LOST)).is_some());
+        assert!(Entry::from_testimony(Bytes::from_static(b"{\"qid\":\"x\"}")).is_none());
     }
 }

@@ -9,8 +9,8 @@ use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId, Timestamp};
 use policy::{Basis, Name, NoticeKind, Standing};
 use serde::{Deserialize, Serialize};
 
-use crate::Words;
 use crate::text::{shown, shown_if_any};
+use crate::{Event, Words};
 
 /// Where something came from: the session and what is known of its client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,8 +155,18 @@ impl AcceptedRecipient {
 pub struct TestimonyError(#[from] serde_json::Error);
 
 impl Accepted {
-    /// Reads the octets the spool keeps under the same sync as the message, for
-    /// [`Ledger::complete`](crate::Ledger::complete): its [`Entry`](crate::Entry).
+    /// Reads the facts of an acceptance from the octets the spool keeps with its message.
+    ///
+    /// # Errors
+    /// The octets are not such a testimony.
+    pub fn from_testimony(octets: &[u8]) -> Result<Self, TestimonyError> {
+        Ok(serde_json::from_slice(octets)?)
+    }
+}
+
+impl Event {
+    /// Reads the octets the spool keeps under the same sync as what they tell, for
+    /// [`Ledger::complete`](crate::Ledger::complete): an [`Entry`](crate::Entry).
     ///
     /// # Errors
     /// The octets are not such a testimony.
@@ -246,6 +256,9 @@ pub struct Change {
     /// The message.
     #[serde(rename = "qid", with = "shown")]
     pub message: MessageId,
+    /// Which change, of however many recipients; absent in old records.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "shown_if_any")]
+    pub change: Option<EventId>,
     /// The recipient; absent where all of them are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rcpt: Option<Words>,
@@ -338,6 +351,20 @@ impl NoticeSent {
             kind: Words::of(&kind),
             rcpt,
         }
+    }
+
+    /// What the acceptance of a notice tells; `None` where it is none.
+    #[must_use]
+    pub fn of(accepted: &Accepted) -> Option<Self> {
+        accepted.recipients.iter().find_map(|recipient| match &recipient.basis {
+            Ground::Notice { parent, kind } => Some(Self {
+                parent: *parent,
+                notice: accepted.message,
+                kind: kind.clone(),
+                rcpt: recipient.rcpt.clone(),
+            }),
+            Ground::Grant(_) | Ground::Route(_) | Ground::Forward(_) => None,
+        })
     }
 }
 

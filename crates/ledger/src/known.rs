@@ -1,7 +1,7 @@
-//! Which acceptances the ledger has: asked at a start, when the spool remembers the last ones that it acknowledged.
+//! What the ledger has of what the spool remembers: asked at a start, for the ledger to be completed.
 //!
-//! They stand at the end of the newest file if anywhere, so files are read from behind, and a line is parsed only where
-//! it accepts one of the messages in question. A file of a million acceptances is not waited for.
+//! It stands at the end of the newest file if anywhere, so files are read from behind, and a line is parsed only where it
+//! is about one of the messages in question. A file of a million lines is not waited for.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,7 +10,7 @@ use mail::{MessageId, Timestamp};
 use memchr::{memchr, memchr_iter, memmem};
 use world::DiskFile;
 
-use crate::Event;
+use crate::complete::Identity;
 use crate::line::{self, LINE_OCTETS_MAX};
 use crate::reader::{Reader, Search};
 
@@ -18,50 +18,49 @@ use crate::reader::{Reader, Search};
 const CLOCK_SLACK_MS: i64 = 3_600_000;
 /// Octets looked at together.
 const WINDOW_OCTETS: u64 = 1 << 20;
-/// How an acceptance begins, and how the message it is about is named in it.
-const ACCEPTED: &[u8] = b"\"event\":\"data.accept\"";
+/// How the event begins in a line, and how the message it is about is named behind that.
+const EVENT: &[u8] = b"\"event\":\"";
 const MESSAGE: &[u8] = b"\"qid\":\"";
 
-/// Which of these messages the ledger has accepted; reads back to where the oldest of them can stand.
-pub(crate) fn accepted_among(
+/// Which of these the ledger does not have; reads back to where the oldest of them can stand.
+pub(crate) fn missing_of(
     reader: &Reader,
-    wanted: &BTreeSet<MessageId>,
+    wanted: BTreeSet<Identity>,
     oldest: Timestamp,
-) -> io::Result<BTreeSet<MessageId>> {
+) -> io::Result<BTreeSet<Identity>> {
     let too_old = Timestamp(oldest.0.saturating_sub(CLOCK_SLACK_MS));
-    let mut known = BTreeSet::new();
+    let messages: BTreeSet<MessageId> = wanted.iter().map(Identity::message).collect();
+    let mut missing = wanted;
     reader.newest_first(|file| {
         let mut windows = Windows::of(file)?;
         while let Some(octets) = windows.before()? {
-            note_accepted(&octets, wanted, &mut known);
-            if known.len() == wanted.len() || is_before(&octets, too_old) {
+            strike_out(&octets, &messages, &mut missing);
+            if missing.is_empty() || is_before(&octets, too_old) {
                 return Ok(Search::Enough);
             }
         }
         Ok(Search::On)
     })?;
-    Ok(known)
+    Ok(missing)
 }
 
-fn note_accepted(octets: &[u8], wanted: &BTreeSet<MessageId>, known: &mut BTreeSet<MessageId>) {
-    for at in memmem::find_iter(octets, ACCEPTED) {
-        let (before, rest) = octets.split_at(at);
-        let Some(id) = named_message(rest).filter(|id| wanted.contains(id) && !known.contains(id)) else {
+fn strike_out(octets: &[u8], messages: &BTreeSet<MessageId>, missing: &mut BTreeSet<Identity>) {
+    for octets in octets.split_inclusive(|octet| *octet == b'\n') {
+        if !named_message(octets).is_some_and(|id| messages.contains(&id)) {
             continue;
-        };
-        let from = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-        let to = at + memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = octets.get(from..to).and_then(|line| line::read(line).ok());
-        if line.is_some_and(|line| matches!(line.event, Event::Accepted(facts) if facts.message == id)) {
-            known.insert(id);
+        }
+        let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
+        let identity = line::read(octets).ok().and_then(|line| Identity::of(&line.event));
+        if let Some(identity) = identity {
+            identity.take_from(missing);
         }
     }
 }
 
-/// The message that the line going on here is about.
-fn named_message(rest: &[u8]) -> Option<MessageId> {
-    let line = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len()))?;
-    let id = line.get(memmem::find(line, MESSAGE)? + MESSAGE.len()..)?;
+/// The message that a line is about.
+fn named_message(line: &[u8]) -> Option<MessageId> {
+    let event = line.get(memmem::find(line, EVENT)?..)?;
+    let id = event.get(memmem::find(event, MESSAGE)? + MESSAGE.len()..)?;
     let id = id.get(..memchr(b'"', id)?)?;
     std::str::from_utf8(id).ok()?.parse().ok()
 }
@@ -123,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::line::Hash;
-    use crate::{Accepted, AcceptedRecipient, Entry, Ground, Origin};
+    use crate::{Accepted, AcceptedRecipient, Entry, Event, Ground, Origin};
 
     const EACH: u64 = 2000;
     const LONG_AGO: i64 = 1_795_000_000_000;
@@ -229,13 +228,15 @@ mod tests {
         let file = disk.open(Path::new(NAME), OpenMode::CreateNew).unwrap();
         file.write_at(0, &[&lines(0)]).unwrap();
         let reader = Reader::new(Arc::new(Counting(disk, read.clone())), "/ledger");
-        let wanted = wanted.iter().copied().map(MessageId::new).collect();
+        let accepted = |number: &u64| Identity::Accepted(MessageId::new(*number));
+        let all: BTreeSet<Identity> = wanted.iter().map(accepted).collect();
         let oldest = Timestamp(LONG_AGO + oldest as i64 * 1000);
-        let known = accepted_among(&reader, &wanted, oldest).unwrap();
-        (
-            known.iter().map(|id| id.number()).collect(),
-            read.load(Ordering::Relaxed),
-        )
+        let missing = missing_of(&reader, all, oldest).unwrap();
+        let known = wanted
+            .iter()
+            .copied()
+            .filter(|number| !missing.contains(&accepted(number)));
+        (known.collect(), read.load(Ordering::Relaxed))
     }
 
     #[test]

@@ -14,17 +14,20 @@
 //! names the last good line before it, so the files of a writer are one chain.
 
 mod chain;
+mod complete;
 mod entry;
 mod event;
 mod facts;
 mod known;
 mod line;
 mod lineup;
+mod progress;
 mod reader;
 mod record;
 mod text;
 mod verify;
 
+pub use complete::Completed;
 pub use entry::Entry;
 pub use event::{Dropped, Event, Opened, Previous};
 pub use facts::{
@@ -33,6 +36,6 @@ pub use facts::{
 };
 pub use line::{Hash, Line};
 pub use reader::{Key, Reader};
-pub use record::{Closer, Completed, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
+pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
 pub use text::Words;
 pub use verify::{Broken, Fault, Head, Report, Torn, verify};

@@ -5,21 +5,20 @@
 //! waits for the disk or a whole write has gathered, not for every event. Only when the queue is full does an acceptance
 //! wait; refusals are then counted instead, and the count is written.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use mail::{MessageId, Timestamp};
+use mail::Timestamp;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use world::{Clock, World};
 
 use crate::chain::{self, BATCH_OCTETS_MAX, Chain, Damage};
-use crate::known::accepted_among;
 use crate::line::Hash;
-use crate::{Accepted, Entry, Event, Head, Reader, Torn, line};
+use crate::progress::{Progress, Tally};
+use crate::{Entry, Head, Reader, Torn, line};
 
 /// Events that are written without waiting for more: most of a write, as long as most acceptances are.
 const MANY_EVENTS: usize = BATCH_OCTETS_MAX / 1024;
@@ -107,30 +106,22 @@ pub struct Status {
     pub failing: bool,
 }
 
-/// What [`Ledger::complete`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Completed {
-    /// Acceptances the ledger had.
-    pub known: u64,
-    /// Acceptances it had not, and has now.
-    pub added: u64,
-}
-
 /// Records what happens.
 #[derive(Clone)]
 pub struct Ledger {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     queue: mpsc::Sender<Item>,
     hurry: Arc<Notify>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     counts: Arc<Counts>,
-    reader: Reader,
-    writer: Writer,
-    /// One completion at a time: two of them could both miss the same message.
-    completing: Mutex<()>,
+    progress: Arc<Progress>,
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+    /// One completion at a time: two of them could both miss the same event.
+    pub(crate) completing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -140,7 +131,7 @@ struct Counts {
     failing: AtomicBool,
 }
 
-enum Item {
+pub(crate) enum Item {
     Entry(Timestamp, Entry),
     Flush(oneshot::Sender<Head>),
     Close(oneshot::Sender<Head>),
@@ -181,6 +172,7 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
     let (queue, items) = mpsc::channel(config.queue.max(1));
     let counts = Arc::new(Counts::default());
     let hurry = Arc::new(Notify::new());
+    let progress = Arc::new(Progress::default());
     let scribe = Scribe {
         name: config.writer.clone(),
         late_max: config.late_max,
@@ -189,6 +181,7 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         counts: counts.clone(),
         hurry: hurry.clone(),
         told_dropped: 0,
+        tally: Tally::new(progress.clone()),
     };
     tokio::spawn(scribe.run(chain, items));
     let reader = Reader::new(world.disk.clone(), &*config.dir);
@@ -197,6 +190,7 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         hurry: hurry.clone(),
         clock: world.clock.clone(),
         counts,
+        progress,
         reader: reader.clone(),
         writer,
         completing: Mutex::new(()),
@@ -228,54 +222,20 @@ impl Ledger {
         self.note_at(Timestamp(self.inner.clock.wall()), event.into());
     }
 
-    /// Records an acceptance unless the ledger has it. See [`complete`](Self::complete).
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn record_once(&self, at: Timestamp, accepted: Accepted) -> io::Result<Completed> {
-        self.complete(vec![(at, accepted)]).await
-    }
-
-    /// Records those acceptances that the ledger does not have: after a crash the spool knows of some that had not
-    /// been written yet. Idempotent by message id; durable when it returns.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn complete(&self, testimony: Vec<(Timestamp, Accepted)>) -> io::Result<Completed> {
-        let _alone = self.inner.completing.lock().await;
-        self.flush().await;
-        let wanted: BTreeSet<MessageId> = testimony.iter().map(|(_, accepted)| accepted.message).collect();
-        let Some(oldest) = testimony.iter().map(|(at, _)| *at).min() else {
-            return Ok(Completed::default());
-        };
-        let reader = self.inner.reader.clone();
-        let mut known = match self.inner.writer {
-            Writer::Task => accepted_among(&reader, &wanted, oldest)?,
-            Writer::Thread => tokio::task::spawn_blocking(move || accepted_among(&reader, &wanted, oldest))
-                .await
-                .map_err(io::Error::other)??,
-        };
-        let mut completed = Completed {
-            known: known.len() as u64,
-            added: 0,
-        };
-        for (at, accepted) in testimony {
-            if known.insert(accepted.message) {
-                completed.added += 1;
-                let entry = Entry::of(&Event::Accepted(Box::new(accepted)));
-                self.queue(Item::Entry(at, entry)).await;
-            }
-        }
-        self.flush().await;
-        Ok(completed)
-    }
-
     /// Returns when everything recorded before is on disk, and says where the chain then stands; `None` after the
     /// ledger was closed.
     pub async fn flush(&self) -> Option<Head> {
         let (done, head) = oneshot::channel();
         self.queue(Item::Flush(done)).await;
         head.await.ok()
+    }
+
+    /// Up to when, by the stopwatch, all that was recorded is on disk.
+    #[must_use]
+    pub fn durable_until(&self) -> Duration {
+        let inner = &self.inner;
+        let waiting = inner.queue.max_capacity() - inner.queue.capacity();
+        inner.progress.until(waiting, inner.clock.monotonic())
     }
 
     /// How the ledger fares.
@@ -296,10 +256,10 @@ impl Ledger {
         self.inner.hurry_if_many();
     }
 
-    async fn queue(&self, item: Item) {
+    pub(crate) async fn queue(&self, item: Item) {
         let awaited = !matches!(item, Item::Entry(..));
         if let Err(mpsc::error::SendError(Item::Entry(_, entry))) = self.inner.queue.send(item).await {
-            // Only after the gateway closed its ledger. An acceptance is completed from the spool at the next start.
+            // Only after the gateway closed its ledger. What the spool knows too is completed from it at the next start.
             tracing::error!(entry = ?entry.json(), "recorded after the ledger was closed");
         }
         if awaited {
@@ -322,7 +282,7 @@ impl Inner {
 
 impl Closer {
     /// Writes what was recorded and ends the task; says where the chain stands. What is recorded later is lost, except
-    /// that the spool still knows of acceptances.
+    /// what the spool still knows of.
     pub async fn close(self) -> Option<Head> {
         let (done, head) = oneshot::channel();
         self.queue.send(Item::Close(done)).await.ok()?;
@@ -350,11 +310,14 @@ struct Scribe {
     /// Told when the next write is to be made now.
     hurry: Arc<Notify>,
     told_dropped: u64,
+    tally: Tally,
 }
 
 /// What is gathered for one write.
 #[derive(Default)]
 struct Batch {
+    /// Items that were taken for it.
+    items: usize,
     entries: Vec<(Timestamp, Entry)>,
     octets: usize,
     flushed: Vec<oneshot::Sender<Head>>,
@@ -364,6 +327,7 @@ struct Batch {
 impl Batch {
     /// Takes an item; `None` where there will be no more.
     fn take(&mut self, item: Option<Item>) {
+        self.items += usize::from(item.is_some());
         match item {
             Some(Item::Entry(at, entry)) => {
                 self.octets += entry.json().len() + line::SEAL_OCTETS;
@@ -398,6 +362,7 @@ impl Scribe {
                 };
                 self.counts.written.fetch_add(events, Ordering::Relaxed);
             }
+            self.tally.wrote(batch.items, items.len(), self.clock.monotonic());
             for flushed in batch.flushed {
                 let _ = flushed.send(head_of(&chain, &self.name));
             }
@@ -411,6 +376,7 @@ impl Scribe {
     async fn gather(&self, items: &mut mpsc::Receiver<Item>) -> Batch {
         let mut batch = Batch::default();
         let first = items.recv().await;
+        self.tally.begins();
         batch.take(first);
         if !batch.is_wanted() && items.len() < MANY_EVENTS {
             let late = self.clock.monotonic() + self.late_max;

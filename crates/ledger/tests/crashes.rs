@@ -1,13 +1,14 @@
 //! A crash, or a disk that refuses, costs nothing that was said to be durable and is told.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod house;
 
 use std::path::Path;
+use std::time::Duration;
 
 use house::{DIR, House, accepted, delivered};
 use ledger::{Event, Head, Key, verify};
-use mail::{MessageId, Timestamp};
+use mail::{AttemptId, EventId, MessageId, Timestamp};
 use world::sim::GENESIS;
 use world::sim::disk::{Fate, Fault, Kind, SimDisk};
 
@@ -108,31 +109,102 @@ async fn a_disk_that_refuses_costs_no_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn acceptances_the_spool_remembers_are_added_once() {
+async fn what_the_spool_remembers_is_added_once() {
+    let delivered = |number, attempt| {
+        let Event::Delivered(mut facts) = delivered(number) else {
+            panic!("it is a delivery")
+        };
+        facts.attempt = Some(AttemptId::new(attempt));
+        Event::Delivered(facts)
+    };
+    let removed = |number, change, rcpt: Option<&str>| {
+        Event::Removed(Box::new(ledger::Change {
+            message: MessageId::new(number),
+            change: Some(EventId::new(change)),
+            rcpt: rcpt.map(ledger::Words::new),
+            by: ledger::Words::new("kim"),
+            reason: ledger::Words::new("spam"),
+        }))
+    };
     let house = House::new();
     let opening = house.open();
-    opening.ledger.record(Event::Accepted(Box::new(accepted(1)))).await;
+    let recorded = [
+        Event::Accepted(Box::new(accepted(1))),
+        delivered(1, 1),
+        removed(3, 1, None),
+        removed(4, 1, Some("a@example.org")),
+    ];
+    for event in recorded.clone() {
+        opening.ledger.record(event).await;
+    }
     opening.closer.close().await.unwrap();
 
-    let octets = ledger::Entry::of(&Event::Accepted(Box::new(accepted(2))))
-        .json()
-        .clone();
-    let second = ledger::Accepted::from_testimony(&octets).unwrap();
-    assert_eq!(second, accepted(2));
+    let missing = [
+        Event::Accepted(Box::new(accepted(2))),
+        delivered(1, 2),
+        delivered(2, 1),
+        removed(3, 2, Some("a@example.org")),
+        removed(4, 1, Some("b@example.org")),
+    ];
+    // Of all recipients at once, which is how it was recorded.
+    let covered = ["a@example.org", "b@example.org"].map(|rcpt| removed(3, 1, Some(rcpt)));
+    let remembered: Vec<(Timestamp, Event)> = recorded
+        .iter()
+        .chain(&missing)
+        .chain(&missing)
+        .chain(&covered)
+        .map(|event| {
+            let octets = ledger::Entry::of(event).json().clone();
+            (Timestamp(GENESIS), Event::from_testimony(&octets).unwrap())
+        })
+        .collect();
     for round in 0..3 {
         let opening = house.open();
-        let at = Timestamp(GENESIS);
-        let completed = opening
-            .ledger
-            .complete(vec![(at, accepted(1)), (at, second.clone())])
-            .await
-            .unwrap();
-        assert_eq!(
-            (completed.known, completed.added),
-            if round == 0 { (1, 1) } else { (2, 0) }
-        );
-        let completed = opening.ledger.record_once(at, second.clone()).await.unwrap();
-        assert_eq!(completed.added, 0);
+        let completed = opening.ledger.complete(remembered.clone()).await.unwrap();
+        let expected = if round == 0 { (6, 5) } else { (11, 0) };
+        assert_eq!((completed.known, completed.added), expected);
         opening.closer.close().await.unwrap();
     }
+    let opening = house.open();
+    for (number, lines) in [(1, 3), (2, 2), (3, 2), (4, 2)] {
+        let story = opening.reader.events_of(Key::Message(MessageId::new(number))).unwrap();
+        assert_eq!(story.len(), lines, "message {number}: {story:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_notice_that_was_accepted_it_is_told_that_it_was_sent() {
+    let house = House::new();
+    let opening = house.open();
+    let mut facts = accepted(7);
+    facts.recipients.truncate(1);
+    facts.recipients[0].basis = ledger::Ground::Notice {
+        parent: MessageId::new(5),
+        kind: ledger::Words::new("failure"),
+    };
+    let remembered = vec![(Timestamp(GENESIS), Event::Accepted(Box::new(facts)))];
+    let completed = opening.ledger.complete(remembered.clone()).await.unwrap();
+    assert_eq!((completed.known, completed.added), (0, 2));
+    let story = opening.reader.events_of(Key::Message(MessageId::new(5))).unwrap();
+    assert!(matches!(&story[0].event, Event::NoticeSent(sent) if sent.notice == MessageId::new(7)));
+    assert_eq!(opening.ledger.complete(remembered).await.unwrap().added, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_says_up_to_when_it_is_durable_and_not_beyond_what_its_disk_took() {
+    let house = House::new();
+    let opening = house.open();
+    let clock = house.world.clock.clone();
+    clock.sleep_until(Duration::from_secs(10)).await;
+    assert_eq!(opening.ledger.durable_until(), clock.monotonic(), "nothing waits");
+    for nth in 0..5 {
+        house.disk.fail(Kind::Write, nth, Fault::Io);
+    }
+    opening.ledger.record(delivered(1)).await;
+    let recorded = clock.monotonic();
+    clock.sleep_until(recorded + Duration::from_secs(3)).await;
+    assert!(opening.ledger.status().failing);
+    assert!(opening.ledger.durable_until() <= recorded);
+    opening.ledger.flush().await.unwrap();
+    assert_eq!(opening.ledger.durable_until(), clock.monotonic());
 }

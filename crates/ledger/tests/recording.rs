@@ -116,6 +116,7 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
     };
     let change = Change {
         message,
+        change: Some(mail::EventId::new(9)),
         rcpt: None,
         by: "root".into(),
         reason: "held-by-operator".into(),
@@ -226,7 +227,10 @@ async fn a_real_disk_keeps_it_too() {
         opening.ledger.record(delivered(number)).await;
         let completed = opening
             .ledger
-            .record_once(Timestamp(world.clock.wall()), accepted(9))
+            .complete(vec![(
+                Timestamp(world.clock.wall()),
+                Event::Accepted(Box::new(accepted(9))),
+            )])
             .await
             .unwrap();
         assert_eq!(completed.added, 1 - number);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use mail::{MessageId, Timestamp};
 use policy::{Name, Permit, Reason};
 use spool::{Change, ChangeError, Holder, Selector};
@@ -68,7 +69,11 @@ impl Control {
 
     /// Frees a recipient that judgement holds back, on a new decision.
     pub async fn release_on(&self, message: MessageId, recipient: u32, permit: Permit) -> Result<(), ChangeError> {
-        self.gate.ports.dispatch.release(message, recipient, permit).await
+        self.gate
+            .ports
+            .dispatch
+            .release(message, recipient, permit, Bytes::new())
+            .await
     }
 
     /// Tries deferred recipients now, and lets no destination rest. Says how many recipients.

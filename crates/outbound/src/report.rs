@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mail::{AttemptId, EnhancedCode, ForwardPath, Mailbox, MessageId, ReversePath, Timestamp};
 use policy::{Basis, NoticeKind};
 
@@ -10,6 +11,18 @@ use policy::{Basis, NoticeKind};
 pub trait Watcher: Send + Sync + 'static {
     /// Notes an event.
     fn noted(&self, event: &Event<'_>);
+
+    /// What testimony will say of a fate; stored with the fate under the same sync, so that it outlives a crash.
+    fn testimony(&self, fate: &Event<'_>) -> Bytes {
+        let _ = fate;
+        Bytes::new()
+    }
+
+    /// Notes a fate that is on disk, with what [`testimony`](Self::testimony) said of it.
+    fn settled(&self, fate: &Event<'_>, testimony: Bytes) {
+        let _ = testimony;
+        self.noted(fate);
+    }
 }
 
 /// Notes nothing.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mail::{Action, AttemptId, DsnReturn, Mailbox, Timestamp};
 use policy::NoticeKind;
 use spool::{AttemptRecord, ChangeError, Lease, LeasedRecipient, Outcome, Settlement, State};
@@ -113,9 +114,13 @@ pub(crate) async fn conclude(
     if decided.is_empty() {
         return result;
     }
-    settle(gate, lease, attempt, &decided, now).await?;
-    for decided in &decided {
-        report(gate, lease, attempt, decided, now);
+    let reports = decided.iter().map(|decided| report(gate, lease, attempt, decided, now));
+    let fates: Vec<Event<'_>> = reports.collect();
+    let watcher = &gate.ports.watcher;
+    let told: Vec<Bytes> = fates.iter().map(|fate| watcher.testimony(fate)).collect();
+    settle(gate, lease, attempt, &decided, &told, now).await?;
+    for (fate, told) in fates.iter().zip(told) {
+        watcher.settled(fate, told);
     }
     result
 }
@@ -130,14 +135,16 @@ async fn settle(
     lease: &Lease,
     attempt: Option<&Attempt>,
     decided: &[Decided<'_>],
+    told: &[Bytes],
     now: Timestamp,
 ) -> Result<(), NotRecorded> {
     let delivered = decided.iter().any(|decided| decided.follows.is_delivery());
     let mut pause = SETTLE_AGAIN;
     let mut first = true;
     loop {
-        let settlements = decided.iter().map(|it| settlement(gate, attempt, it, now)).collect();
-        let Err(error) = gate.ports.dispatch.settle(lease, settlements).await else {
+        let settlements = decided.iter().zip(told);
+        let settlements = settlements.map(|(decided, told)| settlement(gate, attempt, decided, told.clone(), now));
+        let Err(error) = gate.ports.dispatch.settle(lease, settlements.collect()).await else {
             return Ok(());
         };
         if first {
@@ -340,7 +347,13 @@ fn untell(gate: &Gate, lease: &Lease, decided: &mut [Decided<'_>]) {
     }
 }
 
-fn settlement(gate: &Gate, attempt: Option<&Attempt>, decided: &Decided<'_>, now: Timestamp) -> Settlement {
+fn settlement(
+    gate: &Gate,
+    attempt: Option<&Attempt>,
+    decided: &Decided<'_>,
+    testimony: Bytes,
+    now: Timestamp,
+) -> Settlement {
     let done = |outcome| State::Done { outcome, at: now };
     let state = match decided.follows {
         Follows::Delivered | Follows::Relayed => done(Outcome::Delivered),
@@ -361,6 +374,7 @@ fn settlement(gate: &Gate, attempt: Option<&Attempt>, decided: &Decided<'_>, now
             reply: decided.verdict.text.clone(),
         }),
         delay_told: matches!(decided.follows, Follows::Again { warning: Some(_), .. }),
+        testimony,
     }
 }
 
@@ -368,7 +382,13 @@ fn took(gate: &Gate, attempt: &Attempt) -> Duration {
     gate.monotonic().saturating_sub(attempt.begun)
 }
 
-fn report(gate: &Gate, lease: &Lease, attempt: Option<&Attempt>, decided: &Decided<'_>, now: Timestamp) {
+fn report<'a>(
+    gate: &Gate,
+    lease: &'a Lease,
+    attempt: Option<&'a Attempt>,
+    decided: &'a Decided<'_>,
+    now: Timestamp,
+) -> Event<'a> {
     let report = Report {
         message: lease.id,
         attempt: attempt.map(|attempt| attempt.id),
@@ -388,10 +408,10 @@ fn report(gate: &Gate, lease: &Lease, attempt: Option<&Attempt>, decided: &Decid
         text: &decided.verdict.text,
         took: attempt.map(|attempt| took(gate, attempt)).unwrap_or_default(),
     };
-    gate.note(&match decided.follows {
+    match decided.follows {
         Follows::Delivered | Follows::Relayed => Event::Delivered(report),
         Follows::Again { until, .. } => Event::Deferred { report, until },
         Follows::Failed => Event::Failed { report, expired: false },
         Follows::Expired => Event::Failed { report, expired: true },
-    });
+    }
 }

@@ -41,6 +41,14 @@ impl Recorder {
         self.ledger.record(entry).await;
     }
 
+    /// The same of what was stored in the queue: it is not written anew.
+    pub async fn testify_stored(&self, testimony: Bytes) {
+        if let Some(entry) = Entry::from_testimony(testimony) {
+            self.journal.entry(self.now(), &entry);
+            self.ledger.record(entry).await;
+        }
+    }
+
     /// Testimony about strangers: counted rather than kept where it has piled up.
     fn remark(&self, event: Event) {
         let entry = Entry::of(&event);
@@ -71,13 +79,7 @@ impl Witness for Recorder {
 
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {
         self.metrics.accepted(accepted);
-        Box::pin(async move {
-            // What was stored with the message is what the ledger and the log say; it is not written anew.
-            if let Some(entry) = Entry::accepted(testimony) {
-                self.journal.entry(self.now(), &entry);
-                self.ledger.record(entry).await;
-            }
-        })
+        Box::pin(self.testify_stored(testimony))
     }
 
     fn recall(&self, testimony: &[u8]) -> Option<Recalled> {

@@ -73,7 +73,7 @@ impl Estate {
     }
 
     pub(crate) fn testimony(&self) -> impl Iterator<Item = &Testimony> {
-        self.left.testimony.values()
+        self.left.testimony.iter()
     }
 
     /// Whether its letter has a file that is not ours yet.
@@ -305,7 +305,7 @@ pub(crate) fn adopt(ours: &mut LogWriter, mut estate: Estate, report: &mut Recov
     report.tail_records += estate.left.tail_records;
     report.unfinished_octets += estate.left.unfinished_octets;
     report.abandoned_files += estate.left.abandoned_files;
-    report.testimony.extend(estate.left.testimony.into_values());
+    report.testimony.extend(estate.left.testimony);
     Ok(())
 }
 

@@ -144,9 +144,9 @@ impl LogWriter {
         out.u64(index.entries.len() as u64);
         drop(index);
         out.count(self.recent.len());
-        for (_, testimony) in &self.recent {
+        for testimony in self.recent.iter() {
             out.u64(testimony.id.number());
-            out.i64(testimony.received.0);
+            out.i64(testimony.at.0);
             out.octets(&testimony.octets);
         }
         let segments = self.shared.segments.lock();
@@ -299,7 +299,7 @@ fn decode_summary(frame: &[u8]) -> Result<Summary, Malformed> {
     let recent = from.list(|from| {
         Ok(Testimony {
             id: MessageId::new(from.u64()?),
-            received: Timestamp(from.i64()?),
+            at: Timestamp(from.i64()?),
             octets: from.octets()?,
         })
     })?;

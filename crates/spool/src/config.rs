@@ -91,17 +91,19 @@ pub struct RecoveryReport {
     pub abandoned_files: u64,
     /// Writers of the folder that live beside this one.
     pub living: usize,
-    /// Testimony accepted shortly before the end, for the ledger to complete itself; idempotent by id.
+    /// What was to be testified to shortly before the end (acceptances, settlements, an operator's changes), for the
+    /// ledger to complete itself: it may have all of it, or only a part. The same may be told twice.
     pub testimony: Vec<Testimony>,
 }
 
-/// What the ledger was to be told about one message.
+/// What the ledger was to be told about a message, or about one of its recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Testimony {
     /// The message.
     pub id: MessageId,
-    /// When it was accepted.
-    pub received: Timestamp,
-    /// As given in [`Letter::testimony`](crate::Letter::testimony).
+    /// When it was accepted, or changed.
+    pub at: Timestamp,
+    /// As given in [`Letter::testimony`](crate::Letter::testimony), in
+    /// [`Settlement::testimony`](crate::Settlement::testimony), or by [`Testify`](crate::Testify).
     pub octets: Bytes,
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mail::{MessageId, Timestamp};
@@ -19,6 +20,9 @@ use crate::queue::Queue;
 use crate::spare::Spares;
 use crate::trouble::Troubles;
 use crate::{Config, Edit, Writer};
+
+/// Says up to when, by the stopwatch, something is done.
+pub(crate) type Told = Box<dyn Fn() -> Duration + Send + Sync>;
 
 /// The inside of a running spool. Locks are never held together, except `index` before `segments`.
 pub(crate) struct Shared {
@@ -36,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSource,
     pub(crate) free: AtomicU64,
     pub(crate) spares: Mutex<Spares>,
+    /// Up to when the ledger has what it was told.
+    pub(crate) told: OnceLock<Told>,
     /// What cannot be written to.
     pub(crate) troubles: Troubles,
     /// Held until the spool is closed, or this goes.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, Timestamp};
 use parking_lot::Mutex;
 use policy::{Basis, Generation, Name, Permit, Reason};
@@ -135,6 +136,9 @@ pub enum Change {
     Bounce,
 }
 
+/// Writes what the ledger will be told of the change of one recipient. The writer calls it, so it must not wait.
+pub type Testify = Arc<dyn Fn(MessageId, &ForwardPath) -> Bytes + Send + Sync>;
+
 impl Dispatch {
     /// Returns when something is due. It may return early; [`lease`](Self::lease) then finds nothing.
     pub async fn work(&self) {
@@ -218,6 +222,7 @@ impl Dispatch {
         self.plan(Plan::Settle {
             id: lease.id,
             settlements,
+            at: self.handle.0.now(),
         })
         .await?;
         lease
@@ -229,21 +234,55 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Carries out an operator's change; durable when it returns. Says how many recipients it changed.
+    /// Carries out a change of which the ledger is told nothing; durable when it returns. Says how many recipients it
+    /// changed.
     pub async fn change(&self, selector: Selector, change: Change) -> Result<u64, ChangeError> {
+        self.plan_change(selector, change, None).await
+    }
+
+    /// Carries out an operator's change, with what the ledger will be told of each recipient that it changes.
+    pub async fn change_on_record(
+        &self,
+        selector: Selector,
+        change: Change,
+        testify: Testify,
+    ) -> Result<u64, ChangeError> {
+        self.plan_change(selector, change, Some(testify)).await
+    }
+
+    async fn plan_change(
+        &self,
+        selector: Selector,
+        change: Change,
+        testify: Option<Testify>,
+    ) -> Result<u64, ChangeError> {
         let at = self.handle.0.now();
-        self.plan(Plan::Change { selector, change, at }).await
+        self.plan(Plan::Change {
+            selector,
+            change,
+            at,
+            testify,
+        })
+        .await
     }
 
     /// Frees a recipient that judgement, a suspension or quarantine holds back, on a new decision: it then stands as
-    /// the new permit says.
-    pub async fn release(&self, id: MessageId, recipient: u32, permit: Permit) -> Result<(), ChangeError> {
+    /// the new permit says. `testimony` is what the ledger will be told of it.
+    pub async fn release(
+        &self,
+        id: MessageId,
+        recipient: u32,
+        permit: Permit,
+        testimony: Bytes,
+    ) -> Result<(), ChangeError> {
         let (grounds, state) = (Grounds::of(&permit), entry_state(&permit));
         self.plan(Plan::Release {
             id,
             recipient,
             grounds,
             state,
+            at: self.handle.0.now(),
+            testimony,
         })
         .await
         .map(|_| ())
@@ -261,6 +300,14 @@ impl Dispatch {
     /// Ends a suspension.
     pub async fn resume(&self, selector: Selector) -> Result<(), ChangeError> {
         self.plan(Plan::Resume(selector)).await.map(|_| ())
+    }
+
+    /// Has testimony kept for the next start until it is known to be in the ledger, and some seconds longer: what was
+    /// recorded before the moment that `told` says, by the stopwatch, is on the ledger's disk. Without this it is kept for
+    /// these seconds. Asked by the writer, so it must not wait. To be said once.
+    pub fn keep_testimony_until(&self, told: impl Fn() -> Duration + Send + Sync + 'static) {
+        let first = self.handle.0.told.set(Box::new(told)).is_ok();
+        debug_assert!(first, "said twice");
     }
 
     /// What is suspended.

@@ -137,6 +137,7 @@ mod tests {
     fn change(id: u64, state: State) -> ChangeHead {
         ChangeHead {
             id: MessageId::new(id),
+            at: Timestamp(1),
             author: Author::Worker,
             recipients: vec![RecipientChange {
                 recipient: 0,
@@ -144,6 +145,7 @@ mod tests {
                 attempt: None,
                 delay_told: false,
                 grounds: None,
+                testimony: Bytes::new(),
             }],
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The format this programme writes, and the only one it reads.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 const SEGMENT_MAGIC: [u8; 8] = *b"PTCSEGMT";
 pub(crate) const CHECKPOINT_MAGIC: [u8; 8] = *b"PTCCHKPT";
 const RECORD_MAGIC: u32 = 0xA5_52_43_50;

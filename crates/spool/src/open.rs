@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
@@ -56,7 +56,8 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
         adopt(&mut log_writer, estate, &mut report)?;
     }
     // Who is to complete the ledger from it has not even heard of it; the end may come before that is done.
-    log_writer.keep_testimony(&report.testimony);
+    let now = log_writer.shared.world.clock.monotonic();
+    log_writer.recent.note(now, report.testimony.iter().cloned());
     if untidy || report.adopted > 0 {
         log_writer.checkpoint_aside();
     }
@@ -166,7 +167,7 @@ fn report_of(recovered: &mut Recovered) -> RecoveryReport {
         adopted: 0,
         abandoned_files: recovered.abandoned_files,
         living: 0,
-        testimony: std::mem::take(&mut recovered.testimony).into_values().collect(),
+        testimony: std::mem::take(&mut recovered.testimony),
     }
 }
 
@@ -194,6 +195,7 @@ fn assemble(
         ids: IdSource::new(last_id, writer),
         free: AtomicU64::new(0),
         spares: Mutex::default(),
+        told: OnceLock::new(),
         troubles: Troubles::default(),
         locks: Mutex::new(locks),
     });

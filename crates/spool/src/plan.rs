@@ -3,30 +3,35 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use bytes::Bytes;
 use mail::{MessageId, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::entry::{Entry, Recipient};
 use crate::index::{Index, selects};
 use crate::record::{Author, ChangeHead, Grounds, RecipientChange};
-use crate::{Change, ChangeError, Holder, Outcome, Selector, Settlement, State};
+use crate::{Change, ChangeError, Holder, Letter, Outcome, Selector, Settlement, State, Testify};
 
 /// A change as it is asked for.
 pub(crate) enum Plan {
     Settle {
         id: MessageId,
         settlements: Vec<Settlement>,
+        at: Timestamp,
     },
     Change {
         selector: Selector,
         change: Change,
         at: Timestamp,
+        testify: Option<Testify>,
     },
     Release {
         id: MessageId,
         recipient: u32,
         grounds: Grounds,
         state: State,
+        at: Timestamp,
+        testimony: Bytes,
     },
     Suspend(Selector),
     Resume(Selector),
@@ -62,21 +67,38 @@ impl Plan {
     /// Looks at the queue and says what has to be written.
     pub(crate) fn resolve(self, index: &Index) -> Planned {
         match self {
-            Self::Settle { id, settlements } => settle(index, id, settlements),
-            Self::Change { selector, change, at } => Planned::Changes(select(index, &selector, &change, at)),
+            Self::Settle { id, settlements, at } => settle(index, id, settlements, at),
+            Self::Change {
+                selector,
+                change,
+                at,
+                testify,
+            } => Planned::Changes(select(index, &selector, &Wanted { change, at, testify })),
             Self::Release {
                 id,
                 recipient,
                 grounds,
                 state,
-            } => release(index, id, recipient, grounds, state),
+                at,
+                testimony,
+            } => {
+                let change = RecipientChange {
+                    recipient,
+                    state,
+                    attempt: None,
+                    delay_told: false,
+                    grounds: Some(grounds),
+                    testimony: bounded(testimony),
+                };
+                release(index, id, change, at)
+            }
             Self::Suspend(selector) => Planned::Suspension(Suspension::Begin(selector)),
             Self::Resume(selector) => Planned::Suspension(Suspension::End(selector)),
         }
     }
 }
 
-fn settle(index: &Index, id: MessageId, settlements: Vec<Settlement>) -> Planned {
+fn settle(index: &Index, id: MessageId, settlements: Vec<Settlement>, at: Timestamp) -> Planned {
     if !index.entries.contains_key(&id) {
         return Planned::NoSuch("the message is finished");
     }
@@ -88,48 +110,49 @@ fn settle(index: &Index, id: MessageId, settlements: Vec<Settlement>) -> Planned
             attempt: settlement.attempt,
             delay_told: settlement.delay_told,
             grounds: None,
+            testimony: bounded(settlement.testimony),
         })
         .collect();
     Planned::Changes(vec![ChangeHead {
         id,
+        at,
         author: Author::Worker,
         recipients,
     }])
 }
 
-fn release(index: &Index, id: MessageId, recipient: u32, grounds: Grounds, state: State) -> Planned {
+fn release(index: &Index, id: MessageId, change: RecipientChange, at: Timestamp) -> Planned {
     let now = index
         .entries
         .get(&id)
-        .and_then(|entry| entry.recipients.get(recipient as usize));
+        .and_then(|entry| entry.recipients.get(change.recipient as usize));
     match now.map(Recipient::state) {
-        Some(State::Held { .. } | State::Quarantined { .. }) => {
-            let change = RecipientChange {
-                recipient,
-                state,
-                attempt: None,
-                delay_told: false,
-                grounds: Some(grounds),
-            };
-            Planned::Changes(vec![ChangeHead {
-                id,
-                author: Author::Operator,
-                recipients: vec![change],
-            }])
-        }
+        Some(State::Held { .. } | State::Quarantined { .. }) => Planned::Changes(vec![ChangeHead {
+            id,
+            at,
+            author: Author::Operator,
+            recipients: vec![change],
+        }]),
         Some(_) => Planned::NoSuch("the recipient is not held"),
         None => Planned::NoSuch("no such recipient in the queue"),
     }
 }
 
-fn select(index: &Index, selector: &Selector, change: &Change, at: Timestamp) -> Vec<ChangeHead> {
+/// A change of whatever is selected.
+struct Wanted {
+    change: Change,
+    at: Timestamp,
+    testify: Option<Testify>,
+}
+
+fn select(index: &Index, selector: &Selector, wanted: &Wanted) -> Vec<ChangeHead> {
     match selector {
         Selector::Ids(ids) => {
             let entries = ids
                 .iter()
                 .filter_map(|id| index.entries.get(id).map(|entry| (*id, entry)));
             entries
-                .filter_map(|(id, entry)| head(id, entry, &Selector::All, change, at))
+                .filter_map(|(id, entry)| wanted.head(id, entry, &Selector::All))
                 .collect()
         }
         // Too much for one batch: the writer makes a campaign of it.
@@ -144,8 +167,7 @@ const CHANGES: usize = 2_000;
 /// A change of all that a selector names, carried out in slices: between them others are served.
 pub(crate) struct Campaign {
     selector: Selector,
-    change: Change,
-    at: Timestamp,
+    wanted: Wanted,
     after: Option<MessageId>,
     pub(crate) recipients: u64,
     pub(crate) reply: Reply,
@@ -155,10 +177,14 @@ impl Campaign {
     /// The plan as a campaign, where it is one.
     pub(crate) fn of(plan: Plan, reply: Reply) -> Result<Self, (Plan, Reply)> {
         match plan {
-            Plan::Change { selector, change, at } if !matches!(selector, Selector::Ids(_)) => Ok(Self {
+            Plan::Change {
                 selector,
                 change,
                 at,
+                testify,
+            } if !matches!(selector, Selector::Ids(_)) => Ok(Self {
+                selector,
+                wanted: Wanted { change, at, testify },
                 after: None,
                 recipients: 0,
                 reply,
@@ -175,7 +201,7 @@ impl Campaign {
         for (id, entry) in index.entries.range((from, Bound::Unbounded)) {
             self.after = Some(*id);
             looks += 1;
-            if let Some(head) = head(*id, entry, &self.selector, &self.change, self.at) {
+            if let Some(head) = self.wanted.head(*id, entry, &self.selector) {
                 self.recipients += head.recipients.len() as u64;
                 changes.push(head);
             }
@@ -187,27 +213,44 @@ impl Campaign {
     }
 }
 
-fn head(id: MessageId, entry: &Entry, selector: &Selector, change: &Change, at: Timestamp) -> Option<ChangeHead> {
-    let chosen = |recipient: &Recipient| selects(selector, entry.reverse.mailbox(), recipient);
-    let recipients: Vec<RecipientChange> = (0u32..)
-        .zip(entry.recipients.iter())
-        .filter(|(_, recipient)| chosen(recipient))
-        .filter_map(|(index, recipient)| {
-            let state = changed(&recipient.state(), change, at)?;
-            Some(RecipientChange {
-                recipient: index,
-                state,
-                attempt: None,
-                delay_told: false,
-                grounds: None,
+impl Wanted {
+    /// The change of one message, where there is something to change.
+    fn head(&self, id: MessageId, entry: &Entry, selector: &Selector) -> Option<ChangeHead> {
+        let chosen = |recipient: &Recipient| selects(selector, entry.reverse.mailbox(), recipient);
+        let testimony = |recipient: &Recipient| {
+            let told = self.testify.as_ref().map(|testify| testify(id, &recipient.path()));
+            bounded(told.unwrap_or_default())
+        };
+        let recipients: Vec<RecipientChange> = (0u32..)
+            .zip(entry.recipients.iter())
+            .filter(|(_, recipient)| chosen(recipient))
+            .filter_map(|(index, recipient)| {
+                let state = changed(&recipient.state(), &self.change, self.at)?;
+                Some(RecipientChange {
+                    recipient: index,
+                    state,
+                    attempt: None,
+                    delay_told: false,
+                    grounds: None,
+                    testimony: testimony(recipient),
+                })
             })
+            .collect();
+        (!recipients.is_empty()).then_some(ChangeHead {
+            id,
+            at: self.at,
+            author: Author::Operator,
+            recipients,
         })
-        .collect();
-    (!recipients.is_empty()).then_some(ChangeHead {
-        id,
-        author: Author::Operator,
-        recipients,
-    })
+    }
+}
+
+/// Testimony that is too long is left out: what it is about must not be kept from being done by it.
+fn bounded(testimony: Bytes) -> Bytes {
+    if testimony.len() > Letter::TESTIMONY_OCTETS_MAX {
+        return Bytes::new();
+    }
+    testimony
 }
 
 /// What a change makes of a state; `None` where it is not meant for it.

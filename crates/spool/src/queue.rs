@@ -257,6 +257,7 @@ mod tests {
         let plan = Plan::Settle {
             id: mail::MessageId::new(1),
             settlements: Vec::new(),
+            at: mail::Timestamp(0),
         };
         Job::Plan(plan, oneshot::channel().0)
     }

@@ -7,8 +7,11 @@ use mail::{ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath,
 use policy::{Basis, FactDigest, Generation, Permit};
 
 use crate::codec::{Decoder, Encoder, Malformed};
-use crate::{AttemptRecord, Content, Edit, Holder, Letter, Selector, State};
+use crate::{AttemptRecord, Content, Edit, Holder, Letter, Selector, State, Testimony};
 pub(crate) use field::*;
+
+/// Room for the change of one recipient beside its testimony, so that it is written without moving.
+const CHANGE_OCTETS_USUAL: usize = 192;
 
 /// What a permit leaves in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +105,15 @@ impl LetterHead {
             own_file,
             recipients: recipients.collect(),
         }
+    }
+
+    /// What the ledger is told of its acceptance. In octets of its own: those it came in are part of something larger.
+    pub(crate) fn told(&self) -> Option<Testimony> {
+        (!self.testimony.is_empty()).then(|| Testimony {
+            id: self.id,
+            at: self.received,
+            octets: Bytes::copy_from_slice(&self.testimony),
+        })
     }
 
     /// Octets as delivered.
@@ -210,20 +222,36 @@ pub(crate) struct RecipientChange {
     pub(crate) delay_told: bool,
     /// On a new decision: its grounds.
     pub(crate) grounds: Option<Grounds>,
+    /// What the ledger is told of it; empty where it is told nothing.
+    pub(crate) testimony: Bytes,
 }
 
 /// Changes of recipients of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangeHead {
     pub(crate) id: MessageId,
+    /// When it was asked for.
+    pub(crate) at: Timestamp,
     pub(crate) author: Author,
     pub(crate) recipients: Vec<RecipientChange>,
 }
 
 impl ChangeHead {
+    /// What the ledger is told of it, recipient by recipient.
+    pub(crate) fn testimony(&self) -> impl Iterator<Item = Testimony> {
+        let told = self.recipients.iter().filter(|change| !change.testimony.is_empty());
+        told.map(|change| Testimony {
+            id: self.id,
+            at: self.at,
+            octets: change.testimony.clone(),
+        })
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::default();
+        let testimony: usize = self.recipients.iter().map(|change| change.testimony.len()).sum();
+        let mut out = Encoder(Vec::with_capacity(CHANGE_OCTETS_USUAL + testimony));
         out.u64(self.id.number());
+        out.i64(self.at.0);
         out.u8(u8::from(self.author == Author::Operator));
         out.count(self.recipients.len());
         for change in &self.recipients {
@@ -232,6 +260,7 @@ impl ChangeHead {
             out.option(change.attempt.as_ref(), put_attempt);
             out.u8(u8::from(change.delay_told));
             out.option(change.grounds.as_ref(), put_grounds);
+            out.octets(&change.testimony);
         }
         out.0
     }
@@ -240,6 +269,7 @@ impl ChangeHead {
         let mut from = Decoder::new(octets);
         let head = Self {
             id: MessageId::new(from.u64()?),
+            at: Timestamp(from.i64()?),
             author: if from.u8()? == 0 {
                 Author::Worker
             } else {
@@ -252,6 +282,7 @@ impl ChangeHead {
                     attempt: from.option(take_attempt)?,
                     delay_told: from.u8()? != 0,
                     grounds: from.option(take_grounds)?,
+                    testimony: from.octets()?,
                 })
             })?,
         };

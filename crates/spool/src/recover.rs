@@ -64,7 +64,7 @@ pub(crate) struct Recovered {
     pub(crate) tail_octets: u64,
     pub(crate) unfinished_octets: u64,
     pub(crate) abandoned_files: u64,
-    pub(crate) testimony: BTreeMap<MessageId, Testimony>,
+    pub(crate) testimony: Vec<Testimony>,
 }
 
 /// Whose log is read.
@@ -121,7 +121,7 @@ impl Recovered {
             tail_octets: 0,
             unfinished_octets: 0,
             abandoned_files: 0,
-            testimony: BTreeMap::new(),
+            testimony: Vec::new(),
         }
     }
 
@@ -248,9 +248,7 @@ impl Reading<'_> {
                 .index
                 .set_suspended(std::mem::take(&mut summary.suspended).into_iter().collect());
         }
-        for testimony in std::mem::take(&mut summary.recent) {
-            recovered.testimony.insert(testimony.id, testimony);
-        }
+        recovered.testimony.append(&mut summary.recent);
     }
 
     /// Opens each segment and reads its header.
@@ -462,18 +460,14 @@ impl Reading<'_> {
                     body_len: found.header.body_len,
                 };
                 self.recovered.last_id = self.recovered.last_id.max(head.id.number());
-                if found.header.kind == Kind::Letter && !head.testimony.is_empty() {
-                    let testimony = Testimony {
-                        id: head.id,
-                        received: head.received,
-                        octets: head.testimony.clone(),
-                    };
-                    self.recovered.testimony.insert(head.id, testimony);
+                if found.header.kind == Kind::Letter {
+                    self.recovered.testimony.extend(head.told());
                 }
                 self.recovered.index.insert(&head, place);
             }
             Kind::Change => {
                 let change = ChangeHead::decode(head).ok()?;
+                self.recovered.testimony.extend(change.testimony());
                 if let Some(Finished {
                     own_file: Some(number), ..
                 }) = self.recovered.index.apply(&change)

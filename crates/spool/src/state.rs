@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use mail::{AttemptId, Timestamp};
 use policy::{Name, Reason};
 
@@ -122,10 +123,13 @@ pub struct Settlement {
     pub attempt: Option<AttemptRecord>,
     /// Whether its sender has now been told of the delay; once told stays told.
     pub delay_told: bool,
+    /// What the ledger will be told, opaque here, stored under the same sync; empty where it is told nothing. What is
+    /// longer than [`Letter::TESTIMONY_OCTETS_MAX`](crate::Letter::TESTIMONY_OCTETS_MAX) is left out.
+    pub testimony: Bytes,
 }
 
 impl Settlement {
-    /// A settlement without an attempt.
+    /// A settlement without an attempt, of which the ledger is told nothing.
     #[must_use]
     pub const fn new(recipient: u32, state: State) -> Self {
         Self {
@@ -133,6 +137,7 @@ impl Settlement {
             state,
             attempt: None,
             delay_told: false,
+            testimony: Bytes::new(),
         }
     }
 }

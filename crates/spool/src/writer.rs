@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use mail::{MessageId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -19,13 +18,10 @@ use crate::layout::Kind;
 use crate::log::{Log, Record};
 use crate::plan::{Campaign, Plan, Planned, Reply};
 use crate::queue::{AdoptedLetter, Job, LetterJob, Next};
+use crate::recent::Recent;
 use crate::record::{ChangeHead, LetterHead};
-use crate::{ChangeError, CommitError, Selector, Testimony, Writer as Mode};
+use crate::{ChangeError, CommitError, Selector, Writer as Mode};
 
-/// How long testimony is kept for the next checkpoint: the ledger lags a second at most.
-const TESTIMONY_KEPT: Duration = Duration::from_secs(3);
-/// Testimonies kept for it at most; far more than any disk takes in that time.
-const TESTIMONY_MAX: usize = 100_000;
 /// After this long without work the writer looks after the log.
 const IDLE: Duration = Duration::from_secs(60);
 /// While it cannot write, it tries again after this long without work.
@@ -43,8 +39,7 @@ pub(crate) struct LogWriter {
     pub(crate) checkpoint_octets: u64,
     /// The segment at which the last checkpoint but one began its tail: what lies before may go.
     pub(crate) needed_from: (u32, u32),
-    /// With the moment each was noted.
-    pub(crate) recent: VecDeque<(Duration, Testimony)>,
+    pub(crate) recent: Recent,
     measured_at: u64,
     aside: Aside,
     checkpointer: Aside,
@@ -114,7 +109,7 @@ impl LogWriter {
             next_checkpoint,
             checkpoint_octets: 0,
             needed_from,
-            recent: VecDeque::new(),
+            recent: Recent::default(),
             measured_at: 0,
             aside: Aside::default(),
             checkpointer: Aside::default(),
@@ -356,12 +351,13 @@ impl LogWriter {
         let mut finished = Vec::new();
         let mut letters = Vec::new();
         let shared = self.shared.clone();
+        let now = self.forget_old_testimony();
         let mut index = shared.index.lock();
         let mut segments = shared.segments.lock();
         for (effect, place) in batch.effects.into_iter().zip(places) {
             match effect {
                 Effect::Letter(letter) => {
-                    self.note_testimony(&letter.head);
+                    self.recent.note(now, letter.head.told());
                     account(&mut segments, place, letter.head.received);
                     index.insert(&letter.head, place);
                     letters.push(*letter);
@@ -380,7 +376,10 @@ impl LogWriter {
                         None => index.unlease(head.id, &[], Some(Timestamp(i64::MAX))),
                     }
                 }
-                Effect::Change(change) => finished.extend(index.apply(&change)),
+                Effect::Change(change) => {
+                    finished.extend(index.apply(&change));
+                    self.recent.note(now, change.testimony());
+                }
                 Effect::Suspended(all) => index.set_suspended(all),
             }
         }
@@ -453,38 +452,10 @@ impl LogWriter {
         }
     }
 
-    /// Carries on what was found at the start, for the next checkpoint.
-    pub(crate) fn keep_testimony(&mut self, found: &[Testimony]) {
-        let now = self.shared.world.clock.monotonic();
-        let kept = found.iter().rev().take(TESTIMONY_MAX).rev();
-        self.recent.extend(kept.map(|testimony| (now, testimony.clone())));
-    }
-
-    fn note_testimony(&mut self, head: &LetterHead) {
-        if head.testimony.is_empty() {
-            return;
-        }
-        // By the stopwatch: the wall clock may stand or jump, and `received` is the caller's word.
-        let now = self.forget_old_testimony();
-        let octets = Bytes::copy_from_slice(&head.testimony);
-        self.recent.push_back((
-            now,
-            Testimony {
-                id: head.id,
-                received: head.received,
-                octets,
-            },
-        ));
-    }
-
-    /// Lets go of what the ledger has long; says what time it is.
+    /// Lets go of the testimony that the ledger has; says what time it is, by the stopwatch.
     fn forget_old_testimony(&mut self) -> Duration {
         let now = self.shared.world.clock.monotonic();
-        while let Some((noted, _)) = self.recent.front()
-            && (now.saturating_sub(*noted) > TESTIMONY_KEPT || self.recent.len() >= TESTIMONY_MAX)
-        {
-            self.recent.pop_front();
-        }
+        self.recent.forget(self.shared.told.get().map_or(now, |told| told()));
         now
     }
 

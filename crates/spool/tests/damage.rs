@@ -187,7 +187,7 @@ fn a_file_of_another_version_is_a_clear_refusal() {
                 }
                 let refused = open(small(), &world_on(copy.clone(), 1), Writer::Task).err().unwrap();
                 let said = refused.to_string();
-                assert!(matches!(refused, OpenError::UnknownVersion { known: 2, .. }), "{said}");
+                assert!(matches!(refused, OpenError::UnknownVersion { known: 3, .. }), "{said}");
                 let name = named.file_name().unwrap().to_string_lossy();
                 assert!(said.contains(&*name) && said.contains(advice), "{said}");
                 assert!(said.contains(&format!("version {version};")), "{said}");

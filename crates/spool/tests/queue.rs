@@ -216,12 +216,12 @@ fn operators_hold_and_release_and_nobody_releases_what_was_held_for_abuse() {
         assert_eq!(spool.dispatch.change(Selector::All, Change::Release).await, Ok(1));
         let leases = spool.dispatch.lease(now(), 9);
         assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [first]);
-        assert_eq!(spool.dispatch.release(second, 0, permit()).await, Ok(()));
+        assert_eq!(spool.dispatch.release(second, 0, permit(), Bytes::new()).await, Ok(()));
         assert_eq!(spool.dispatch.lease(now(), 9).len(), 1);
         let story = spool.view.get(second).await.unwrap().unwrap();
         assert_eq!(story.recipients[0].rulebook, 99);
         assert!(matches!(
-            spool.dispatch.release(second, 0, permit()).await,
+            spool.dispatch.release(second, 0, permit(), Bytes::new()).await,
             Err(ChangeError::NoSuch(_))
         ));
     });

@@ -1,12 +1,13 @@
 //! Changes of the queue by an operator, with their testimony.
 
 use std::fmt;
+use std::sync::Arc;
 
-use ledger::{Event, Words};
-use mail::MessageId;
+use ledger::{Entry, Event, Words};
+use mail::{EventId, ForwardPath, MessageId};
 use policy::{Basis, Name, Reason};
 use serde_json::{Value, json};
-use spool::{Change, ChangeError, Filter, Holder, Selector, State, Summary};
+use spool::{Change, ChangeError, Filter, Holder, Selector, State, Summary, Testify};
 
 use super::Desk;
 use super::desk::PAGE;
@@ -81,13 +82,18 @@ pub(super) async fn change(
         (desk.wake)();
     }
     let change = as_change(desk, by, act);
-    let mut changed = match desk.dispatch.change(selector.clone(), change).await {
+    let record = OnRecord::new(desk, by, act, reason);
+    let carried_out = match record.testify() {
+        Some(testify) => desk.dispatch.change_on_record(selector.clone(), change, testify).await,
+        None => desk.dispatch.change(selector.clone(), change).await,
+    };
+    let mut changed = match carried_out {
         Ok(changed) => changed,
         Err(ChangeError::NoSuch(_)) => 0,
         Err(error) => return Err(format!("nothing was changed: {error}").into()),
     };
     if changed > 0 {
-        testify(desk, by, act, reason, &survey.concerned).await;
+        record.tell(desk, &survey.concerned).await;
     }
     let judged = std::mem::take(&mut survey.judged);
     let release = Release::new(desk, by, reason.unwrap_or(UNSAID), &selector);
@@ -258,28 +264,58 @@ async fn granted(desk: &Desk, selector: &Selector, summary: &Summary) -> Option<
     )
 }
 
-async fn testify(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>, concerned: &[Concerned]) {
-    let event = match act {
-        Act::Hold { .. } => Event::Held,
-        Act::Release => Event::Released,
-        Act::Remove => Event::Removed,
-        // What comes of these is testified to by the attempt that follows.
-        Act::Retry | Act::Bounce => return,
-    };
-    let unsaid = if matches!(act, Act::Hold { .. }) {
-        Reason::HeldByOperator.code()
-    } else {
-        UNSAID
-    };
-    let reason = Words::new(reason.unwrap_or(unsaid));
-    for one in concerned {
-        let change = ledger::Change {
-            message: one.message,
-            rcpt: one.rcpt.as_deref().map(Words::new),
-            by: Words::of(by),
-            reason: reason.clone(),
+/// What the ledger is told of one change; the same, recipient by recipient, is stored with the change itself.
+#[derive(Clone)]
+struct OnRecord {
+    event: fn(Box<ledger::Change>) -> Event,
+    change: EventId,
+    by: Words,
+    reason: Words,
+    is_told: bool,
+}
+
+impl OnRecord {
+    fn new(desk: &Desk, by: &Operator, act: Act, reason: Option<&str>) -> Self {
+        let (event, unsaid): (fn(Box<ledger::Change>) -> Event, &str) = match act {
+            Act::Hold { .. } => (Event::Held, Reason::HeldByOperator.code()),
+            Act::Remove => (Event::Removed, UNSAID),
+            Act::Release | Act::Retry | Act::Bounce => (Event::Released, UNSAID),
         };
-        desk.recorder.testify(event(Box::new(change))).await;
+        Self {
+            event,
+            change: desk.admission.ids().event(),
+            by: Words::of(by),
+            reason: Words::new(reason.unwrap_or(unsaid)),
+            // What comes of these is testified to by the attempt that follows.
+            is_told: !matches!(act, Act::Retry | Act::Bounce),
+        }
+    }
+
+    fn event(&self, message: MessageId, rcpt: Option<&str>) -> Event {
+        (self.event)(Box::new(ledger::Change {
+            message,
+            change: Some(self.change),
+            rcpt: rcpt.map(Words::new),
+            by: self.by.clone(),
+            reason: self.reason.clone(),
+        }))
+    }
+
+    /// What is stored.
+    fn testify(&self) -> Option<Testify> {
+        let record = self.clone();
+        let testify = move |message: MessageId, to: &ForwardPath| {
+            let event = record.event(message, Some(&bare(&to.to_string())));
+            Entry::of(&event).json().clone()
+        };
+        self.is_told.then(|| Arc::new(testify) as Testify)
+    }
+
+    async fn tell(&self, desk: &Desk, concerned: &[Concerned]) {
+        for one in concerned.iter().filter(|_| self.is_told) {
+            let event = self.event(one.message, one.rcpt.as_deref());
+            desk.recorder.testify(event).await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! has looked at each message, and it is decided as it is every minute without an operator.
 
 use admission::{Held, Reviewed};
-use ledger::{Change, Event, Words};
+use ledger::{Change, Entry, Event, Words};
 use mail::MessageId;
 use policy::{Basis, Reason};
 use spool::{ChangeError, Holder, RecipientStory, Selector, State, Story};
@@ -123,9 +123,15 @@ impl<'a> Release<'a> {
             .admission
             .decide_again(&held, reviewed)
             .map_err(|why| format!("a new decision keeps it ({why}): {}", what_to_do(why, story.id)))?;
-        match self.desk.dispatch.release(story.id, place, permit).await {
+        let entry = self.entry(story.id, recipient);
+        let released = self
+            .desk
+            .dispatch
+            .release(story.id, place, permit, entry.json().clone())
+            .await;
+        match released {
             Ok(()) => {
-                self.testify(story.id, recipient).await;
+                self.desk.recorder.testify_stored(entry.json().clone()).await;
                 Ok(true)
             }
             // Somebody else changed it while we decided.
@@ -134,14 +140,15 @@ impl<'a> Release<'a> {
         }
     }
 
-    async fn testify(&self, message: MessageId, recipient: &RecipientStory) {
+    fn entry(&self, message: MessageId, recipient: &RecipientStory) -> Entry {
         let change = Change {
             message,
+            change: Some(self.desk.admission.ids().event()),
             rcpt: Some(Words::new(&bare(&recipient.path.to_string()))),
             by: Words::of(self.by),
             reason: Words::new(self.reason),
         };
-        self.desk.recorder.testify(Event::Released(Box::new(change))).await;
+        Entry::of(&Event::Released(Box::new(change)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens at the back gate, told to the ledger, the log and the metrics.
 
-use ledger::{Attempt, Deferred, Event, Words};
+use bytes::Bytes;
+use ledger::{Attempt, Deferred, Entry, Event, Words};
 use outbound::{Event as Happening, Report, Watcher};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +16,8 @@ pub(super) struct Deliveries {
 
 /// What goes through the queue.
 enum Told {
-    Event(Event),
+    /// As it was stored.
+    Testimony(Bytes),
     /// Everything before this was told.
     Mark(oneshot::Sender<()>),
 }
@@ -27,7 +29,7 @@ impl Deliveries {
         tokio::spawn(async move {
             while let Some(told) = waiting.recv().await {
                 match told {
-                    Told::Event(event) => telling.testify(event).await,
+                    Told::Testimony(testimony) => telling.testify_stored(testimony).await,
                     // Whoever waited may have gone.
                     Told::Mark(mark) => drop(mark.send(())),
                 }
@@ -36,9 +38,9 @@ impl Deliveries {
         Self { recorder, queue }
     }
 
-    fn testify(&self, event: Event) {
+    fn tell(&self, testimony: Bytes) {
         // The task ends only with this sender.
-        let _ = self.queue.send(Told::Event(event));
+        let _ = self.queue.send(Told::Testimony(testimony));
     }
 
     /// Returns when everything that happened so far was told.
@@ -55,21 +57,9 @@ impl Watcher for Deliveries {
     fn noted(&self, event: &Happening<'_>) {
         let metrics = &self.recorder.metrics;
         match event {
-            Happening::Delivered(report) => {
-                metrics.delivery("delivered");
-                self.testify(Event::Delivered(Box::new(attempt(report))));
-            }
-            Happening::Deferred { report, until } => {
-                metrics.delivery("deferred");
-                self.testify(Event::Deferred(Box::new(Deferred {
-                    attempt: attempt(report),
-                    until: *until,
-                })));
-            }
-            Happening::Failed { report, .. } => {
-                metrics.delivery("failed");
-                self.testify(Event::Failed(Box::new(attempt(report))));
-            }
+            Happening::Delivered(_) => metrics.delivery("delivered"),
+            Happening::Deferred { .. } => metrics.delivery("deferred"),
+            Happening::Failed { .. } => metrics.delivery("failed"),
             Happening::DestinationDown { destination, why } => {
                 tracing::warn!(
                     event = "deliver.destination_down",
@@ -90,6 +80,31 @@ impl Watcher for Deliveries {
             // Admission tells of notices when they are durable; attempts are told by their outcome.
             Happening::NoticePosted { .. } | Happening::Attempted { .. } => {}
         }
+    }
+
+    fn testimony(&self, fate: &Happening<'_>) -> Bytes {
+        fate_of(fate).map_or_else(Bytes::new, |event| Entry::of(&event).json().clone())
+    }
+
+    fn settled(&self, fate: &Happening<'_>, testimony: Bytes) {
+        self.noted(fate);
+        self.tell(testimony);
+    }
+}
+
+/// What the ledger says of a recipient's fate.
+fn fate_of(happening: &Happening<'_>) -> Option<Event> {
+    match happening {
+        Happening::Delivered(report) => Some(Event::Delivered(Box::new(attempt(report)))),
+        Happening::Deferred { report, until } => Some(Event::Deferred(Box::new(Deferred {
+            attempt: attempt(report),
+            until: *until,
+        }))),
+        Happening::Failed { report, .. } => Some(Event::Failed(Box::new(attempt(report)))),
+        Happening::Attempted { .. }
+        | Happening::DestinationDown { .. }
+        | Happening::NoticePosted { .. }
+        | Happening::Trouble { .. } => None,
     }
 }
 
@@ -157,7 +172,7 @@ mod tests {
         };
         let deliveries = Deliveries::new(recorder.clone());
         for number in 0..100 {
-            deliveries.testify(Event::Delivered(Box::new(Attempt {
+            let event = Event::Delivered(Box::new(Attempt {
                 message: MessageId::new(number),
                 attempt: Some(mail::AttemptId::new(number)),
                 rcpt: Words::new("<bob@example.org>"),
@@ -167,7 +182,8 @@ mod tests {
                 enhanced: None,
                 text: Words::new("250 ok"),
                 took_ms: 1,
-            })));
+            }));
+            deliveries.tell(Entry::of(&event).json().clone());
         }
         deliveries.flush().await;
         assert!(recorder.journal.flush(Duration::from_secs(60)));

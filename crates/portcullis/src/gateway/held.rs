@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use admission::{Admission, Held, Reviewed};
-use mail::MessageId;
+use bytes::Bytes;
+use mail::{EventId, ForwardPath, MessageId};
 use policy::{GrantState, Reason, Snapshot};
 use spool::{Change, ChangeError, Dispatch, Filter, Holder, Selector, State, StateKind, Summary, View};
 use wire::{Phase, Shutdown};
@@ -112,17 +113,20 @@ async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Di
         let Ok(permit) = admission.decide_again(&held, reviewed) else {
             continue;
         };
-        if dispatch.release(id, index, permit).await.is_ok() {
-            recorder.testify(released(id, &recipient.path)).await;
+        let testimony = released(id, admission.ids().event(), &recipient.path);
+        if dispatch.release(id, index, permit, testimony.clone()).await.is_ok() {
+            recorder.testify_stored(testimony).await;
         }
     }
 }
 
-fn released(id: MessageId, recipient: &mail::ForwardPath) -> ledger::Event {
-    ledger::Event::Released(Box::new(ledger::Change {
+fn released(id: MessageId, change: EventId, recipient: &ForwardPath) -> Bytes {
+    let event = ledger::Event::Released(Box::new(ledger::Change {
         message: id,
+        change: Some(change),
         rcpt: Some(ledger::Words::of(recipient)),
         by: ledger::Words::new("judgement"),
         reason: ledger::Words::new("decided again"),
-    }))
+    }));
+    ledger::Entry::of(&event).json().clone()
 }

@@ -1,9 +1,11 @@
 //! What a gateway remembers: the queue and the ledger, opened, mended and told of the configuration that serves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
-use ledger::Accepted;
+use ledger::Event;
 use mail::Timestamp;
 use policy::Snapshot;
 use world::World;
@@ -39,7 +41,9 @@ impl Stores {
     ) -> anyhow::Result<Self> {
         let queue = open_spool(config, world, writers)?;
         let book = open_ledger(config, world, writers, queue.report.living)?;
+        let completed = keep_testimony_for(&book.ledger, &queue.dispatch);
         complete_ledger(&book.ledger, &queue.report.testimony).await?;
+        completed.store(true, Ordering::Relaxed);
         let recorder = Recorder {
             ledger: book.ledger,
             journal,
@@ -115,19 +119,34 @@ pub(super) fn tell_damage(damaged: &[spool::Damage]) {
     }
 }
 
-/// What was accepted just before a crash may be missing from the ledger; the spool knows it.
+/// Has the queue keep, for the next start, whatever the ledger may not have on its disk: while that disk refuses, and until
+/// the flag that is returned says that the ledger has what was found at this start.
+fn keep_testimony_for(ledger: &ledger::Ledger, dispatch: &spool::Dispatch) -> Arc<AtomicBool> {
+    let completed = Arc::new(AtomicBool::new(false));
+    let (ledger, is_completed) = (ledger.clone(), completed.clone());
+    dispatch.keep_testimony_until(move || {
+        if is_completed.load(Ordering::Relaxed) {
+            ledger.durable_until()
+        } else {
+            Duration::ZERO
+        }
+    });
+    completed
+}
+
+/// What was accepted, settled or changed just before a crash may be missing from the ledger; the spool knows it.
 pub(super) async fn complete_ledger(ledger: &ledger::Ledger, testimony: &[spool::Testimony]) -> anyhow::Result<()> {
-    let mut accepted: Vec<(Timestamp, Accepted)> = Vec::new();
+    let mut events: Vec<(Timestamp, Event)> = Vec::new();
     for testimony in testimony {
-        match Accepted::from_testimony(&testimony.octets) {
-            Ok(facts) => accepted.push((testimony.received, facts)),
+        match Event::from_testimony(&testimony.octets) {
+            Ok(event) => events.push((testimony.at, event)),
             Err(why) => {
                 tracing::warn!(event = "ledger.testimony_unreadable", message = %testimony.id, %why, "left out of the ledger");
             }
         }
     }
     ledger
-        .complete(accepted)
+        .complete(events)
         .await
         .context("the ledger cannot be completed from the spool")?;
     Ok(())

@@ -134,6 +134,7 @@ fn deferrals_changes_and_notices_follow_each_other() {
     let change = |reason: &str| {
         Box::new(Change {
             message: message(),
+            change: None,
             rcpt: None,
             by: "anna (uid 0)".into(),
             reason: reason.into(),
