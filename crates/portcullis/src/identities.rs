@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use mail::Mechanism;
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use world::{Clock, Rng};
 use zeroize::Zeroizing;
 
@@ -28,8 +28,11 @@ use queue::Queue;
 
 pub use secret::{HashError, check_hash, fresh_secret, hash_secret};
 
-/// Hashes computed at once: each takes a core for some 45 ms and 19 MiB; more would be a way to stop the gate.
-const HASHES_AT_ONCE: usize = 2;
+/// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
+/// fraction of the cores, and never none.
+const CORES_PER_HASH: usize = 2;
+/// Hashes computed at once beside those, for who proved itself before.
+const HASHES_FOR_PROVED: usize = 1;
 /// How long a proved secret is remembered, so that a program that logs in for each message costs one hash a minute.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Proved secrets remembered at once.
@@ -54,6 +57,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     key: [u8; 32],
     hashing: Arc<Semaphore>,
+    /// Who never proved itself takes one of these first.
+    everybody: Arc<Semaphore>,
     queue: Mutex<Queue>,
     remembered: Mutex<BTreeMap<Digest, Duration>>,
     lockout: Mutex<Lockout>,
@@ -77,11 +82,14 @@ impl StaticLogins {
             hashes: logins,
             limits,
         };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = (cores / CORES_PER_HASH).max(1);
         let inner = Inner {
             logins: ArcSwap::from_pointee(logins),
             clock,
             key,
-            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            hashing: Arc::new(Semaphore::new(at_once + HASHES_FOR_PROVED)),
+            everybody: Arc::new(Semaphore::new(at_once)),
             queue: Mutex::default(),
             remembered: Mutex::default(),
             lockout: Mutex::default(),
@@ -135,7 +143,9 @@ impl Inner {
             return Ok(Principal(name.clone()));
         }
         let place = self.wait_in_line(&login, client).ok_or(AuthRefusal::Unavailable)?;
-        let right = self.verify(secret, known.map(|(_, hash)| hash.clone())).await?;
+        let right = self
+            .verify(&place.line, secret, known.map(|(_, hash)| hash.clone()))
+            .await?;
         drop(place);
         // Guesses made side by side would otherwise all have passed the first look before one of them failed.
         if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
@@ -157,9 +167,13 @@ impl Inner {
     }
 
     /// Hashes away from the runtime's threads, a few at once. An unknown login costs the same as a known one.
-    async fn verify(&self, secret: Zeroizing<Vec<u8>>, hash: Option<SecretHash>) -> Result<bool, AuthRefusal> {
-        let turn = Arc::clone(&self.hashing).acquire_owned().await;
-        let turn = turn.map_err(|_| AuthRefusal::Unavailable)?;
+    async fn verify(
+        &self,
+        line: &queue::Line,
+        secret: Zeroizing<Vec<u8>>,
+        hash: Option<SecretHash>,
+    ) -> Result<bool, AuthRefusal> {
+        let turn = self.turn(line).await?;
         let work = move || {
             let _turn = turn;
             let right = secret::verify(&secret, hash.as_ref().map_or(secret::NOBODY, SecretHash::as_str));
@@ -171,6 +185,23 @@ impl Inner {
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| AuthRefusal::Unavailable)
+    }
+
+    /// A turn to hash. However many strangers wait, who proved itself before waits for its likes alone.
+    async fn turn(
+        &self,
+        line: &queue::Line,
+    ) -> Result<(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit), AuthRefusal> {
+        let unavailable = |_| AuthRefusal::Unavailable;
+        let among_everybody = match line {
+            queue::Line::Proved => None,
+            queue::Line::Everybody(_) => {
+                let everybody = Arc::clone(&self.everybody).acquire_owned().await;
+                Some(everybody.map_err(unavailable)?)
+            }
+        };
+        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        Ok((among_everybody, turn.map_err(unavailable)?))
     }
 
     async fn fail(&self, login: &str, client: IpAddr, allowed: u32) {

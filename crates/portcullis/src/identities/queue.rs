@@ -1,7 +1,7 @@
 //! Who may wait for a hash. Each takes a core for some 45 ms, so a storm of guesses fills any line.
 //!
-//! A login that proved itself from an address before waits in a line of its own, where no stranger stands. In the line
-//! for everybody else no network may have more than its share once it is half full. Neither tells whether a login
+//! A login that proved itself from an address before waits in a line of its own, where no stranger stands, and which
+//! is never served after the other. In the line for everybody else no network may have more than its share once it is half full. Neither tells whether a login
 //! exists: the first depends on what only its owner did, the second on the address alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::lockout::around;
 
-/// Logins that may wait in each line; about two seconds of waiting.
+/// Logins that may wait in each line; some seconds of waiting.
 const WAITING_MAX: usize = 96;
 /// Of one network (IPv4 /24, IPv6 /48), when the line for everybody is half full.
 const SHARE: usize = 8;

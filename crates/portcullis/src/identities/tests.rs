@@ -1,6 +1,7 @@
 //! Stories of clients that log in.
 
 use super::*;
+use futures_util::FutureExt;
 use policy::AuthStep;
 use world::SystemClock;
 use world::SystemRng;
@@ -70,6 +71,20 @@ async fn nobody_acts_for_somebody_else_and_broken_messages_cost_no_hash() {
     ] {
         assert_eq!(plain(&logins, broken).await, Err(AuthRefusal::Malformed), "{broken:?}");
     }
+}
+
+#[tokio::test]
+async fn who_proved_itself_before_waits_for_no_stranger_to_be_hashed() {
+    let logins = logins().hashing_here();
+    assert!(plain(&logins, b"\0erp\0right").await.is_ok());
+    let everybody = logins.inner.everybody.available_permits();
+    let strangers = logins.inner.everybody.acquire_many(everybody as u32).await.unwrap();
+    let at_work = logins.inner.hashing.acquire_many(everybody as u32).await.unwrap();
+    lock(&logins.inner.remembered).clear();
+    assert!(plain(&logins, b"\0erp\0right").await.is_ok());
+    let stranger = plain(&logins, b"\0administrator\0guess");
+    assert!(stranger.now_or_never().is_none(), "it waits for its likes");
+    drop((strangers, at_work));
 }
 
 #[tokio::test]

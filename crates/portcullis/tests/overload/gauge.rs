@@ -3,25 +3,31 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::house::{Gate, eventually};
 
 /// Sessions that are left from whatever a storm cut off.
 const SESSIONS_AT_REST: usize = 2;
+/// How often a storm is looked at.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 
 /// Looks at one gate.
+#[derive(Clone, Copy)]
 pub struct Gauge {
     process: u32,
     health: SocketAddr,
 }
 
 /// What was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub sessions: usize,
     pub files: usize,
-    /// Octets of memory that are in RAM.
+    /// Octets of memory that are in RAM, pages of several processes shared out among them (PSS).
     pub memory: u64,
 }
 
@@ -34,14 +40,32 @@ impl Gauge {
     }
 
     pub fn look(&self) -> Seen {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.process)).unwrap();
+        let share = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
+        let kib: u64 = share.trim().trim_end_matches(" kB").parse().unwrap();
         Seen {
             sessions: self.sessions(),
             files: fs::read_dir(format!("/proc/{}/fd", self.process)).unwrap().count(),
             memory: kib << 10,
         }
+    }
+
+    /// Looks again and again until it is asked for the worst of all.
+    pub fn watch(self) -> Watch {
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = over.clone();
+        let looking = std::thread::spawn(move || {
+            let mut worst = Seen::default();
+            while !ends.load(Ordering::Relaxed) {
+                let seen = self.look();
+                worst.sessions = worst.sessions.max(seen.sessions);
+                worst.files = worst.files.max(seen.files);
+                worst.memory = worst.memory.max(seen.memory);
+                std::thread::park_timeout(LOOKED_AT_EVERY);
+            }
+            worst
+        });
+        Watch { over, looking }
     }
 
     /// Waits until sessions and files are what they were, or nearly.
@@ -73,5 +97,19 @@ impl Gauge {
         let mut page = String::new();
         stream.read_to_string(&mut page)?;
         Ok(page)
+    }
+}
+
+/// Somebody who looks.
+pub struct Watch {
+    over: Arc<AtomicBool>,
+    looking: JoinHandle<Seen>,
+}
+
+impl Watch {
+    pub fn worst(self) -> Seen {
+        self.over.store(true, Ordering::Relaxed);
+        self.looking.thread().unpark();
+        self.looking.join().unwrap()
     }
 }

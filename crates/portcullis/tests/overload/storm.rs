@@ -51,21 +51,31 @@ impl Kind {
 
 /// A storm that is going on.
 pub struct Storm {
-    strangers: Vec<JoinHandle<()>>,
+    tasks: Vec<JoinHandle<()>>,
     tally: Arc<Tally>,
 }
 
+/// How large it is.
 #[derive(Default)]
-struct Tally {
-    came: AtomicUsize,
-    inside: AtomicUsize,
-    turned_away: AtomicUsize,
+pub struct Tally {
+    /// Connections.
+    pub came: AtomicUsize,
+    /// Those that were greeted.
+    pub inside: AtomicUsize,
+    /// Those that were not, and logins that found the line full.
+    pub turned_away: AtomicUsize,
+    /// Logins that were proved; there should be none.
+    pub proved: AtomicUsize,
 }
 
 impl Storm {
-    pub fn begin(runtime: &Runtime, kind: Kind, front: SocketAddr, strangers: usize) -> Self {
+    pub fn of(tasks: Vec<JoinHandle<()>>, tally: Arc<Tally>) -> Self {
+        Self { tasks, tally }
+    }
+
+    pub fn of_strangers(runtime: &Runtime, kind: Kind, front: SocketAddr, strangers: usize) -> Self {
         let tally = Arc::new(Tally::default());
-        let strangers = (0..strangers)
+        let tasks = (0..strangers)
             .map(|number| {
                 let tally = tally.clone();
                 runtime.spawn(async move {
@@ -77,12 +87,12 @@ impl Storm {
                 })
             })
             .collect();
-        Self { strangers, tally }
+        Self { tasks, tally }
     }
 
-    /// Waits until each of the strangers has been at the door.
+    /// Waits until each has been at the door.
     pub fn wait_until_it_blows(&self) {
-        let all = self.strangers.len();
+        let all = self.tasks.len();
         eventually("the storm", || {
             (self.tally.came.load(Ordering::Relaxed) >= all).then_some(())
         });
@@ -91,24 +101,20 @@ impl Storm {
     /// Cuts it off; says how large it was.
     pub fn end(self, runtime: &Runtime) -> String {
         runtime.block_on(async {
-            for stranger in &self.strangers {
-                stranger.abort();
+            for task in &self.tasks {
+                task.abort();
             }
-            for stranger in self.strangers {
-                let _ = stranger.await;
+            for task in self.tasks {
+                let _ = task.await;
             }
         });
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        let Tally {
-            came,
-            inside,
-            turned_away,
-        } = &*self.tally;
+        assert_eq!(count(&self.tally.proved), 0, "a guess was taken for a password");
         format!(
             "{} came, {} let in, {} turned away",
-            count(came),
-            count(inside),
-            count(turned_away)
+            count(&self.tally.came),
+            count(&self.tally.inside),
+            count(&self.tally.turned_away)
         )
     }
 }
