@@ -96,6 +96,7 @@ impl LogWriter {
         let number = self.next_checkpoint;
         self.next_checkpoint += 1;
         let position = self.log.position();
+        self.forget_old_testimony();
         let summary = self.encode_summary(position);
         self.shared.index.lock().begin_image();
         Checkpointing {

@@ -1,6 +1,7 @@
 //! All queued messages in memory, and when each wants attention.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use mail::{Mailbox, MessageId, ReversePath, Timestamp};
 use policy::Basis;
@@ -11,6 +12,9 @@ use crate::names::Interner;
 use crate::record::{Author, ChangeHead, LetterHead};
 use crate::{Counts, Damage, Holder, LeasedRecipient, Selector, State, StateKind};
 
+/// Messages found suspended, and taken from the schedule, beside those that one call leases.
+const SUSPENDED_LOOKS: usize = 1_000;
+
 /// The queue. Changed only by records that are on disk, and by leases, which need not survive.
 #[derive(Default)]
 pub(crate) struct Index {
@@ -19,8 +23,10 @@ pub(crate) struct Index {
     pub(crate) damaged: Vec<Damage>,
     pub(crate) names: Interner,
     due: BTreeSet<(Timestamp, MessageId)>,
-    /// Something was put into `due` since somebody asked.
+    /// Something was put in front of `due` since somebody asked.
     news: bool,
+    /// What is suspended has changed: behind this one, messages may still be in `due` that are suspended, or missing.
+    unscheduled: Option<Bound<MessageId>>,
     /// A checkpoint is being written.
     pub(crate) image: Option<Image>,
     counts: Counts,
@@ -182,16 +188,21 @@ impl Index {
     /// Leases up to `max` messages due at `now`.
     pub(crate) fn lease(&mut self, now: Timestamp, max: usize) -> Vec<(MessageId, Vec<LeasedRecipient>)> {
         let mut leases = Vec::new();
-        while leases.len() < max {
-            let Some((_, id)) = self.due.first().filter(|(at, _)| *at <= now).copied() else {
+        let mut passed = 0;
+        while leases.len() < max && passed < SUSPENDED_LOOKS {
+            let Some(first) = self.due.first().filter(|(at, _)| *at <= now).copied() else {
                 break;
             };
+            let (_, id) = first;
             let recipients = self.lease_recipients(id, now);
             self.reschedule(id);
-            if recipients.is_empty() {
+            if !recipients.is_empty() {
+                leases.push((id, recipients));
+            } else if self.due.first() == Some(&first) {
                 break;
+            } else {
+                passed += 1;
             }
-            leases.push((id, recipients));
         }
         leases
     }
@@ -246,13 +257,27 @@ impl Index {
         }
     }
 
-    /// Sets what is suspended, and thereby who is due.
+    /// Sets what is suspended. From now on nothing of it is leased; who is due by the schedule follows with
+    /// [`reschedule_some`](Self::reschedule_some), for the queue may be long.
     pub(crate) fn set_suspended(&mut self, suspended: BTreeSet<Selector>) {
-        self.suspended = suspended;
-        let ids: Vec<MessageId> = self.entries.keys().copied().collect();
-        for id in ids {
-            self.reschedule(id);
+        if self.suspended == suspended {
+            return;
         }
+        self.suspended = suspended;
+        self.unscheduled = Some(Bound::Unbounded);
+    }
+
+    /// Brings the schedule of so many messages up to what is suspended; whether there are more.
+    pub(crate) fn reschedule_some(&mut self, looks: usize) -> bool {
+        let Some(from) = self.unscheduled else { return false };
+        let behind = self.entries.range((from, Bound::Unbounded));
+        let ids: Vec<MessageId> = behind.map(|(id, _)| *id).take(looks).collect();
+        for id in &ids {
+            self.reschedule(*id);
+        }
+        let last = ids.last().filter(|_| ids.len() == looks);
+        self.unscheduled = last.map(|id| Bound::Excluded(*id));
+        self.unscheduled.is_some()
     }
 
     fn reschedule(&mut self, id: MessageId) {
@@ -272,7 +297,8 @@ impl Index {
         if let Some(slot) = next {
             entry.scheduled = next;
             self.due.insert((slot.at(), id));
-            self.news = true;
+            // Who waits for the first one need not hear of any behind it.
+            self.news |= self.due.first() == Some(&(slot.at(), id));
         }
     }
 }

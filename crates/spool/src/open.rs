@@ -62,7 +62,9 @@ pub fn open(mut config: Config, world: &World, writer: Writer) -> Result<Opened,
         log_writer.checkpoint_aside();
     }
     {
-        let index = shared.index.lock();
+        let mut index = shared.index.lock();
+        // Others may have had suspensions.
+        index.reschedule_some(usize::MAX);
         report.messages = index.counts().messages;
         report.damaged = index.damaged.clone();
     }

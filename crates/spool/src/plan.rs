@@ -161,7 +161,7 @@ fn select(index: &Index, selector: &Selector, wanted: &Wanted) -> Vec<ChangeHead
 }
 
 /// Messages looked at, and changed, in one slice of a campaign.
-const LOOKS: usize = 20_000;
+const LOOKS: usize = 5_000;
 const CHANGES: usize = 2_000;
 
 /// A change of all that a selector names, carried out in slices: between them others are served.
@@ -175,6 +175,10 @@ pub(crate) struct Campaign {
 
 impl Campaign {
     /// The plan as a campaign, where it is one.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the plan is given back as it came, and carried out at once"
+    )]
     pub(crate) fn of(plan: Plan, reply: Reply) -> Result<Self, (Plan, Reply)> {
         match plan {
             Plan::Change {

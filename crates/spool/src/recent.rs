@@ -9,6 +9,8 @@ use crate::Testimony;
 const KEPT: Duration = Duration::from_secs(3);
 /// Testimonies kept at most: far more than any disk takes in that time, and a bound where the ledger's disk refuses.
 const MOST: usize = 100_000;
+/// Room for as many is kept when a rush is over.
+const ROOM: usize = 1024;
 
 /// Testimonies with the moment each was noted, by the stopwatch: the wall clock may stand or jump, and what a testimony
 /// says of its time is the caller's word.
@@ -29,6 +31,9 @@ impl Recent {
             && told.saturating_sub(*noted) > KEPT
         {
             self.0.pop_front();
+        }
+        if self.0.is_empty() {
+            self.0.shrink_to(ROOM);
         }
     }
 

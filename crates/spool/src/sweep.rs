@@ -1,9 +1,11 @@
 //! Keeping the log short: letters that stay are moved together, segments nobody needs are deleted.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use mail::MessageId;
+use parking_lot::MutexGuard;
 
 use crate::Damage;
 use crate::body::read_letter;
@@ -16,6 +18,8 @@ use crate::writer::{Batch, Effect, LogWriter, Movable};
 const MOSTLY_DEAD: u64 = 4;
 /// Octets moved with one sync; who accepts meanwhile is served in between.
 const MOVE_OCTETS: u64 = 1 << 20;
+/// Messages looked at while others wait for the queue.
+const LOOKS: usize = 5_000;
 
 impl LogWriter {
     /// Moves letters out of segments that are mostly dead, and letters that stay long out of fresh ones.
@@ -54,12 +58,21 @@ impl LogWriter {
         if chosen.is_empty() {
             return (mostly_dead, staying);
         }
-        for (id, entry) in &self.shared.index.lock().entries {
-            match chosen.get(&entry.place.segment) {
-                Some(true) if !entry.damaged => staying.push((*id, entry.place)),
-                Some(false) if !entry.damaged => mostly_dead.push((*id, entry.place)),
-                _ => {}
+        let mut from = Bound::Unbounded;
+        let mut index = self.shared.index.lock();
+        loop {
+            let mut looked = None;
+            for (id, entry) in index.entries.range((from, Bound::Unbounded)).take(LOOKS) {
+                looked = Some(*id);
+                match chosen.get(&entry.place.segment) {
+                    Some(true) if !entry.damaged => staying.push((*id, entry.place)),
+                    Some(false) if !entry.damaged => mostly_dead.push((*id, entry.place)),
+                    _ => {}
+                }
             }
+            let Some(last) = looked else { break };
+            from = Bound::Excluded(last);
+            MutexGuard::bump(&mut index);
         }
         (mostly_dead, staying)
     }

@@ -1,9 +1,11 @@
 //! The handle that reads.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::{Domain, ForwardPath, MailParams, Mailbox, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
+use parking_lot::MutexGuard;
 use policy::{Basis, FactDigest, Generation, Name};
 
 use crate::body::head_of;
@@ -12,6 +14,9 @@ use crate::entry::Entry;
 use crate::index::selects;
 use crate::record::LetterHead;
 use crate::{AttemptRecord, BodyError, Content, Damage, Selector, State};
+
+/// Messages looked at while others wait.
+const LOOKS: usize = 5_000;
 
 /// Shows the queue; changes nothing.
 #[derive(Clone)]
@@ -154,17 +159,29 @@ impl View {
         self.handle.0.index.lock().counts()
     }
 
-    /// Unfinished messages, oldest first, at most `limit`.
+    /// Unfinished messages, oldest first, at most `limit`. A long queue is gone through in slices, between which it
+    /// goes on changing.
     #[must_use]
     pub fn list(&self, filter: &Filter, limit: usize) -> Vec<Summary> {
-        use std::ops::Bound;
-        let index = self.handle.0.index.lock();
-        let from = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
-        let entries = index
-            .entries
-            .range((from, Bound::Unbounded))
-            .filter(|(_, entry)| filter.takes(entry));
-        entries.take(limit).map(|(id, entry)| summary(*id, entry)).collect()
+        let mut listed = Vec::new();
+        let mut from = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut index = self.handle.0.index.lock();
+        while listed.len() < limit {
+            let mut looked = None;
+            for (id, entry) in index.entries.range((from, Bound::Unbounded)).take(LOOKS) {
+                looked = Some(*id);
+                if filter.takes(entry) {
+                    listed.push(summary(*id, entry));
+                }
+                if listed.len() >= limit {
+                    break;
+                }
+            }
+            let Some(last) = looked else { break };
+            from = Bound::Excluded(last);
+            MutexGuard::bump(&mut index);
+        }
+        listed
     }
 
     /// One message: queued, or finished not long ago. `None` where it is neither.

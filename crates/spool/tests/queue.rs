@@ -372,3 +372,48 @@ fn what_is_no_letter_is_refused() {
         assert!(spool.view.get(MessageId::new(1)).await.unwrap().is_none());
     });
 }
+
+#[test]
+fn a_long_queue_is_suspended_and_resumed_in_slices() {
+    const LONG: usize = 12_000;
+    story(async {
+        let disk = SimDisk::new();
+        let config = Config {
+            checkpoint_every_octets: 1 << 30,
+            segment_octets: 64 << 20,
+            ..small()
+        };
+        let spool = open_with(&disk, config);
+        for _ in 0..LONG / 100 {
+            let sending: Vec<_> = (0..100)
+                .map(|_| {
+                    let intake = spool.intake.clone();
+                    tokio::spawn(async move { send(&intake, "a@example.edu", &["b@example.org"], b"x").await })
+                })
+                .collect();
+            for sent in sending {
+                sent.await.unwrap();
+            }
+        }
+        spool.dispatch.suspend(Selector::All).await.unwrap();
+        assert!(spool.dispatch.lease(now(), 10).is_empty());
+        tokio::select! {
+            biased;
+            () = spool.dispatch.work() => panic!("nothing of it is due"),
+            () = std::future::ready(()) => {}
+        }
+        spool.dispatch.resume(Selector::All).await.unwrap();
+        spool.dispatch.work().await;
+        let all = spool.dispatch.lease(now(), usize::MAX);
+        assert_eq!(all.len(), LONG);
+        assert_eq!(spool.view.list(&Filter::default(), usize::MAX).len(), LONG);
+        let last = all.iter().map(|lease| lease.id).max();
+        let after = all.iter().map(|lease| lease.id).nth(LONG - 2);
+        let filter = Filter {
+            after,
+            ..Filter::default()
+        };
+        let behind: Vec<_> = spool.view.list(&filter, 5).iter().map(|one| one.id).collect();
+        assert_eq!(behind, Vec::from_iter(last));
+    });
+}

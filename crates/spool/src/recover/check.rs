@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use mail::MessageId;
 use world::OpenMode;
 
-use super::{FILE_MISSING, Reading, SEGMENT_MISSING, TAIL_MISSING, Whose, failed};
+use super::words::{FILE_MISSING, SEGMENT_MISSING, TAIL_MISSING};
+use super::{Reading, Whose, failed};
 use crate::entry::Place;
 use crate::layout::{FileName, RECORDS_START};
 use crate::sweep::set_aside;

@@ -9,6 +9,25 @@ pub(crate) struct Found {
     pub(crate) header: RecordHeader,
 }
 
+/// The octets of a segment from some place on.
+pub(crate) struct Stretch {
+    pub(crate) from: u32,
+    pub(crate) octets: Vec<u8>,
+}
+
+impl Stretch {
+    /// What lies there and behind.
+    pub(crate) fn behind(&self, at: u32) -> Option<&[u8]> {
+        self.octets.get(at.checked_sub(self.from)? as usize..)
+    }
+
+    /// The head of the record that begins there.
+    pub(crate) fn head(&self, at: u32, len: u32) -> Option<&[u8]> {
+        let record = self.behind(at)?;
+        record.get(RECORD_HEADER..RECORD_HEADER + len as usize)
+    }
+}
+
 /// What a segment holds from some place on.
 #[derive(Default, Debug)]
 pub(crate) struct Scan {
@@ -21,11 +40,16 @@ pub(crate) struct Scan {
     pub(crate) end: u32,
 }
 
-/// Reads the records from `from` on. With `told_end` a later segment says where this one ends; without, this is the
+/// Reads the records of a stretch. With `told_end` a later segment says where this one ends; without, this is the
 /// one that was being written: what is broken in its last batch was never acknowledged. Of the first `prepared` octets
 /// those behind the last record may be left from before; they are nobody's loss.
-pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64, prepared: u32) -> Scan {
-    let limit = told_end.map_or(segment.len(), |end| segment.len().min(end as usize));
+pub(crate) fn scan(stretch: &Stretch, told_end: Option<u32>, nonce: u64, prepared: u32) -> Scan {
+    let (from, segment) = (stretch.from, stretch.octets.as_slice());
+    // Segments are far below 4 GiB.
+    let offset = |at: usize| from.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+    let limit = told_end.map_or(segment.len(), |end| {
+        segment.len().min(end.saturating_sub(from) as usize)
+    });
     let octets = segment.get(..limit).unwrap_or(segment);
     let mut scan = Scan {
         end: from,
@@ -33,7 +57,7 @@ pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64,
     };
     // Where it begins, where it ends, and whether a sound header says that it was a record.
     let mut broken: Vec<(u32, u32, bool)> = Vec::new();
-    let mut at = from as usize;
+    let mut at = 0;
     while at < octets.len() {
         let header = octets.get(at..).and_then(|rest| RecordHeader::decode(rest, nonce));
         let whole = header.and_then(|header| whole_record(octets, at, &header).map(|end| (header, end)));
@@ -58,7 +82,7 @@ pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64,
     let synced = match told_end {
         // A segment shorter than it was told to be has lost octets that were acknowledged.
         Some(end) => {
-            if (end as usize) > segment.len() {
+            if end > offset(segment.len()) {
                 broken.push((offset(segment.len()), end, true));
             }
             scan.end = end;
@@ -74,7 +98,8 @@ pub(crate) fn scan(segment: &[u8], from: u32, told_end: Option<u32>, nonce: u64,
             scan.unfinished += u64::from(end.saturating_sub(from));
         }
     }
-    scan.unfinished += segment.len().saturating_sub(limit.max(prepared as usize)) as u64;
+    let nobodys = limit.max(prepared.saturating_sub(from) as usize);
+    scan.unfinished += segment.len().saturating_sub(nobodys) as u64;
     scan
 }
 
@@ -92,9 +117,4 @@ fn is_sound(octets: &[u8], at: usize, header: &RecordHeader) -> bool {
     let body = octets.get(body_at..body_end);
     head.is_some_and(|head| crc32c::crc32c(head) == header.head_crc)
         && body.is_some_and(|body| body.is_empty() || crc32c::crc32c(body) == header.body_crc)
-}
-
-/// Segments are far below 4 GiB.
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -2,8 +2,9 @@
 
 use world::OpenMode;
 
-use super::{OpenError, Reading, SegmentHeader, failed, read_exact_or_less};
-use crate::layout::{FileName, RECORDS_START};
+use super::{Reading, failed, read_exact_or_less};
+use crate::OpenError;
+use crate::layout::{FileName, RECORDS_START, SegmentHeader};
 
 impl Reading<'_> {
     /// Each start begins a segment of its own, in its own version and with a checksum over that. So where every segment is
