@@ -1,7 +1,7 @@
 //! Judgement: who may send what to whom, and why.
 //!
 //! Responsible for: the [`Snapshot`] of what is declared, the facts of one message, and the one pure function
-//! [`decide`] between them; the [`Permit`] that proves a decision was made; the ports through which identities are
+//! [`decide`] between them; what is true of all its answers ([`prove`]); the [`Permit`] that proves a decision was made; the ports through which identities are
 //! proved and uses are counted.
 //!
 //! Refuses to know: time, randomness, files, sockets, logs. It is told the present moment like any other fact.
@@ -16,6 +16,7 @@ mod facts;
 mod live;
 mod model;
 mod ports;
+pub mod prove;
 mod reason;
 mod snapshot;
 

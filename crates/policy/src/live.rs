@@ -76,7 +76,7 @@ impl Reader for Live<'_, '_> {
     }
 
     fn recipient_form(&mut self) -> Fact<RecipientForm> {
-        self.facts.recipient.map(form)
+        self.facts.recipient.map(|path| form_of(path.mailbox()))
     }
 
     fn recipient_domain_in(&mut self, table: &DomainTable<()>) -> Fact<bool> {
@@ -155,9 +155,9 @@ impl Reader for Live<'_, '_> {
     }
 }
 
-/// What form a recipient has.
-fn form(path: &ForwardPath) -> RecipientForm {
-    let Some(mailbox) = path.mailbox() else {
+/// What form a recipient has; `None` is `<postmaster>` alone.
+pub(crate) fn form_of(mailbox: Option<&Mailbox>) -> RecipientForm {
+    let Some(mailbox) = mailbox else {
         return RecipientForm::Role;
     };
     if matches!(mailbox.host(), Host::Literal(_)) {
