@@ -11,6 +11,7 @@ use dns::Resolver;
 use ipnet::IpNet;
 use policy::{Authenticator, Name, Role, canonical, contains};
 use smtp::server::{Server, ServerConfig, Transport};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use wire::{Crowd, Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServer, accept_proxied, drive_server};
 use world::{Listener, Net, Stream, World};
@@ -21,6 +22,9 @@ use crate::session::{Hall, Session};
 
 /// How long a declared proxy may take to say for whom it speaks.
 const PROXY_PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of one listener that were accepted and are not yet inside or turned away, as they wait for a thread or for
+/// a proxy's word. Each holds a file that no session counts; the system keeps the others waiting for us.
+const PORCH_MAX: usize = 64;
 /// How long accepting rests when the system has no more file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -99,6 +103,16 @@ pub async fn bind(net: &dyn Net, listeners: Vec<ListenerConfig>) -> io::Result<V
     Ok(bound)
 }
 
+/// The next connection, when there is room for it.
+async fn next(
+    porch: &Arc<Semaphore>,
+    listener: &dyn Listener,
+) -> (Option<OwnedSemaphorePermit>, io::Result<(Box<dyn Stream>, SocketAddr)>) {
+    // Nobody closes it.
+    let room = porch.clone().acquire_owned().await.ok();
+    (room, listener.accept().await)
+}
+
 impl Gate {
     /// Builds the gate. It opens when [`serve`](Self::serve) is called.
     #[must_use]
@@ -156,15 +170,16 @@ impl Gate {
     pub async fn serve(self, listening: Listening) {
         let mut sessions = JoinSet::new();
         let mut closing = self.closing.clone();
+        let porch = Arc::new(Semaphore::new(PORCH_MAX));
         loop {
             tokio::select! {
                 biased;
                 _ = closing.beyond(wire::Phase::Running) => break,
                 Some(_) = sessions.join_next() => {}
-                accepted = listening.listener.accept() => match accepted {
+                (on_porch, accepted) = next(&porch, &*listening.listener) => match accepted {
                     Ok((stream, peer)) => {
                         let config = listening.config.load_full();
-                        sessions.spawn(self.clone().session(config, stream, peer));
+                        sessions.spawn(self.clone().session(config, stream, peer, on_porch));
                     }
                     Err(error) => self.rest(&error).await,
                 },
@@ -181,7 +196,13 @@ impl Gate {
         clock.sleep_until(clock.monotonic() + ACCEPT_REST).await;
     }
 
-    async fn session(self, config: Arc<ListenerConfig>, stream: Box<dyn Stream>, peer: SocketAddr) {
+    async fn session(
+        self,
+        config: Arc<ListenerConfig>,
+        stream: Box<dyn Stream>,
+        peer: SocketAddr,
+        on_porch: Option<OwnedSemaphorePermit>,
+    ) {
         let Some((stream, peer)) = self.behind_proxy(&config, stream, peer).await else {
             return;
         };
@@ -219,6 +240,7 @@ impl Gate {
         if let Some(why) = turned_away.filter(|_| unheard) {
             return session.turn_away_unheard(why);
         }
+        drop(on_porch);
         drive_server(stream, server, &mut session, &serve).await;
         drop(explaining);
     }

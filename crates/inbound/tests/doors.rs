@@ -319,6 +319,32 @@ async fn clients_behind_a_proxy_are_counted_by_their_own_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_stays_silent_holds_few_connections_and_not_for_long() {
+    let house = Plan::usual()
+        .listen("mx", |listen| listen.proxies = vec!["10.0.0.2/32".parse().unwrap()])
+        .open()
+        .await;
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(house.connect(MX, "10.0.0.2").await);
+    }
+    house.pass(Duration::from_secs(1)).await;
+    // The next one waits outside; nothing was read of it, and it loses nothing.
+    let begun = house.world.clock.monotonic();
+    let mut other = house.connect(MX, OUTSIDER).await;
+    other.expect("220").await;
+    assert!(house.world.clock.monotonic() - begun > Duration::from_secs(3));
+    // At other listeners nobody waits.
+    for _ in 0..64 {
+        silent.push(house.connect(MX, "10.0.0.2").await);
+    }
+    house.pass(Duration::from_secs(1)).await;
+    let begun = house.world.clock.monotonic();
+    house.hello(DEVICES, COPIER).await;
+    assert!(house.world.clock.monotonic() - begun < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ipv6_client_is_judged_as_any_other() {
     let house = Plan::usual()
         .book(|book| {

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::house::{Gate, eventually};
+use crate::house::{Gate, eventually, eventually_within};
 
 /// Sessions that are left from whatever a storm cut off.
 const SESSIONS_AT_REST: usize = 2;
+/// How long it may take until everything has ended that the gate was at: guesses that still wait for their hash, each of
+/// which takes long where a machine has much else to do, and their answers, which are held back.
+const RESTS_WITHIN: Duration = Duration::from_secs(120);
 /// How often a storm is looked at.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 
@@ -70,7 +73,7 @@ impl Gauge {
 
     /// Waits until sessions and files are what they were, or nearly.
     pub fn wait_for_rest(&self, rest: &Seen) -> Seen {
-        eventually("the gate to come to rest", || {
+        eventually_within(RESTS_WITHIN, "the gate to come to rest", || {
             let seen = self.look();
             (seen.sessions <= SESSIONS_AT_REST && seen.files <= rest.files + 50).then_some(seen)
         })

@@ -140,9 +140,9 @@ fn outlast<F: Fn() -> usize>(
 ) {
     let gauge = Gauge::of(&scene.gate);
     let sender = scene.sender(ALIVE);
-    let rest = gauge.look();
     let before = scene.watch(&sender);
     scene.arrives(&before);
+    let rest = gauge.look();
     let looking = gauge.watch();
     scene.senders.block_on(backlog::fill(scene.relay(), messages, to));
     let during = scene.watch(&sender);

@@ -22,7 +22,9 @@ const OCTETS_PER_MESSAGE_MAX: u64 = 1 << 10;
 const OCTETS_BESIDE_MAX: u64 = 192 << 20;
 /// Clients that find the door closed are told of and forgotten in one breath, one by each thread of the gate.
 const BREATHS: usize = 64;
-/// Files that are open beside one for each session, and those for who is told why it cannot come in and for names.
+/// Connections that strangers have at the door and that are not inside yet.
+const PORCH_MAX: usize = 64;
+/// Files that are open beside one for each connection, and those for names.
 const FILES_BESIDE_MAX: usize = 200;
 
 /// How large everything is.
@@ -168,8 +170,8 @@ impl Scene {
     /// One storm: before, during, behind. Mail for `bob@example.edu` has to arrive while it blows.
     pub fn endure(&self, title: &str, sender: &Sender, storm: impl FnOnce() -> Storm) {
         let gauge = Gauge::of(&self.gate);
-        let rest = gauge.look();
         let before = self.watch(sender);
+        let rest = gauge.look();
         let looking = gauge.watch();
         let storm = storm();
         storm.wait_until_it_blows();
@@ -206,7 +208,7 @@ impl Scene {
         let (sessions, asides) = (self.scale.sessions, self.scale.asides());
         let sessions_max = sessions + asides + BREATHS;
         assert!(worst.sessions <= sessions_max, "{} sessions", worst.sessions);
-        let files_max = sessions + 2 * asides + FILES_BESIDE_MAX;
+        let files_max = sessions + 2 * asides + PORCH_MAX + FILES_BESIDE_MAX;
         assert!(worst.files <= files_max, "{} open files", worst.files);
         let memory_max =
             OCTETS_BESIDE_MAX + sessions as u64 * OCTETS_PER_SESSION_MAX + queued as u64 * OCTETS_PER_MESSAGE_MAX;
