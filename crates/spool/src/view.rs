@@ -16,7 +16,7 @@ use crate::record::LetterHead;
 use crate::{AttemptRecord, BodyError, Content, Damage, Selector, State};
 
 /// Messages looked at while others wait.
-const LOOKS: usize = 5_000;
+const LOOKS: usize = 1_000;
 
 /// Shows the queue; changes nothing.
 #[derive(Clone)]
@@ -163,25 +163,36 @@ impl View {
     /// goes on changing.
     #[must_use]
     pub fn list(&self, filter: &Filter, limit: usize) -> Vec<Summary> {
-        let mut listed = Vec::new();
-        let mut from = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut index = self.handle.0.index.lock();
-        while listed.len() < limit {
-            let mut looked = None;
-            for (id, entry) in index.entries.range((from, Bound::Unbounded)).take(LOOKS) {
-                looked = Some(*id);
-                if filter.takes(entry) {
-                    listed.push(summary(*id, entry));
-                }
-                if listed.len() >= limit {
-                    break;
-                }
-            }
-            let Some(last) = looked else { break };
-            from = Bound::Excluded(last);
-            MutexGuard::bump(&mut index);
+        let mut search = Search::new(filter, limit);
+        while self.look(&mut search) {}
+        search.listed
+    }
+
+    /// The same for those who share their thread with others, who have their turn between the slices.
+    pub async fn page(&self, filter: &Filter, limit: usize) -> Vec<Summary> {
+        let mut search = Search::new(filter, limit);
+        while self.look(&mut search) {
+            tokio::task::yield_now().await;
         }
-        listed
+        search.listed
+    }
+
+    /// Looks through one slice; whether there may be more behind it.
+    fn look(&self, search: &mut Search<'_>) -> bool {
+        let index = self.handle.0.index.lock();
+        let mut looks = 0;
+        for (id, entry) in index.entries.range((search.from, Bound::Unbounded)).take(LOOKS) {
+            if search.listed.len() >= search.limit {
+                break;
+            }
+            looks += 1;
+            search.from = Bound::Excluded(*id);
+            if search.filter.takes(entry) {
+                search.listed.push(summary(*id, entry));
+            }
+        }
+        MutexGuard::unlock_fair(index);
+        looks == LOOKS && search.listed.len() < search.limit
     }
 
     /// One message: queued, or finished not long ago. `None` where it is neither.
@@ -213,6 +224,25 @@ impl View {
     #[must_use]
     pub fn suspended(&self) -> Vec<Selector> {
         self.handle.0.index.lock().suspended.iter().cloned().collect()
+    }
+}
+
+/// How far a list has come.
+struct Search<'a> {
+    filter: &'a Filter,
+    limit: usize,
+    from: Bound<MessageId>,
+    listed: Vec<Summary>,
+}
+
+impl<'a> Search<'a> {
+    fn new(filter: &'a Filter, limit: usize) -> Self {
+        Self {
+            filter,
+            limit,
+            from: filter.after.map_or(Bound::Unbounded, Bound::Excluded),
+            listed: Vec::new(),
+        }
     }
 }
 

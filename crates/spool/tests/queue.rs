@@ -415,5 +415,7 @@ fn a_long_queue_is_suspended_and_resumed_in_slices() {
         };
         let behind: Vec<_> = spool.view.list(&filter, 5).iter().map(|one| one.id).collect();
         assert_eq!(behind, Vec::from_iter(last));
+        assert_eq!(spool.view.page(&Filter::default(), LONG - 1).await.len(), LONG - 1);
+        assert_eq!(spool.view.page(&filter, 5).await.len(), 1);
     });
 }

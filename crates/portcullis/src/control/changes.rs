@@ -179,7 +179,7 @@ async fn survey(desk: &Desk, selector: &Selector, act: Act) -> Survey {
         _ => {
             let mut filter = filter_of(selector);
             loop {
-                let page = desk.view.list(&filter, PAGE);
+                let page = desk.view.page(&filter, PAGE).await;
                 for summary in &page {
                     survey.add(desk, selector, act, summary).await;
                 }

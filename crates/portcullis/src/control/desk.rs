@@ -95,7 +95,7 @@ impl Desk {
         let mut left = listing.limit.unwrap_or(LIST_DEFAULT);
         let now = self.now();
         loop {
-            let page = self.view.list(&filter, PAGE.min(left));
+            let page = self.view.page(&filter, PAGE.min(left)).await;
             for summary in &page {
                 out.item(Mail::summary(summary, now)).await?;
             }
@@ -106,7 +106,7 @@ impl Desk {
                 break;
             }
         }
-        let more = left == 0 && !self.view.list(&filter, 1).is_empty();
+        let more = left == 0 && !self.view.page(&filter, 1).await.is_empty();
         Ok(json!({ "more": more, "last": filter.after.map(|id| id.to_string()) }))
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn watch(
                 after,
                 ..Filter::default()
             };
-            let page = view.list(&filter, PAGE);
+            let page = view.page(&filter, PAGE).await;
             // What operators hold is not read: it may be the whole of a long queue.
             for message in page.iter().filter(|message| ours_to_review(message)) {
                 review(message.id, &admission, &view, &dispatch, &recorder).await;
