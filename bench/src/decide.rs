@@ -129,8 +129,7 @@ fn snapshot(grants: u32) -> anyhow::Result<Snapshot> {
             name: "Own".to_owned(),
             domains: vec![own],
             networks: vec![IpNet::new(IpAddr::from([10, 0, 0, 0]), 8)?],
-            never_a_client: Vec::new(),
-            help: None,
+            ..Organisation::default()
         },
         listeners: vec![Listener {
             name: "devices".into(),

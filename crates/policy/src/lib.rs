@@ -13,6 +13,7 @@ mod checks;
 mod decide;
 mod explain;
 mod facts;
+mod intent;
 mod live;
 mod model;
 mod ports;
@@ -25,6 +26,10 @@ pub use checks::{Check, Finding};
 pub use decide::{Decision, Ground, NoTrail, Trail, Verdict, decide, decide_with};
 pub use explain::{Explanation, NearMiss, Step, explain};
 pub use facts::{ContentClass, Fact, Facts, FromAnswer, FromHeader, LoginAnswer, Reader, RecipientForm};
+pub use intent::{
+    AsWhom, Assertion, Bounds, Door, Intent, LONGEST_EXCEPTION, LONGEST_FORWARD, Must, ToWhom, WIDEST_V4, WIDEST_V6,
+    Who,
+};
 pub use live::{Live, digest};
 pub use model::{
     By, Class, Forward, Grant, GrantState, LimitSpec, Listener, Organisation, Place, Recipients, Role, Route, Rulebook,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Mailbox, ReversePath, Timestamp, Tolerances};
 
 use crate::basis::Name;
+use crate::intent::Intent;
 
 /// Where a declaration stands in the operator's file; line 0 where it stands in none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,6 +30,8 @@ pub struct Rulebook {
     pub forwards: Vec<Forward>,
     /// Who may relay.
     pub grants: Vec<Grant>,
+    /// What is meant by all this, for proofs; judgement does not read it.
+    pub intent: Intent,
 }
 
 /// Who we are: independent intent, against which the rest is judged.
@@ -42,8 +45,13 @@ pub struct Organisation {
     pub networks: Vec<IpNet>,
     /// Addresses behind which several machines hide: NAT, VPN, proxies, gateways, our own interfaces.
     pub never_a_client: Vec<IpNet>,
+    /// Ranges that are given out dynamically: machines of ours are there, today one and tomorrow another. Read by
+    /// proofs only.
+    pub dynamic: Vec<IpNet>,
     /// A page that explains refusals; the event id is put behind it.
     pub help: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
 }
 
 /// A part of the network.
@@ -382,6 +390,16 @@ impl Grant {
         } else {
             &self.header_from
         }
+    }
+
+    /// Whether the other says the same, wherever it stands.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let elsewhere = |grant: &Self| Self {
+            place: Place::default(),
+            ..grant.clone()
+        };
+        self == other || (self.place != other.place && elsewhere(self) == elsewhere(other))
     }
 
     /// Whether it is in force at `now`: begun, not ended, not suspended.

@@ -6,6 +6,7 @@
 mod answers;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -103,12 +104,18 @@ impl<'s> Brancher<'s> {
         }
     }
 
-    /// Walks every path from `start` on and shows each cell with its decision.
+    /// Only these entries.
+    pub(crate) fn offering(mut self, offer: Offer) -> Self {
+        self.offer = offer;
+        self
+    }
+
+    /// Walks every path from `start` on and shows each cell with its decision, until it is told to stop.
     pub(crate) fn walk(
         &mut self,
         start: &Cell,
         elsewhere: Option<&'s PinTable>,
-        visit: &mut dyn FnMut(&Cell, &Decision),
+        visit: &mut dyn FnMut(&Cell, &Decision) -> ControlFlow<()>,
     ) {
         self.start = start.clone();
         self.elsewhere = elsewhere;
@@ -117,17 +124,19 @@ impl<'s> Brancher<'s> {
             self.begin();
             let snapshot = self.snapshot;
             let decision = decide(snapshot, self);
-            if !self.void {
-                match self.early.take() {
-                    Some(early) => visit(
-                        &early,
-                        &Decision {
-                            complete: false,
-                            ..decision
-                        },
-                    ),
-                    None => visit(&self.cell, &decision),
-                }
+            let flow = match self.early.take() {
+                _ if self.void => ControlFlow::Continue(()),
+                Some(early) => visit(
+                    &early,
+                    &Decision {
+                        complete: false,
+                        ..decision
+                    },
+                ),
+                None => visit(&self.cell, &decision),
+            };
+            if flow.is_break() {
+                return;
             }
             if !self.advance() {
                 return;

@@ -4,19 +4,35 @@
 //! conjunction of what was answered on it. Answers agree with each other along a path, and together the cells hold
 //! every message exactly once; so what is true of each cell is true of every message. A [`Witness`] is a concrete
 //! message out of a cell; live judgement says of it what the cell says.
+//!
+//! [`prove`] says of a snapshot which [`Property`] holds, and for each that does not a [`Breach`]: a counterexample told
+//! as a [`Story`], the declaration that causes it, and what to do. What is meant is said apart, in
+//! [`Intent`](crate::Intent).
 
+mod always;
 mod brancher;
 mod cell;
+mod declared;
+mod described;
+mod flows;
 mod names;
+mod pairs;
+mod proof;
+mod property;
 mod ranges;
 mod region;
+mod subject;
 mod tables;
 mod witness;
 
 pub use brancher::Detail;
 pub use cell::{Cell, From, Login, Pin, Seen, Witness};
 pub use names::Names;
+pub use proof::{ASSUMPTIONS, Proof, prove, prove_change};
+pub use property::{Breach, Judged, Property, Severity, Story};
 pub use ranges::Ranges;
+
+use std::ops::ControlFlow;
 
 use crate::decide::Decision;
 use crate::snapshot::Snapshot;
@@ -31,5 +47,8 @@ pub fn explore(snapshot: &Snapshot, detail: Detail, visit: impl FnMut(&Cell, &De
 /// As [`explore`], for the messages of `start` alone.
 pub fn explore_from(start: &Cell, snapshot: &Snapshot, detail: Detail, mut visit: impl FnMut(&Cell, &Decision)) {
     let tables = Tables::of(snapshot);
-    Brancher::new(snapshot, &tables, detail).walk(start, None, &mut visit);
+    Brancher::new(snapshot, &tables, detail).walk(start, None, &mut |cell, decision| {
+        visit(cell, decision);
+        ControlFlow::Continue(())
+    });
 }

@@ -168,9 +168,10 @@ impl Names {
 
     /// Local parts of each form that is meant.
     fn locals(&self, number: usize) -> impl Iterator<Item = String> {
+        // There is always another plain one, so the others are for sets without.
         let plain = self.forms.has(RecipientForm::Plain) || self.forms.has(RecipientForm::Literal);
-        let role = self.forms.has(RecipientForm::Role);
-        let smuggled = self.forms.has(RecipientForm::Smuggled);
+        let role = self.forms.has(RecipientForm::Role) && !plain;
+        let smuggled = self.forms.has(RecipientForm::Smuggled) && !plain;
         let role = ["postmaster", "abuse"]
             .get(number)
             .filter(|_| role)

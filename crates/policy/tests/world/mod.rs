@@ -75,7 +75,7 @@ pub(crate) fn rulebook(role: Role) -> Rulebook {
             domains: vec![mail::DomainPattern::parse("own.test").unwrap()],
             networks: nets(&["10.0.0.0/8"]),
             never_a_client: nets(&["10.0.0.9/32"]),
-            help: None,
+            ..Organisation::default()
         },
         zones: vec![zone("inside", "10.0.0.0/8"), zone("outside", "192.0.2.0/24")],
         listeners: vec![Listener {

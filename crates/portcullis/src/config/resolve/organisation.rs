@@ -44,6 +44,8 @@ pub(super) fn resolve(written: &Maybe<file::Organisation>, desk: &mut Desk<'_>) 
         networks: values(&written.networks),
         never_a_client: values(&written.never_a_client),
         help: help(&written.help, desk),
+        place: desk.place(&at),
+        ..Organisation::default()
     };
     (organisation, hostname(written, desk))
 }
