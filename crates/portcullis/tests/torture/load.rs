@@ -23,7 +23,8 @@ pub fn grant() -> String {
          by = {{ address = [\"127.0.0.5\"] }}\nfrom = [\"billing@example.edu\"]\nto = \"any\"\n\
          class = \"application\"\nlimits = {{ messages_per_minute = {many}, messages_per_hour = {many}, \
          messages_per_day = {many}, recipients_per_day = {many}, message_size = \"40 MB\" }}\n\n\
-         [[limits.for]]\nnetworks = [\"127.0.0.5\"]\nsessions_per_address = 1000\nsessions_per_minute = 1000000\n",
+         [[limits.for]]\nnetworks = [\"127.0.0.5\"]\nsessions_per_address = 1000\nsessions_per_minute = 1000000\n\
+         messages_per_minute = 1000000\n",
         until()
     )
 }

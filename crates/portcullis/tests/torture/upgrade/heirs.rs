@@ -44,10 +44,6 @@ pub fn lives(pid: u32) -> bool {
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
-/// The clients of these tests come more often than any client should.
-const MANY_SESSIONS: &str = "[[limits.for]]\nnetworks = [\"127.0.0.5\"]\nsessions_per_minute = 1000000\n\
-    messages_per_minute = 1000000\nsessions_per_address = 200\n";
-
 /// Another version than ours, as long as ours.
 pub const NEXT: &str = "9.9.9";
 
@@ -66,7 +62,7 @@ impl Rig {
         let gate = Gate::start(Plan {
             inside: there.clone(),
             internet: there,
-            more: load::grant() + MANY_SESSIONS,
+            more: load::grant(),
             spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
             under: Vec::new(),
         });
