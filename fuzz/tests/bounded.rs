@@ -1,6 +1,6 @@
 //! Each target on its corpus and on a fixed number of mutations of it: the same ones each time.
 //!
-//! `PROPTEST_CASES` asks for more, as `make long` does: twenty thousand are ten times as many.
+//! `PROPTEST_CASES` asks for more, as `make long` does: four thousand are twice as many.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
