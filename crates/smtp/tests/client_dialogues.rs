@@ -299,13 +299,18 @@ fn each_dialogue_runs_the_same_octet_by_octet() {
 }
 
 proptest! {
+    // Each case is every dialogue there is.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(500)))]
+
     #[test]
     fn each_dialogue_runs_the_same_however_it_is_cut(sizes in prop::collection::vec(1usize..40, 0..60)) {
         for (name, text) in dialogues().iter().filter(|(_, text)| !speaks_of_one_piece(text)) {
             play(name, text, &Arrival::Cut(sizes.clone()));
         }
     }
+}
 
+proptest! {
     /// Whatever a peer says, the client neither panics nor loops.
     #[test]
     fn noise_ends_in_wait_or_close(noise in prop::collection::vec("(220|250|354|421|550|235|334|999)[ -][a-zA-Z0-9 .\\x00-\\xff]{0,20}\r?\n|.{0,9}", 0..20)) {
