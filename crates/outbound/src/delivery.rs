@@ -69,7 +69,7 @@ pub(crate) async fn deliver(gate: &Gate, config: &Config, lease: &Lease, group: 
     };
     match gate
         .destinations
-        .admit(&group.next.key, route.connections, &clock)
+        .admit(&group.next.key, Some(lease.id), route.connections, &clock)
         .await
     {
         Admittance::Go(slot) => {

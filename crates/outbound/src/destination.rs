@@ -4,16 +4,19 @@
 //! What can be under way at a time is shared by all destinations, so those that may never answer must not have all of
 //! it: half is kept from those that stand still, and a quarter from all that have not yet shown that they take mail.
 
+mod away;
 mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::MessageId;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::outcome::Pressure;
+use away::Away;
 use turns::Turns;
 
 /// The bounds of a destination.
@@ -52,6 +55,8 @@ const TURN_UNKNOWN: Duration = Duration::from_micros(500);
 const TURN_SOON: Duration = Duration::from_secs(1);
 /// How far the turns of two lie apart at most, where it takes mail. Bounds what asking for a long queue costs.
 const TURN_APART: Duration = Duration::from_micros(200);
+/// Who is called as soon as there is room comes back after this by itself, or when it is its turn, whichever is later.
+const UNCALLED: Duration = Duration::from_secs(10);
 /// Who finds somebody looking whether the destination answers again comes back after this at the soonest.
 const PROBED_AGAIN: Duration = Duration::from_millis(500);
 /// Nobody waits for a slot who would have to wait longer than this: a message that waits keeps others from the worker.
@@ -75,10 +80,14 @@ pub(crate) enum Admittance {
     Down(Arc<str>),
 }
 
+/// Ends the rest of messages that were sent away.
+pub(crate) type Call = Arc<dyn Fn(&[MessageId]) + Send + Sync>;
+
 /// All destinations. Cloning shares them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Destinations {
     inner: Arc<Mutex<Inner>>,
+    call: Call,
 }
 
 #[derive(Default)]
@@ -103,6 +112,8 @@ struct Destination {
     /// It has not shown yet that it takes mail, or not for a while.
     doubtful: bool,
     waiting: VecDeque<oneshot::Sender<Slot>>,
+    /// Those for whom there was no room to wait.
+    away: Away,
     /// Tries that did not get through, since the last that did.
     failures: u32,
     down: Option<Down>,
@@ -143,6 +154,7 @@ impl Destination {
             active: 0,
             doubtful: true,
             waiting: VecDeque::new(),
+            away: Away::default(),
             failures: 0,
             down: None,
             turns: Turns::default(),
@@ -183,6 +195,7 @@ impl Destination {
         self.limit = 1;
         // Those who wait ask again, and hear that it is down.
         self.waiting.clear();
+        self.away.clear();
     }
 
     /// How long `many` deliveries take here with so many at a time, where that is known.
@@ -209,11 +222,35 @@ impl Destination {
         }
     }
 
+    /// How many may wait for a slot, where it is known how long that is.
+    fn may_wait_most(&self) -> usize {
+        let each = self.pace.unwrap_or_default() / as_u32(self.limit).max(1);
+        let in_time = WAIT_MAX.as_nanos().checked_div(each.as_nanos()).unwrap_or(u128::MAX);
+        usize::try_from(in_time).unwrap_or(usize::MAX).clamp(1, WAITING_MAX)
+    }
+
+    /// Sends a message away until it is called, or has its turn.
+    fn send_away(&mut self, message: Option<MessageId>, now: Duration) -> Duration {
+        let remembered = !self.doubtful && message.is_some_and(|message| self.away.remember(message));
+        match self.time_for(self.waiting.len() + self.away.len(), self.most) {
+            Some(drained) if remembered => now + drained.clamp(UNCALLED, TURN_MAX),
+            _ => self.next_turn(now),
+        }
+    }
+
+    /// Those for whom there is room now.
+    fn call(&mut self, now: Duration) -> Vec<MessageId> {
+        if self.still_for(now) > WAIT_MAX {
+            return Vec::new();
+        }
+        self.away.call(self.waiting.len(), self.may_wait_most(), now)
+    }
+
     /// A turn for somebody who is sent away: when those who wait, and those who were sent away before, may be through at
     /// the earliest or soon, but as far away again as nothing has moved here. So a queue of any length is asked about hardly faster
     /// than it drains, and one that stands still less and less.
     fn next_turn(&mut self, now: Duration) -> Duration {
-        let ahead = self.waiting.len() + self.turns.away(now) + 1;
+        let ahead = self.waiting.len() + self.away.len() + self.turns.away(now) + 1;
         let apart = |time: Duration| time.saturating_mul(as_u32(ahead));
         let drained = match self.time_for(ahead, self.most) {
             Some(time) => time.min(apart(TURN_APART).max(TURN_SOON)),
@@ -239,7 +276,8 @@ impl Destination {
     }
 
     fn is_forgettable(&self) -> bool {
-        self.active == 0 && self.waiting.is_empty() && self.turns.is_empty() && self.down.is_none()
+        let nobody = self.waiting.is_empty() && self.turns.is_empty() && self.away.len() == 0;
+        self.active == 0 && nobody && self.down.is_none()
     }
 }
 
@@ -248,8 +286,12 @@ fn as_u32(number: usize) -> u32 {
 }
 
 impl Destinations {
-    pub(crate) fn new(bounds: Concurrency, in_flight: usize) -> Self {
-        let destinations = Self::default();
+    /// `call` is asked to end the rest of messages as soon as there is room for them.
+    pub(crate) fn new(bounds: Concurrency, in_flight: usize, call: Call) -> Self {
+        let destinations = Self {
+            inner: Arc::default(),
+            call,
+        };
         destinations.set_bounds(bounds, in_flight);
         destinations
     }
@@ -281,15 +323,17 @@ impl Destinations {
         drop(sent_away);
     }
 
-    /// Asks for a slot, waiting for one in a short queue. `clock` tells the instant whenever it is needed.
+    /// Asks for a slot, waiting for one in a short queue. `message` is who asks, where it can be called later; `clock`
+    /// tells the instant whenever it is needed.
     pub(crate) async fn admit(
         &self,
         key: &Arc<str>,
+        message: Option<MessageId>,
         most: Option<usize>,
         clock: &(dyn Fn() -> Duration + Send + Sync),
     ) -> Admittance {
         loop {
-            let queued = match self.ask(key, most, clock()) {
+            let queued = match self.ask(key, message, most, clock()) {
                 Ok(admittance) => return admittance,
                 Err(queued) => queued,
             };
@@ -301,7 +345,13 @@ impl Destinations {
         }
     }
 
-    fn ask(&self, key: &Arc<str>, most: Option<usize>, now: Duration) -> Result<Admittance, oneshot::Receiver<Slot>> {
+    fn ask(
+        &self,
+        key: &Arc<str>,
+        message: Option<MessageId>,
+        most: Option<usize>,
+        now: Duration,
+    ) -> Result<Admittance, oneshot::Receiver<Slot>> {
         let mut inner = self.inner.lock();
         let bounds = inner.bounds;
         let most = most.unwrap_or(bounds.most);
@@ -319,6 +369,7 @@ impl Destinations {
             .or_insert_with(|| Destination::new(bounds, most, now));
         destination.most = most.max(1);
         destination.limit = destination.limit.min(destination.most);
+        destination.away.came();
         if let Some(down) = &mut destination.down {
             if now < down.until {
                 return Ok(Admittance::Down(down.why.clone()));
@@ -334,7 +385,7 @@ impl Destinations {
             return Ok(Admittance::Busy(destination.next_turn(now).max(now + SHARE_AGAIN)));
         } else if destination.active >= destination.limit {
             if !destination.may_wait(now) {
-                return Ok(Admittance::Busy(destination.next_turn(now)));
+                return Ok(Admittance::Busy(destination.send_away(message, now)));
             }
             let (sender, receiver) = oneshot::channel();
             destination.waiting.push_back(sender);
@@ -386,7 +437,7 @@ impl Destinations {
 
     /// One slot less; the next in the queue gets it, if there is room.
     fn release(&self, key: &Arc<str>, most: usize, begun: Duration) {
-        let next = {
+        let (next, called) = {
             let mut inner = self.inner.lock();
             let Inner { known, in_doubt, .. } = &mut *inner;
             let Some(destination) = known.get_mut(key) else {
@@ -408,8 +459,12 @@ impl Destinations {
             let next = destination.waiting.pop_front();
             destination.active += usize::from(next.is_some());
             *in_doubt += doubt * usize::from(next.is_some());
-            next
+            // A slot begins anew when the attempt before it has ended: that is now.
+            (next, destination.call(begun))
         };
+        if !called.is_empty() {
+            (self.call)(&called);
+        }
         if let Some(next) = next {
             // Where nobody waits there any more the slot comes back and is dropped, which lets in the one behind.
             drop(next.send(self.slot(key.clone(), most, begun)));

@@ -33,8 +33,10 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports) -> Self {
+        let dispatch = ports.dispatch.clone();
+        let call = Arc::new(move |messages: &[MessageId]| dispatch.wake(messages));
         Self {
-            destinations: Destinations::new(config.concurrency, config.in_flight),
+            destinations: Destinations::new(config.concurrency, config.in_flight, call),
             dns: "dns".into(),
             pool: Mutex::new(Pool::new(config.reuse)),
             suspended_routes: Mutex::default(),

@@ -115,7 +115,7 @@ async fn ask_dns(
     let most = (config.in_flight / 4).max(1);
     match gate
         .destinations
-        .admit(&gate.dns, Some(most), &|| gate.monotonic())
+        .admit(&gate.dns, None, Some(most), &|| gate.monotonic())
         .await
     {
         Admittance::Go(mut slot) => {

@@ -200,6 +200,20 @@ impl Dispatch {
         lease.guard.rest_until = Some(until);
     }
 
+    /// Ends the rest of messages that were [put back](Self::put_back): they are due again as they were before.
+    pub fn wake(&self, messages: &[MessageId]) {
+        let shared = &self.handle.0;
+        let mut index = shared.index.lock();
+        for id in messages {
+            index.wake(*id);
+        }
+        let news = index.take_news();
+        drop(index);
+        if news {
+            shared.work.notify_waiters();
+        }
+    }
+
     /// Opens the message for reading.
     pub async fn open(&self, lease: &Lease) -> Result<Body, BodyError> {
         Body::open(&self.handle.0, lease.id).await

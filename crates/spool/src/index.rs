@@ -12,6 +12,8 @@ use crate::names::Interner;
 use crate::record::{Author, ChangeHead, LetterHead};
 use crate::{Counts, Damage, Holder, LeasedRecipient, Selector, State, StateKind};
 
+/// Before all time: a message was woken while it was leased.
+const WOKEN: Timestamp = Timestamp(i64::MIN);
 /// Messages found suspended, and taken from the schedule, beside those that one call leases.
 const SUSPENDED_LOOKS: usize = 1_000;
 
@@ -244,15 +246,19 @@ impl Index {
             }
         }
         if let Some(until) = until {
-            entry.not_before = entry.not_before.max(until);
+            entry.not_before = match entry.not_before {
+                WOKEN => Timestamp(0),
+                before => before.max(until),
+            };
         }
         self.reschedule(id);
     }
 
-    /// Ends the rest of a message, whatever it rests for.
+    /// Ends the rest of a message, whatever it rests for. One that is just being put back does not rest at all.
     pub(crate) fn wake(&mut self, id: MessageId) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.not_before = Timestamp(0);
+            let leased = entry.recipients.iter().any(|recipient| recipient.leased);
+            entry.not_before = if leased { WOKEN } else { Timestamp(0) };
             self.reschedule(id);
         }
     }

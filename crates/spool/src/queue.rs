@@ -24,6 +24,8 @@ const CROWD_MIN: usize = 4;
 const GATHER: Duration = Duration::from_micros(500);
 /// The time over which jobs are counted to see how fast they come.
 const PACE: Duration = Duration::from_millis(1);
+/// Fewer than this many jobs in that time may come from one or two sessions: they are no crowd.
+const PACE_MIN: usize = 8;
 /// How long settlements wait at most for a letter whose sync covers them too. Nobody waits for a settlement: the line
 /// to the next hop is free already. A crash in this time repeats a delivery, as it does in the time of a sync.
 const SETTLEMENT_WAITS: Duration = Duration::from_millis(2);
@@ -222,7 +224,8 @@ impl Waiting {
     /// How many commit side by side, as far as the last two batches and the pace tell; 0 where it is not worth a
     /// thought. A quick disk takes each alone before the next one comes, so that batches alone would not show a crowd.
     fn crowd(&self) -> usize {
-        let crowd = (self.taken.0 + self.taken.1).max(self.pace.before);
+        let paced = Some(self.pace.before).filter(|jobs| *jobs >= PACE_MIN);
+        let crowd = (self.taken.0 + self.taken.1).max(paced.unwrap_or(0));
         if crowd < CROWD_MIN { 0 } else { crowd }
     }
 

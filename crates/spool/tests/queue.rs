@@ -188,6 +188,27 @@ fn a_dropped_lease_comes_back_and_one_put_back_rests_as_long_as_it_should() {
 }
 
 #[test]
+fn one_that_is_woken_does_not_rest_even_if_it_is_put_back_a_moment_later() {
+    story(async {
+        let spool = open_small(&SimDisk::new());
+        let id = send(&spool.intake, "a@example.edu", &["b@example.org"], b"x").await;
+        let later = Timestamp(GENESIS + 90_000);
+        let lease = || spool.dispatch.lease(now(), 1).pop();
+        spool.dispatch.put_back(lease().unwrap(), later);
+        assert!(lease().is_none());
+        spool.dispatch.wake(&[id]);
+        let again = lease().unwrap();
+        // It was not back yet when it was called.
+        spool.dispatch.wake(&[id]);
+        spool.dispatch.put_back(again, later);
+        let again = lease().unwrap();
+        // That was heard once.
+        spool.dispatch.put_back(again, later);
+        assert!(lease().is_none());
+    });
+}
+
+#[test]
 fn operators_hold_and_release_and_nobody_releases_what_was_held_for_abuse() {
     story(async {
         let disk = SimDisk::new();

@@ -4,12 +4,17 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+/// Destinations that call nobody.
+fn quiet(bounds: Concurrency, in_flight: usize) -> Destinations {
+    Destinations::new(bounds, in_flight, Arc::new(|_| ()))
+}
+
 fn key() -> Arc<str> {
     "mx:internet:mx.example".into()
 }
 
 fn go(destinations: &Destinations, now: Duration) -> Slot {
-    match destinations.ask(&key(), None, now) {
+    match destinations.ask(&key(), None, None, now) {
         Ok(Admittance::Go(slot)) => slot,
         _ => panic!("not let in"),
     }
@@ -24,12 +29,12 @@ fn learn(slot: &mut Slot, pressure: Pressure, now: Duration) -> bool {
 }
 
 fn is_down(destinations: &Destinations, now: Duration) -> bool {
-    matches!(destinations.ask(&key(), None, now), Ok(Admittance::Down(_)))
+    matches!(destinations.ask(&key(), None, None, now), Ok(Admittance::Down(_)))
 }
 
 #[test]
 fn a_destination_begins_low_and_earns_more_up_to_the_most() {
-    let destinations = Destinations::new(Concurrency::default(), 1000);
+    let destinations = quiet(Concurrency::default(), 1000);
     let mut slot = go(&destinations, secs(0));
     assert_eq!(destinations.limit(&key()), 5);
     for _ in 0..3 {
@@ -44,7 +49,7 @@ fn a_destination_begins_low_and_earns_more_up_to_the_most() {
 
 #[test]
 fn a_421_halves_what_it_gets_and_never_below_one() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 20,
             ..Concurrency::default()
@@ -61,7 +66,7 @@ fn a_421_halves_what_it_gets_and_never_below_one() {
 
 #[test]
 fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 1,
             ..Concurrency::default()
@@ -69,8 +74,8 @@ fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
         1000,
     );
     let slot = go(&destinations, secs(0));
-    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
-    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, secs(0)) else {
+    let mut queued = destinations.ask(&key(), None, None, secs(0)).err().unwrap();
+    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, None, secs(0)) else {
         panic!("let in")
     };
     assert_eq!(until, TURN_MIN);
@@ -81,7 +86,7 @@ fn who_finds_no_slot_waits_and_who_finds_no_place_to_wait_is_sent_away() {
 
 #[test]
 fn a_waiter_that_is_gone_is_passed_over() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 2,
             ..Concurrency::default()
@@ -89,15 +94,15 @@ fn a_waiter_that_is_gone_is_passed_over() {
         1000,
     );
     let (one, _two) = (go(&destinations, secs(0)), go(&destinations, secs(0)));
-    drop(destinations.ask(&key(), None, secs(0)).err().unwrap());
-    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    drop(destinations.ask(&key(), None, None, secs(0)).err().unwrap());
+    let mut queued = destinations.ask(&key(), None, None, secs(0)).err().unwrap();
     drop(one);
     assert!(queued.try_recv().is_ok());
 }
 
 #[test]
 fn turns_of_those_sent_away_are_soon_and_spread() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 1,
             most: 1,
@@ -110,8 +115,8 @@ fn turns_of_those_sent_away_are_soon_and_spread() {
         slot.begun = secs(0);
         learn(&mut slot, Pressure::None, secs(2));
     }
-    let _queued = destinations.ask(&key(), None, secs(2));
-    let turn = || match destinations.ask(&key(), None, secs(2)) {
+    let _queued = destinations.ask(&key(), None, None, secs(2));
+    let turn = || match destinations.ask(&key(), None, None, secs(2)) {
         Ok(Admittance::Busy(until)) => until,
         _ => panic!("let in"),
     };
@@ -128,7 +133,7 @@ fn turns_of_those_sent_away_are_soon_and_spread() {
 
 #[test]
 fn a_dead_destination_is_asked_once_in_a_growing_while() {
-    let destinations = Destinations::new(Concurrency::default(), 1000);
+    let destinations = quiet(Concurrency::default(), 1000);
     let mut slot = go(&destinations, secs(0));
     assert!(
         learn(&mut slot, Pressure::Unreachable, secs(1)),
@@ -146,7 +151,7 @@ fn a_dead_destination_is_asked_once_in_a_growing_while() {
         now += secs(pause);
         let mut probe = go(&destinations, now);
         assert!(
-            matches!(destinations.ask(&key(), None, now), Ok(Admittance::Busy(_))),
+            matches!(destinations.ask(&key(), None, None, now), Ok(Admittance::Busy(_))),
             "one looks, not two"
         );
         assert!(!learn(&mut probe, Pressure::Unreachable, now), "it was down before");
@@ -160,7 +165,7 @@ fn a_dead_destination_is_asked_once_in_a_growing_while() {
 
 #[test]
 fn one_failure_among_many_under_way_does_not_stop_the_others() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 8,
             ..Concurrency::default()
@@ -178,7 +183,7 @@ fn one_failure_among_many_under_way_does_not_stop_the_others() {
 
 #[test]
 fn those_who_wait_for_a_destination_that_goes_down_are_told() {
-    let destinations = Destinations::new(
+    let destinations = quiet(
         Concurrency {
             first: 1,
             ..Concurrency::default()
@@ -186,7 +191,7 @@ fn those_who_wait_for_a_destination_that_goes_down_are_told() {
         1000,
     );
     let mut slot = go(&destinations, secs(0));
-    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    let mut queued = destinations.ask(&key(), None, None, secs(0)).err().unwrap();
     learn(&mut slot, Pressure::Unreachable, secs(1));
     assert!(matches!(queued.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
     assert!(is_down(&destinations, secs(2)));
@@ -198,13 +203,13 @@ fn twenty_each() -> Destinations {
         first: 20,
         ..Concurrency::default()
     };
-    Destinations::new(bounds, 1000)
+    quiet(bounds, 1000)
 }
 
 /// Takes all that the destination is given; whether it is to come again later than in a while.
 fn take_all(destinations: &Destinations, key: &str, now: Duration) -> Vec<Slot> {
     let key = key.into();
-    let go = || match destinations.ask(&key, None, now) {
+    let go = || match destinations.ask(&key, None, None, now) {
         Ok(Admittance::Go(slot)) => Some(slot),
         _ => None,
     };
@@ -246,7 +251,7 @@ fn who_waits_where_nothing_moves_is_sent_away() {
     for slot in &mut slots {
         learn(slot, Pressure::None, secs(0));
     }
-    let mut queued = destinations.ask(&key(), None, secs(0)).err().unwrap();
+    let mut queued = destinations.ask(&key(), None, None, secs(0)).err().unwrap();
     destinations.look_around(WAIT_MAX);
     assert!(
         queued
@@ -260,7 +265,7 @@ fn who_waits_where_nothing_moves_is_sent_away() {
             .try_recv()
             .is_err_and(|why| why == oneshot::error::TryRecvError::Closed)
     );
-    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, now) else {
+    let Ok(Admittance::Busy(until)) = destinations.ask(&key(), None, None, now) else {
         panic!("waits again")
     };
     assert_eq!(until, now + now, "as long again as nothing has moved");
@@ -268,11 +273,11 @@ fn who_waits_where_nothing_moves_is_sent_away() {
 
 #[test]
 fn a_million_messages_for_a_silent_destination_ask_hardly_more_than_once_in_ten_minutes_each() {
-    let destinations = Destinations::new(Concurrency::default(), 1000);
+    let destinations = quiet(Concurrency::default(), 1000);
     let _hung = take_all(&destinations, &key(), secs(0));
-    let _queued: Vec<_> = (0..5).map(|_| destinations.ask(&key(), None, secs(0))).collect();
+    let _queued: Vec<_> = (0..5).map(|_| destinations.ask(&key(), None, None, secs(0))).collect();
     let turns: Vec<Duration> = (0..1_000_000)
-        .map(|_| match destinations.ask(&key(), None, secs(1)) {
+        .map(|_| match destinations.ask(&key(), None, None, secs(1)) {
             Ok(Admittance::Busy(until)) => until,
             _ => panic!("let in"),
         })
@@ -282,4 +287,63 @@ fn a_million_messages_for_a_silent_destination_ask_hardly_more_than_once_in_ten_
     assert!(turns.iter().all(|turn| *turn <= secs(1) + TURN_MAX));
     let inner = destinations.inner.lock();
     assert!(inner.known.values().all(|it| it.turns.places() < 50_000));
+}
+
+#[test]
+fn whoever_found_no_room_to_wait_is_called_as_soon_as_there_is_some() {
+    let called = Arc::new(Mutex::new(Vec::new()));
+    let heard = called.clone();
+    let bounds = Concurrency {
+        first: 1,
+        most: 1,
+        ..Concurrency::default()
+    };
+    let call = move |messages: &[MessageId]| heard.lock().extend_from_slice(messages);
+    let destinations = Destinations::new(bounds, 1000, Arc::new(call));
+    let asks = |message: u64, now| destinations.ask(&key(), Some(MessageId::new(message)), None, now);
+
+    // A delivery takes half a second here, so that four may wait for less than two.
+    let mut slot = go(&destinations, secs(0));
+    learn(&mut slot, Pressure::None, Duration::from_millis(500));
+    let waiting: Vec<_> = (0..4).filter_map(|message| asks(message, secs(1)).err()).collect();
+    assert_eq!(waiting.len(), 4);
+    for message in 4..20 {
+        let Ok(Admittance::Busy(until)) = asks(message, secs(1)) else {
+            panic!("there was no room to wait");
+        };
+        // It is called long before that.
+        assert!(until >= secs(1) + UNCALLED);
+    }
+    assert!(called.lock().is_empty());
+
+    learn(&mut slot, Pressure::None, secs(1));
+    drop(slot);
+    assert!(called.lock().is_empty(), "three wait still");
+    let mut waiting = waiting.into_iter();
+    for _ in 0..3 {
+        let mut slot = waiting.next().unwrap().try_recv().unwrap();
+        learn(&mut slot, Pressure::None, secs(1));
+    }
+    let first: Vec<_> = called.lock().iter().map(|id| id.number()).collect();
+    assert!(first.starts_with(&[4, 5, 6]) && first.len() < 8, "{first:?}");
+}
+
+#[test]
+fn when_a_destination_goes_down_nobody_is_called() {
+    let destinations = Destinations::new(Concurrency::default(), 1000, Arc::new(|_| panic!("called")));
+    let mut slots: Vec<_> = (0..5).map(|_| go(&destinations, secs(0))).collect();
+    learn(&mut slots[0], Pressure::None, secs(1));
+    let waiting: Vec<_> = (0..2000)
+        .filter_map(|message| {
+            destinations
+                .ask(&key(), Some(MessageId::new(message)), None, secs(1))
+                .err()
+        })
+        .collect();
+    for slot in &mut slots {
+        learn(slot, Pressure::Unreachable, secs(2));
+    }
+    drop(slots);
+    drop(waiting);
+    assert!(is_down(&destinations, secs(3)));
 }
