@@ -33,6 +33,8 @@ pub use secret::{HashError, check_hash, fresh_secret, hash_secret};
 const CORES_PER_HASH: usize = 2;
 /// Hashes computed at once beside those, for who proved itself before.
 const HASHES_FOR_PROVED: usize = 1;
+/// How long the answer is held back to who is locked out, or finds no place in the line.
+const UNSEEN_DELAY: Duration = Duration::from_secs(2);
 /// How long a proved secret is remembered, so that a program that logs in for each message costs one hash a minute.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Proved secrets remembered at once.
@@ -130,8 +132,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Inner {
-    /// Whether `secret` is that of `login`, slowly where it is not.
+    /// Whether `secret` is that of `login`, slowly where it is not: also who is not even looked at is held back, or it
+    /// would ask again as fast as it can.
     async fn prove(&self, login: &str, secret: Zeroizing<Vec<u8>>, client: IpAddr) -> Result<Principal, AuthRefusal> {
+        let proved = self.look_at(login, secret, client).await;
+        if let Err(AuthRefusal::LockedOut | AuthRefusal::Unavailable) = proved {
+            self.clock.sleep_until(self.clock.monotonic() + UNSEEN_DELAY).await;
+        }
+        proved
+    }
+
+    async fn look_at(&self, login: &str, secret: Zeroizing<Vec<u8>>, client: IpAddr) -> Result<Principal, AuthRefusal> {
         let login = login.to_ascii_lowercase();
         if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
             return Err(AuthRefusal::LockedOut);

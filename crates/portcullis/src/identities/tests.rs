@@ -112,7 +112,9 @@ async fn wrong_secrets_and_unknown_logins_are_held_back_alike_and_then_locked_ou
     for _ in 0..9 {
         let _ = plain(&logins, b"\0erp\0wrong").await;
     }
+    let before = clock.monotonic();
     assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::LockedOut));
+    assert!(clock.monotonic() - before >= Duration::from_secs(2));
 }
 
 #[tokio::test]
@@ -160,7 +162,9 @@ async fn a_storm_of_guesses_from_everywhere_keeps_nobody_out_who_logged_in_befor
     let guesses = (0..=255).map(|number| -> std::pin::Pin<Box<dyn Future<Output = _>>> { Box::pin(guess(number)) });
     let sender = async { plain(&logins, b"\0erp\0right").await.map(drop) };
     let all = guesses.chain([Box::pin(sender) as std::pin::Pin<Box<dyn Future<Output = _>>>]);
+    let before = logins.inner.clock.monotonic();
     let answers = futures_join(all).await;
+    assert!(logins.inner.clock.monotonic() - before >= Duration::from_secs(2));
     let unavailable = answers
         .iter()
         .filter(|answer| **answer == Err(AuthRefusal::Unavailable));

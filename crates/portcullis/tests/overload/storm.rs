@@ -11,12 +11,14 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::house::eventually;
+use crate::house::eventually_within;
 
 /// Connections from one address: fewer than the gate takes from one.
 const PER_ADDRESS: usize = 8;
 /// Connections of one stranger, one behind the other: fewer than the gate takes in a minute from its address.
 const COMES_BACK: usize = 12;
+/// How long a storm may take until all of it has come: fifteen thousand strangers live in one thread.
+const GATHERS_WITHIN: Duration = Duration::from_secs(180);
 /// How long a stranger who was closed, or turned away, rests before it comes back.
 const RESTS: Duration = Duration::from_millis(200);
 
@@ -93,7 +95,7 @@ impl Storm {
     /// Waits until each has been at the door.
     pub fn wait_until_it_blows(&self) {
         let all = self.tasks.len();
-        eventually("the storm", || {
+        eventually_within(GATHERS_WITHIN, "the storm", || {
             (self.tally.came.load(Ordering::Relaxed) >= all).then_some(())
         });
     }
