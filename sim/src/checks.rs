@@ -2,6 +2,7 @@
 //! nothing of the others and nothing of how the gateway decides.
 
 pub mod basis;
+mod cut;
 pub mod duplicates;
 pub mod ledger;
 pub mod loss;
@@ -108,6 +109,7 @@ pub fn marks(story: &Story, marks: &mut Marks) {
                 marks.add("verdict", if code < 500 { "defer" } else { "refuse" });
                 marks.add("reason", line.text("rule"));
             }
+            "auth" => marks.add("login", line.text("outcome")),
             "notice" => marks.add("notice", line.text("kind")),
             "deliver.ok" => marks.add("state", "delivered"),
             // Whose life time is over failed for a reason that was not for good.

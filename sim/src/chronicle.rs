@@ -153,6 +153,19 @@ pub struct Blow {
     pub kind: &'static str,
     /// The port of the connection it struck, where it struck one.
     pub port: Option<u16>,
+    /// What was refused, where a disk refused something.
+    pub disk: Option<Disk>,
+    /// How long it had the whole machine stand still.
+    pub stalled: Duration,
+}
+
+/// What a disk is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// The queue.
+    Spool,
+    /// The ledger.
+    Ledger,
 }
 
 /// A way to an address that was broken for a while.
@@ -275,12 +288,34 @@ impl Chronicle {
 
     /// Something went wrong, on purpose.
     pub fn blow(&self, kind: &'static str, port: Option<u16>) {
-        let when = self.now();
-        self.story().blows.push(Blow { when, kind, port });
+        self.note(kind, port, None, Duration::ZERO);
         match port {
             Some(port) => self.say(format_args!("weather: {kind}, connection of port {port}")),
             None => self.say(format_args!("weather: {kind}")),
         }
+    }
+
+    /// A disk refused something.
+    pub fn refused(&self, kind: &'static str, disk: Disk) {
+        self.note(kind, None, Some(disk), Duration::ZERO);
+        self.say(format_args!("weather: {kind}, {disk:?}"));
+    }
+
+    /// A disk has the whole machine stand still.
+    pub fn stalled(&self, kind: &'static str, by: Duration) {
+        self.note(kind, None, None, by);
+        self.say(format_args!("weather: {kind}, {by:?}"));
+    }
+
+    fn note(&self, kind: &'static str, port: Option<u16>, disk: Option<Disk>, stalled: Duration) {
+        let when = self.now();
+        self.story().blows.push(Blow {
+            when,
+            kind,
+            port,
+            disk,
+            stalled,
+        });
     }
 
     /// The story so far, to be read or added to.

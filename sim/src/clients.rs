@@ -1,5 +1,6 @@
 //! Those who send: each a dialogue written for this, good or bad.
 
+mod arrange;
 mod crowd;
 mod dialogue;
 mod letter;

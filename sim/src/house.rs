@@ -18,8 +18,9 @@ use crate::chronicle::{InForce, Life, Order, Queued, When};
 use crate::dice::Dice;
 use crate::marks::Marks;
 use crate::names::Names;
+use crate::papers::Papers;
 use crate::process::{DiskLie, Ground, Process};
-use crate::town::{Papers, Rules};
+use crate::town::Rules;
 use crate::weather::RuleChange;
 
 /// How soon a gateway that could not start is started again.

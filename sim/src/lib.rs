@@ -9,6 +9,7 @@
 //! | to read | |
 //! |---|---|
 //! | [`town`] | who lives here: the rules, as plain values |
+//! | [`papers`] | the configuration that is written from them |
 //! | [`clients`], [`peers`], [`names`] | those around the gateway; none of them uses its code |
 //! | [`weather`] | what goes wrong, and when |
 //! | [`process`] | a fence around each life of the gateway, so that it can be killed |
@@ -28,6 +29,7 @@ pub mod dice;
 pub mod house;
 pub mod marks;
 pub mod names;
+pub mod papers;
 pub mod peers;
 pub mod process;
 pub mod run;

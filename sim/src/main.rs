@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use sim::marks::Marks;
+use sim::papers::Papers;
 use sim::run::{Mischief, Outcome, run};
-use sim::town::Papers;
 
 /// Runs whole gateways under seeded weather.
 #[derive(Parser)]

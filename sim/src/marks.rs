@@ -34,6 +34,7 @@ const RECOVERIES: &[&str] = &[
     "testimony",
     "start-failed",
 ];
+const LOGINS: &[&str] = &["proved", "unknown-login", "wrong-secret"];
 const RULES: &[&str] = &["suspend", "restore", "end", "remove"];
 const REASONS: &[&str] = &[
     "no-grant",
@@ -57,13 +58,14 @@ const REASONS: &[&str] = &[
 /// All marks there are to be set.
 #[must_use]
 pub fn wanted() -> BTreeSet<(&'static str, String)> {
-    let fixed: [(&'static str, &[&'static str]); 8] = [
+    let fixed: [(&'static str, &[&'static str]); 9] = [
         ("state", STATES),
         ("verdict", VERDICTS),
         ("ground", GROUNDS),
         ("notice", NOTICES),
         ("recovery", RECOVERIES),
         ("rules", RULES),
+        ("login", LOGINS),
         ("reason", REASONS),
         ("operator", ORDERS),
     ];

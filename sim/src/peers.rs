@@ -11,7 +11,8 @@ use world::Net;
 use world::sim::SimNet;
 
 use crate::chronicle::Chronicle;
-use crate::town::{Papers, Place};
+use crate::papers::Papers;
+use crate::town::Place;
 use session::Session;
 
 /// Where in a dialogue a habit shows.

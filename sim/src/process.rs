@@ -42,6 +42,10 @@ pub enum DiskLie {
     None,
     /// Every sync says that it is done, and does nothing.
     Sync,
+    /// Syncs of the queue say that they are done long before they are: what a gateway looks like that answers first.
+    SyncLater,
+    /// Syncs of the ledger do nothing: what a gateway looks like that does not complete it.
+    LedgerSync,
 }
 
 /// One life.
@@ -90,7 +94,8 @@ impl Process {
     /// The world as this life sees it. Its chance follows from `seed` and from which life it is.
     #[must_use]
     pub fn world(&self, seed: u64) -> World {
-        let life = self.inner.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Not the step by which the generator itself goes on: lives would draw the same numbers, a little shifted.
+        let life = self.inner.number.wrapping_mul(0xd134_2543_de82_ef95);
         World {
             clock: Arc::new(FencedClock(self.clone())),
             rng: Arc::new(SeedRng::new(seed ^ life)),

@@ -17,9 +17,10 @@ use crate::clients::{Town, crowd};
 use crate::house::{House, NeverStarts};
 use crate::marks::Marks;
 use crate::names::Names;
+use crate::papers::Papers;
 use crate::peers::{PeerMischief, Peers};
 use crate::process::{DiskLie, Ground};
-use crate::town::{Door, PLACES, Papers};
+use crate::town::{Door, PLACES};
 use crate::weather::{Deed, Plan};
 
 /// How long clients may go on in fine weather.

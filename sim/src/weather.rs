@@ -307,6 +307,34 @@ impl Plan {
             let at = dice.moment(self.span);
             self.at(at, Deed::Order(dice.word(ORDERS)));
         }
+        if dice.chance(30) {
+            self.suspended_in_the_queue(dice);
+        }
+    }
+
+    /// Nobody elsewhere can be reached, so mail waits, and an operator finds some; then its grant is suspended, and a while
+    /// later is in force again.
+    fn suspended_in_the_queue(&mut self, dice: &Dice) {
+        let from = dice.moment(self.span / 2);
+        let waits = Duration::from_secs(dice.within(1200, 7200));
+        let suspended = from + waits;
+        let restored = suspended + Duration::from_secs(dice.within(120, 3600));
+        let grant = dice.word(&["billing", "copier"]);
+        for place in PLACES.iter().filter(|place| !place.inside) {
+            let to = place.ip;
+            self.at(
+                from,
+                Deed::Way {
+                    to,
+                    fault: Some(Fault::Refuse),
+                },
+            );
+            self.at(restored, Deed::Way { to, fault: None });
+        }
+        self.at(from + waits / 2, Deed::Order("hold"));
+        self.at(from + waits * 3 / 4, Deed::Order("remove"));
+        self.at(suspended, Deed::Rules(RuleChange::Suspend(grant)));
+        self.at(restored, Deed::Rules(RuleChange::Restore(grant)));
     }
 }
 

@@ -5,18 +5,25 @@
 
 use std::sync::Arc;
 
+use sim::checks::Finding;
 use sim::chronicle::Story;
+use sim::papers::Papers;
 use sim::peers::PeerMischief;
 use sim::process::DiskLie;
 use sim::run::{Mischief, run};
-use sim::town::Papers;
 
 /// Runs seeds until the checker of this name complains; every other seed may pass by luck.
 fn is_caught_by(checker: &str, mischief: Mischief) {
+    is_caught_saying("", checker, mischief);
+}
+
+/// The same, with these words.
+fn is_caught_saying(words: &str, checker: &str, mischief: Mischief) {
     let papers = Arc::new(Papers::new().unwrap());
     let caught = (0..8).any(|seed| {
         let outcome = run(seed, &papers, mischief).unwrap();
-        outcome.findings.iter().any(|finding| finding.checker == checker)
+        let caught = |finding: &Finding| finding.checker == checker && finding.what.contains(words);
+        outcome.findings.iter().any(caught)
     });
     assert!(caught, "`{checker}` noticed nothing of {mischief:?}");
 }
@@ -26,6 +33,30 @@ fn a_disk_whose_sync_does_nothing_loses_mail_and_that_is_noticed() {
     let disk = DiskLie::Sync;
     is_caught_by(
         "no loss",
+        Mischief {
+            disk,
+            ..Mischief::default()
+        },
+    );
+}
+
+#[test]
+fn a_gateway_that_answers_before_the_sync_loses_mail_and_that_is_noticed() {
+    let disk = DiskLie::SyncLater;
+    is_caught_by(
+        "no loss",
+        Mischief {
+            disk,
+            ..Mischief::default()
+        },
+    );
+}
+
+#[test]
+fn a_ledger_that_is_not_completed_behind_an_end_is_noticed() {
+    let disk = DiskLie::LedgerSync;
+    is_caught_by(
+        "ledger complete",
         Mischief {
             disk,
             ..Mischief::default()
@@ -87,6 +118,36 @@ fn mail_that_no_rule_allowed_is_noticed() {
             ..Mischief::default()
         },
     );
+}
+
+#[test]
+fn a_delivery_that_is_told_of_twice_is_noticed() {
+    let story = Some(repeat_a_delivery as fn(&mut Story));
+    is_caught_saying(
+        "is told of twice",
+        "ledger complete",
+        Mischief {
+            story,
+            ..Mischief::default()
+        },
+    );
+}
+
+/// As if the ledger had been completed with what it had.
+fn repeat_a_delivery(story: &mut Story) {
+    let texts = story.ledger.iter().map(|(_, octets)| String::from_utf8_lossy(octets));
+    let line = texts
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .find(|line| line.contains("\"deliver.ok\""))
+        .unwrap();
+    // What is added to an earlier file does not count: the next one says where it ended.
+    let (_, last) = story
+        .ledger
+        .iter_mut()
+        .max_by(|one, other| one.0.cmp(&other.0))
+        .unwrap();
+    last.extend_from_slice(line.as_bytes());
+    last.push(b'\n');
 }
 
 /// As if the gateway had taken mail on grants that are not there.

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use sim::papers::Papers;
 use sim::run::{Mischief, Outcome, run};
-use sim::town::Papers;
 
 fn outcome(seed: u64) -> Outcome {
     run(seed, &Arc::new(Papers::new().unwrap()), Mischief::default()).unwrap()

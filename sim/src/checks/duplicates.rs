@@ -1,17 +1,20 @@
 //! No unexplained duplicate: who got a message twice got it for a reason that somebody saw: an answer that was lost, a
-//! connection that broke, a death or a failing disk between the answer and its record.
+//! connection that broke, or a bad end of the gateway before the arrival had to be on record.
+//!
+//! What it tolerates: an end within a second behind the arrival (of time in which the machine was awake), or later as long
+//! as the queue's disk refused what was written; a delivery is not let go of before it is settled, so a failing disk alone
+//! explains nothing. A notice may come again with the next life, but none about a failure that is settled.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use super::reading::{self, Kind};
-use crate::chronicle::{Answered, Arrival, Story};
-use crate::town::PLACES;
+use super::cut::{SETTLEMENT, unheard};
+use super::ledger::chain;
+use super::loss::{failure_told, failures};
+use super::reading::{self, Kind, Line, bare};
+use crate::chronicle::{Arrival, Story};
 
 const CHECKER: &str = "no unexplained duplicate";
-/// How long behind an arrival its record may still be missing: the answer is under way, and a disk may be slow.
-const RECORDED: Duration = Duration::from_secs(30);
 
 /// Checks it.
 #[must_use]
@@ -23,11 +26,13 @@ pub fn check(story: &Story) -> Vec<Finding> {
             groups.entry((name.clone(), to)).or_default().push(arrival);
         }
     }
+    // A chain that is broken is for another checker to tell.
+    let lines = chain(story).unwrap_or_else(|_| reading::lines(story));
     let mut findings = Vec::new();
     for ((name, to), arrivals) in groups {
         for pair in arrivals.windows(2) {
             let [first, second] = pair else { continue };
-            if explained(story, first, second) {
+            if explained(story, &lines, first, second) {
                 continue;
             }
             let number = match reading::kind(first) {
@@ -56,44 +61,41 @@ fn name(arrival: &Arrival) -> Option<String> {
 }
 
 /// Whether the gateway may not have known, or may have forgotten, that the first had arrived.
-fn explained(story: &Story, first: &Arrival, second: &Arrival) -> bool {
-    let shortly = |at: Duration| at >= first.when.at && at <= (first.when.at + RECORDED).min(second.when.at);
-    let answer_lost = matches!(first.answered, Answered::Lost(_));
-    let line_broke = story
-        .blows
-        .iter()
-        .any(|blow| blow.port == Some(first.port) && blow.kind.starts_with("line-") && blow.when.at >= first.begun.at);
-    let died = story
+fn explained(story: &Story, lines: &[Line], first: &Arrival, second: &Arrival) -> bool {
+    let is_notice = matches!(reading::kind(first), Kind::Notice(_));
+    unheard(story, first)
+        || SETTLEMENT.cut_off(story, first.when.at, second.when.at)
+        || is_notice && told_twice(story, lines, first, second)
+}
+
+/// A gateway forgets with its life whom it told. What is settled it remembers: behind the failure of a recipient in the
+/// ledger no second notice tells of it. A delay stays a delay, so its notice may come again with the next life.
+fn told_twice(story: &Story, lines: &[Line], first: &Arrival, second: &Arrival) -> bool {
+    let forgot = story
         .lives
         .iter()
         .filter_map(|life| life.until)
-        .any(|(when, _)| shortly(when.at));
-    let disk_failed = story
-        .blows
-        .iter()
-        .any(|blow| blow.kind.starts_with("disk-") && shortly(blow.when.at));
-    answer_lost || line_broke || way_broke(story, first) || died || disk_failed || told_twice(story, first, second)
-}
-
-/// Whether the connection was begun while connections to that place were bound to break.
-fn way_broke(story: &Story, first: &Arrival) -> bool {
-    let address = PLACES
-        .iter()
-        .find(|place| place.host == first.peer)
-        .map(|place| place.ip);
-    story.ways.iter().any(|way| {
-        let open = first.connected.at >= way.from.at && way.until.is_none_or(|until| first.connected.at <= until.at);
-        Some(way.to) == address && open
-    })
-}
-
-/// A notice that was posted just before an end may be posted again: the gateway forgets with its life what it told.
-fn told_twice(story: &Story, first: &Arrival, second: &Arrival) -> bool {
-    let is_notice = matches!(reading::kind(first), Kind::Notice(_));
-    is_notice
-        && story
-            .lives
-            .iter()
-            .filter_map(|life| life.until)
-            .any(|(when, _)| when.at <= second.when.at)
+        .any(|(end, _)| end.at <= second.when.at);
+    let text = String::from_utf8_lossy(&first.octets);
+    if !forgot || !text.lines().any(|line| line == "Action: failed") {
+        return forgot;
+    }
+    let Kind::Notice(Some(number)) = reading::kind(first) else {
+        return true;
+    };
+    let ids = reading::ids(story);
+    let Some(id) = ids.get(&number) else { return true };
+    let told = |line: &Line| failure_told(line).is_some_and(|parent| parent == **id);
+    let mut settled = BTreeSet::new();
+    let mut again = false;
+    let failed = failures(&first.octets);
+    for line in lines {
+        if line.event() == "data.accept" && told(line) {
+            again |= failed.iter().any(|to| settled.contains(to.as_str()));
+        } else if line.event() == "deliver.fail" && line.text("qid") == *id {
+            settled.insert(bare(line.text("rcpt")));
+        }
+    }
+    // Failures of others among its recipients have notices of their own, behind this one.
+    !again || failures(&second.octets) != failed
 }

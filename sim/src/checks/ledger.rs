@@ -1,5 +1,11 @@
 //! The ledger is complete: its chain holds from the first line to the last, and what clients heard, what peers have and
 //! what the operator did is all in it, once.
+//!
+//! What it tolerates: refusals, and only they, are known to nobody but the ledger. One may be missing where a bad end came
+//! within a second behind it (of time in which the machine was awake), or later while the ledger's disk refused without a
+//! pause; and as many as the ledger says that it dropped. A delivery that the gateway may not have heard of, or had no time
+//! to settle, need not be told of, for it is made again; one of mail that an operator removed meanwhile is told of as
+//! removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,14 +14,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::Finding;
+use super::cut::{LEDGER, SETTLEMENT, unheard};
 use super::reading::{self, Kind, Line, bare};
-use crate::chronicle::{Reply, Story};
+use crate::chronicle::Story;
 
 const CHECKER: &str = "ledger complete";
-/// How late a line may reach the disk; what an end finds within that time may be missing, unless the queue knows it.
-const LATE: Duration = Duration::from_millis(1500);
-/// How long before an end a failing disk excuses lines that it kept from being written.
-const FAILING: Duration = Duration::from_secs(3600);
 
 /// Checks it.
 #[must_use]
@@ -35,7 +38,7 @@ pub fn check(story: &Story) -> Vec<Finding> {
 }
 
 /// Follows the chain back from its last file, as whoever audits it would; the lines that count, in order.
-fn chain(story: &Story) -> Result<Vec<Line>, String> {
+pub(super) fn chain(story: &Story) -> Result<Vec<Line>, String> {
     let mut files: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     for (name, octets) in &story.ledger {
         files.insert(name.clone(), good_lines(name, octets));
@@ -167,81 +170,48 @@ fn refusals(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
         .filter(|line| matches!(line.event(), "refuse" | "auth"))
         .map(|line| line.text("id"))
         .collect();
-    let dropped = lines.iter().any(|line| line.event() == "ledger.dropped");
+    let dropped: u64 = lines.iter().filter_map(|line| line.number("refusals")).sum();
+    let mut missing = Vec::new();
     for reply in &story.refusals {
         let Some(id) = reply.id() else {
-            findings.push(Finding::new(
-                CHECKER,
-                None,
-                format!("a refusal without an id: {} {}", reply.code, reply.text),
-            ));
+            let what = format!("a refusal without an id: {} {}", reply.code, reply.text);
+            findings.push(Finding::new(CHECKER, None, what));
             continue;
         };
-        if !known.contains(id) && !dropped && !cut_short(story, reply) {
-            findings.push(Finding::new(
-                CHECKER,
-                None,
-                format!("a refusal the ledger does not know: {} {}", reply.code, reply.text),
-            ));
+        if !known.contains(id) && !LEDGER.cut_off(story, reply.when.at, Duration::MAX) {
+            let what = format!("a refusal the ledger does not know: {} {}", reply.code, reply.text);
+            missing.push(Finding::new(CHECKER, None, what));
         }
+    }
+    if missing.len() as u64 > dropped {
+        findings.append(&mut missing);
     }
 }
 
-/// Whether an end came before the line had to be on disk.
-fn cut_short(story: &Story, reply: &Reply) -> bool {
-    ends_within(story, reply.when.at, LATE) || failing_until_the_end(story, reply.when.at)
-}
-
-fn ends_within(story: &Story, at: Duration, late: Duration) -> bool {
-    let ends = story.lives.iter().filter_map(|life| life.until);
-    ends.into_iter()
-        .any(|(end, how)| how != "stop" && end.at >= at && end.at <= at + late)
-}
-
-/// A disk that fails is asked again and again; where an end comes before it obeys, what waited is lost.
-fn failing_until_the_end(story: &Story, at: Duration) -> bool {
-    let ends = story.lives.iter().filter_map(|life| life.until);
-    ends.into_iter()
-        .filter(|(end, _)| end.at >= at && end.at <= at + FAILING)
-        .any(|(end, _)| {
-            story
-                .blows
-                .iter()
-                .any(|blow| blow.kind.starts_with("disk-") && blow.when.at >= at && blow.when.at <= end.at)
-        })
-}
-
-/// Every delivery is there, and none that was none.
+/// Every delivery is there, and none that was none; nothing that became of a recipient is told twice.
 fn deliveries(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
     let ids = reading::ids(story);
     let numbers: BTreeMap<&str, u32> = ids.iter().map(|(number, id)| (*id, *number)).collect();
+    told_once(lines, &numbers, findings);
     let of = |event: &'static str| -> BTreeSet<(&str, &str)> {
         let lines = lines.iter().filter(move |line| line.event() == event);
         lines
             .map(|line| (line.text("qid"), reading::place(line.text("rcpt"))))
             .collect()
     };
-    let (delivered, failed, removed) = (of("deliver.ok"), of("deliver.fail"), of("queue.remove"));
-    let queued: BTreeSet<(&str, &str)> = story
-        .queued
-        .iter()
-        .map(|one| (one.id.as_str(), reading::place(&one.to)))
-        .collect();
+    let (delivered, removed) = (of("deliver.ok"), of("queue.remove"));
     let mut arrived: BTreeSet<(u32, &str)> = BTreeSet::new();
     for arrival in &story.arrivals {
         let Kind::Letter(number) = reading::kind(arrival) else {
             continue;
         };
         let Some(id) = ids.get(&number) else { continue };
+        let unsettled = unheard(story, arrival) || SETTLEMENT.cut_off(story, arrival.when.at, Duration::MAX);
         for to in arrival.to.iter().map(|to| reading::destination(to)) {
             arrived.insert((number, to));
             let key = (*id, to);
-            let otherwise = failed.contains(&key)
-                || removed.contains(&key)
-                || removed.contains(&(*id, ""))
-                || queued.contains(&key);
-            let cut_short = ends_within(story, arrival.when.at, LATE) || failing_until_the_end(story, arrival.when.at);
-            if !delivered.contains(&key) && !otherwise && !cut_short {
+            let taken_out = removed.contains(&key) || removed.contains(&(*id, ""));
+            if !delivered.contains(&key) && !unsettled && !taken_out {
                 let what = format!("{id} arrived for <{to}>, and the ledger does not know");
                 findings.push(Finding::new(CHECKER, Some(number), what));
             }
@@ -252,6 +222,23 @@ fn deliveries(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
         if !arrived.contains(&(*number, *to)) {
             let what = format!("the ledger says that {id} was delivered to <{to}>, and nobody has it");
             findings.push(Finding::new(CHECKER, Some(*number), what));
+        }
+    }
+}
+
+/// No attempt is told of twice, and nobody's end comes twice.
+fn told_once(lines: &[Line], numbers: &BTreeMap<&str, u32>, findings: &mut Vec<Finding>) {
+    let (mut attempts, mut ends) = (BTreeSet::new(), BTreeSet::new());
+    for line in lines {
+        let is_end = matches!(line.event(), "deliver.ok" | "deliver.fail");
+        if !is_end && line.event() != "queue.defer" {
+            continue;
+        }
+        let key = (line.text("qid"), line.text("rcpt"));
+        let again = !line.text("attempt").is_empty() && !attempts.insert((key, line.text("attempt")));
+        if again || is_end && !ends.insert(key) {
+            let what = format!("{} is told of twice for {}", key.0, key.1);
+            findings.push(Finding::new(CHECKER, numbers.get(key.0).copied(), what));
         }
     }
 }

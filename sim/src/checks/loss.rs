@@ -1,14 +1,16 @@
 //! No loss: whoever heard 250 can count on it. Every recipient of such a message got it whole, or it is still in the
 //! queue, or its sender was told that it failed, or an operator took it out and that is on record.
+//!
+//! It tolerates nothing: whatever a recipient came to is stored with its testimony, so no end of the gateway keeps it from
+//! the ledger, and no failure is settled before its notice is in the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Finding;
-use super::reading::{self, Kind};
+use super::reading::{self, Kind, Line};
 use crate::chronicle::{Arrival, Story, Transmission};
 use crate::town::is_own;
 
@@ -21,7 +23,7 @@ struct Record {
     failed: BTreeSet<(String, String)>,
     /// (id, recipient) that an operator removed; an empty recipient is all of them.
     removed: BTreeSet<(String, String)>,
-    /// Messages a notice of failure was written about.
+    /// Messages a notice of failure was taken into the queue about.
     told: BTreeSet<String>,
     /// (number, recipient) whose failure somebody has a notice of.
     heard: BTreeSet<(u32, String)>,
@@ -70,7 +72,7 @@ pub fn check(story: &Story) -> Vec<Finding> {
             let goes_to = reading::destination(to).to_owned();
             let is_there = arrived.contains_key(&(one.number, goes_to.clone()));
             let waits = queued.contains(&(id, goes_to.as_str()));
-            let accounted = record.accounts_for(one, id, &goes_to) || record_cut_short(story, one, &goes_to);
+            let accounted = record.accounts_for(one, id, &goes_to);
             if !(is_there || waits || accounted) {
                 let what = format!("{id}, taken for <{to}>, is nowhere: not arrived, not queued, nobody was told");
                 findings.push(Finding::new(CHECKER, Some(one.number), what));
@@ -176,7 +178,7 @@ impl Record {
             match line.event() {
                 "deliver.fail" => drop(record.failed.insert(key)),
                 "queue.remove" => drop(record.removed.insert(key)),
-                "notice" if line.text("kind") == "failure" => drop(record.told.insert(key.0)),
+                "data.accept" => record.told.extend(failure_told(&line)),
                 _ => {}
             }
         }
@@ -200,36 +202,17 @@ impl Record {
     }
 }
 
-/// How long behind what happened its line may reach the disk.
-const LATE: Duration = Duration::from_millis(1500);
-
-/// Whether it came to an end that somebody saw, and the gateway itself ended before that had to be on record: a peer
-/// refused it for good, its domain takes no mail, or an operator asked for its removal and heard nothing.
-fn record_cut_short(story: &Story, one: &Transmission, to: &str) -> bool {
-    let ends = || {
-        story
-            .lives
-            .iter()
-            .filter_map(|life| life.until)
-            .filter(|(_, how)| *how != "stop")
-    };
-    let ends_behind = |at: Duration| ends().any(|(end, _)| end.at >= at && end.at <= at + LATE);
-    let taken_at = one.verdict.as_ref().map_or(Duration::ZERO, |reply| reply.when.at);
-    let refused = story.turned_away.iter().any(|away| {
-        let meant = away.from == one.from && away.to.as_ref().is_none_or(|who| reading::destination(who) == to);
-        meant && away.when.at >= taken_at && ends_behind(away.when.at)
-    });
-    let takes_nothing = to.ends_with("@silent.example") || to.ends_with("@no-such.example");
-    let never_tried = takes_nothing && ends().any(|(end, _)| end.at >= taken_at);
-    let unanswered = story
-        .orders
-        .iter()
-        .any(|order| order.act == "remove" && order.done.is_none() && order.asked.at >= taken_at);
-    refused || never_tried || unanswered
+/// The message whose failure the notice tells that was accepted here.
+pub(super) fn failure_told(line: &Line) -> Option<String> {
+    line.list("recipients").iter().find_map(|recipient| {
+        let notice = recipient.get("basis")?.get("notice")?;
+        let parent = notice.get("parent")?.as_str()?;
+        (notice.get("kind")?.as_str()? == "failure").then(|| parent.to_owned())
+    })
 }
 
 /// The recipients a notice says have failed (RFC 3464 §2.3).
-fn failures(notice: &[u8]) -> Vec<String> {
+pub(super) fn failures(notice: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(notice);
     let blocks = text
         .split("\r\n\r\n")
