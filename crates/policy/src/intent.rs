@@ -17,6 +17,24 @@ pub struct Intent {
     pub destinations: Vec<(Name, Host)>,
 }
 
+impl Intent {
+    /// Whether the other says the same, wherever its assertions stand.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let same = |(own, theirs): (&Assertion, &Assertion)| {
+            let place = own.place;
+            *own == Assertion {
+                place,
+                ..theirs.clone()
+            }
+        };
+        self.bounds == other.bounds
+            && self.destinations == other.destinations
+            && self.assertions.len() == other.assertions.len()
+            && self.assertions.iter().zip(&other.assertions).all(same)
+    }
+}
+
 /// Whether something must not, or must, be possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Must {

@@ -11,6 +11,7 @@
 mod basis;
 mod checks;
 mod decide;
+pub mod diff;
 mod explain;
 mod facts;
 mod intent;

@@ -433,3 +433,21 @@ fn bounds_can_be_set_by_class() {
     wide.intent.bounds.longest_exception = Some(90);
     assert!(!prove(&snapshot(wide), None).may_serve());
 }
+
+#[test]
+fn ten_times_the_grants_are_not_much_more_than_ten_times_the_cells() {
+    let cells = |count: u32| {
+        let mut book = book();
+        book.grants.extend((0..count).map(|number| {
+            let by = match number % 3 {
+                0 => By::Login(format!("login{number}").as_str().into()),
+                1 => By::Certificate([u8::try_from(number).unwrap() + 100; 32]),
+                _ => By::Address(nets(&[&format!("10.21.0.{number}/32")])),
+            };
+            grant(&format!("g{number}"), by, 100)
+        }));
+        prove(&snapshot(book), None).cells
+    };
+    let (few, many) = (cells(6), cells(60) - cells(6));
+    assert!(many < 10 * few, "{few}, then {many} more");
+}

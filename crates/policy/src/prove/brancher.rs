@@ -38,6 +38,9 @@ pub enum Detail {
     Possible,
 }
 
+/// A set of clients and a list of networks, by where they stand.
+type Half = (*const Ranges, *const IpNet, usize);
+
 /// What tells grants apart in the way judgement runs, not in what it compares.
 type Kind = (Option<u32>, [u8; 10], Question);
 
@@ -77,6 +80,8 @@ pub(crate) struct Brancher<'s> {
     owners: BTreeMap<Kind, u32>,
     tails: BTreeMap<[u8; 2], Vec<u32>>,
     networks: HashMap<(*const IpNet, usize), [Arc<Ranges>; 2]>,
+    /// Large sets of clients that were split already: the set, by where it stands, and its two sides.
+    halves: HashMap<Half, (Arc<Ranges>, [Arc<Ranges>; 2])>,
     excepted: Option<(Arc<Ranges>, Arc<Vec<u32>>)>,
 }
 
@@ -100,6 +105,7 @@ impl<'s> Brancher<'s> {
             owners: BTreeMap::new(),
             tails: BTreeMap::new(),
             networks: HashMap::new(),
+            halves: HashMap::new(),
             excepted: None,
         }
     }
@@ -272,6 +278,23 @@ impl Brancher<'_> {
                 [Arc::new(inside), Arc::new(outside)]
             });
         sides.clone()
+    }
+
+    /// The clients of `whole` inside and outside of these networks.
+    fn halves(&mut self, whole: &Arc<Ranges>, networks: &[IpNet]) -> [Arc<Ranges>; 2] {
+        /// From here on it is worth to remember.
+        const LARGE: usize = 64;
+        let key = (Arc::as_ptr(whole), networks.as_ptr(), networks.len());
+        if let Some((_, halves)) = self.halves.get(&key) {
+            return halves.clone();
+        }
+        let sides = self.inside(networks);
+        let halves = sides.map(|side| Arc::new(whole.and(&side)));
+        if whole.parts().len() > LARGE {
+            // The set is kept as well: as long as it is, nothing else can stand where it stands.
+            self.halves.insert(key, (Arc::clone(whole), halves.clone()));
+        }
+        halves
     }
 
     fn grants_around(&mut self, client: &Seen<Arc<Ranges>>) -> Arc<Vec<u32>> {

@@ -1,5 +1,6 @@
 //! Properties of single declarations: where an exception may stand, how wide it is, how long it lasts, whose it is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -31,18 +32,19 @@ fn judged(id: &'static str, sentence: String, severity: Severity) -> Judged {
     })
 }
 
-/// Every property of single grants and forwards.
-pub(crate) fn judge(subject: &Subject<'_>) -> Vec<Judged> {
-    let mut all = exceptions(subject);
-    all.push(mapped(subject));
-    all.push(lasting(subject));
-    all.extend(senders(subject));
+/// Every property of single grants and forwards; `only` these grants, where the others are proven already.
+pub(crate) fn judge(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Vec<Judged> {
+    let mut all = exceptions(subject, only);
+    all.push(mapped(subject, only));
+    all.push(lasting(subject, only));
+    all.extend(senders(subject, only));
     all.push(answered_for(subject));
     all
 }
 
-fn grants<'s>(subject: &Subject<'s>) -> impl Iterator<Item = (u32, &'s Grant)> {
-    (0u32..).zip(&subject.snapshot.rulebook().grants)
+fn grants<'s>(subject: &Subject<'s>, only: Option<&BTreeSet<u32>>) -> impl Iterator<Item = (u32, &'s Grant)> {
+    let all = (0u32..).zip(&subject.snapshot.rulebook().grants);
+    all.filter(move |(index, _)| only.is_none_or(|only| only.contains(index)))
 }
 
 fn told(story: Option<Story>, because: String, grant: &Grant, others: Vec<Place>, remedy: &str) -> Breach {
@@ -56,7 +58,7 @@ fn told(story: Option<Story>, because: String, grant: &Grant, others: Vec<Place>
 }
 
 /// Exceptions stand inside our networks, on no address that hides or changes its machines, and are narrow.
-fn exceptions(subject: &Subject<'_>) -> Vec<Judged> {
+fn exceptions(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Vec<Judged> {
     let organisation = &subject.snapshot.rulebook().organisation;
     let mut inside = blocking(
         "exceptions-inside",
@@ -77,7 +79,7 @@ fn exceptions(subject: &Subject<'_>) -> Vec<Judged> {
     let ours = Ranges::of(&organisation.networks);
     let hidden = Ranges::of(&organisation.never_a_client);
     let dynamic = Ranges::of(&organisation.dynamic);
-    for (index, grant) in grants(subject) {
+    for (index, grant) in grants(subject, only) {
         let By::Address(networks) = &grant.by else { continue };
         let own = Ranges::of(networks);
         let stands = |judged: &mut Judged, bad: Ranges, why: &str, remedy: &str| {
@@ -130,7 +132,7 @@ fn is_wider(network: IpNet, (v4, v6): (u8, u8)) -> bool {
 }
 
 /// A network in v4-mapped form reads like one thing and is another.
-fn mapped(subject: &Subject<'_>) -> Judged {
+fn mapped(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Judged {
     let mut judged = blocking("networks-as-they-are", "no network is written in v4-mapped form");
     let book = subject.snapshot.rulebook();
     let mut look = |networks: &[IpNet], place: Place, whose: &str, story: &dyn Fn(IpNet) -> Option<Story>| {
@@ -175,7 +177,7 @@ fn mapped(subject: &Subject<'_>) -> Judged {
             &nobody,
         );
     }
-    for (index, grant) in grants(subject) {
+    for (index, grant) in grants(subject, only) {
         let from = |network: IpNet| subject.let_in(&from_clients(Ranges::of(&[network])), index);
         let whose = format!("grant {}", grant.name);
         look(&grant.networks, grant.place, &whose, &from);
@@ -190,7 +192,7 @@ const DAY: i64 = 86_400_000;
 
 /// Nothing lasts longer than its class may. Measured from its beginning, not from the present moment, so that the same
 /// declarations are judged the same whenever they are read.
-fn lasting(subject: &Subject<'_>) -> Judged {
+fn lasting(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Judged {
     let mut judged = blocking(
         "ends-in-time",
         "no grant and no forward lasts longer than its class may",
@@ -198,7 +200,7 @@ fn lasting(subject: &Subject<'_>) -> Judged {
     let book = subject.snapshot.rulebook();
     let bounds = &book.intent.bounds;
     let written = bounds.written.unwrap_or_default();
-    for (index, grant) in grants(subject) {
+    for (index, grant) in grants(subject, only) {
         let exception = matches!(grant.by, By::Address(_));
         let days = bounds.longest(grant.class, exception);
         let begin = if grant.from_time.0 > 0 {
@@ -250,7 +252,7 @@ fn is_longer(begin: Timestamp, end: Timestamp, days: u32) -> bool {
 }
 
 /// Grants send as our domains, and not as more of them than their owner's.
-fn senders(subject: &Subject<'_>) -> [Judged; 3] {
+fn senders(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> [Judged; 3] {
     let mut ours = blocking("senders-are-ours", "every grant sends as one of our own domains");
     let mut wider = blocking(
         "senders-not-wider",
@@ -260,7 +262,7 @@ fn senders(subject: &Subject<'_>) -> [Judged; 3] {
         "senders-of-the-owner",
         "grants send as everybody only of their owner's own domain",
     );
-    for (index, grant) in grants(subject) {
+    for (index, grant) in grants(subject, only) {
         let all = grant.senders.iter().chain(&grant.header_from);
         for pattern in all.filter(|pattern| **pattern != SenderPattern::Null) {
             let region = Arc::new(Region::of_senders(std::slice::from_ref(pattern)));

@@ -68,14 +68,14 @@ impl<'s> Described<'s> {
             both.encrypted = meet(&cell.encrypted, &wanted, |own, wanted| (own == wanted).then_some(*own))?;
         }
         self.who(&mut both, decision)?;
+        both.sender = any_of(&cell.sender, &self.senders)?;
+        both.recipient = any_of(&cell.recipient, &self.recipients)?;
         if let Some(clients) = &self.clients {
             both.client = meet(&cell.client, clients, |own, wanted| {
                 let met = own.and(wanted);
                 (!met.is_empty()).then(|| Arc::new(met))
             })?;
         }
-        both.sender = any_of(&cell.sender, &self.senders)?;
-        both.recipient = any_of(&cell.recipient, &self.recipients)?;
         Some(both)
     }
 

@@ -12,6 +12,7 @@
 mod always;
 mod brancher;
 mod cell;
+mod change;
 mod declared;
 mod described;
 mod flows;
@@ -24,6 +25,7 @@ mod region;
 mod subject;
 mod tables;
 mod witness;
+mod words;
 
 pub use brancher::Detail;
 pub use cell::{Cell, From, Login, Pin, Seen, Witness};
@@ -36,8 +38,13 @@ use std::ops::ControlFlow;
 
 use crate::decide::Decision;
 use crate::snapshot::Snapshot;
-use brancher::Brancher;
+pub(crate) use brancher::Brancher;
+pub(crate) use change::Changed;
+pub(crate) use names::Forms;
+pub(crate) use property::ground_name;
+pub(crate) use subject::Subject;
 use tables::Tables;
+pub(crate) use words::{Side, breadth, words};
 
 /// Shows every cell of the snapshot's judgement with its decision, in a stable order.
 pub fn explore(snapshot: &Snapshot, detail: Detail, visit: impl FnMut(&Cell, &Decision)) {

@@ -93,6 +93,15 @@ impl Names {
             .map(|region| &**region)
     }
 
+    pub(crate) fn excluded(&self) -> &[Arc<Region>] {
+        &self.without
+    }
+
+    /// Whether nothing of the atom is in it.
+    pub(crate) fn excludes(&self, atom: &Atom) -> bool {
+        !self.has_any(atom, &self.within)
+    }
+
     /// Whether the address is in it; `None` is the bare one.
     #[must_use]
     pub fn holds(&self, address: Option<&Mailbox>) -> bool {
@@ -107,7 +116,29 @@ impl Names {
         if let ([only], [], Forms::ALL) = (&*self.within, &*self.without, self.forms) {
             return only.atoms().is_empty();
         }
-        self.sample().is_none()
+        let start = self.narrowest().map_or(&EVERYTHING[..], |region| region.atoms());
+        !start.iter().any(|atom| self.has_any(atom, &self.within))
+    }
+
+    /// Whether something of the atom is left: as `sample_of`, without making it up where there is always another one.
+    fn has_any(&self, atom: &Atom, within: &[Arc<Region>]) -> bool {
+        if let Some((region, rest)) = within.split_first() {
+            if region.covers(atom) {
+                return self.has_any(atom, rest);
+            }
+            let inside = region.atoms().iter().filter(|own| atom.covers(own));
+            return inside.into_iter().any(|own| self.has_any(own, rest));
+        }
+        if self.without.iter().any(|region| region.covers(atom)) {
+            return false;
+        }
+        let endless = self.forms.has(RecipientForm::Plain) || self.forms.has(RecipientForm::Smuggled);
+        match atom {
+            Atom::Domains | Atom::Below(_) if endless || self.forms.has(RecipientForm::Role) => true,
+            Atom::At(_) if endless => true,
+            Atom::Literals if self.forms.has(RecipientForm::Literal) => true,
+            atom => self.fresh(atom).is_some(),
+        }
     }
 
     /// One of them; the inner `None` is the bare address.

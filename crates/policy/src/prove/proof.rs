@@ -1,24 +1,22 @@
 //! The whole proof of a configuration, and that of a change to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use mail::Timestamp;
 
 use super::always;
 use super::brancher::{Brancher, Detail};
 use super::cell::Cell;
+use super::change::Changed;
 use super::declared::{self, finding};
 use super::flows::Flows;
 use super::pairs;
 use super::property::{Breach, Judged, Severity};
-use super::ranges::Ranges;
 use super::subject::Subject;
-use super::tables::{Offer, Others};
-use crate::basis::Name;
+use super::tables::Offer;
 use crate::intent::Must;
-use crate::model::{By, Grant, GrantState, Place};
+use crate::model::{GrantState, Place};
 use crate::snapshot::Snapshot;
 
 /// What a proof rests on.
@@ -60,20 +58,23 @@ impl Proof {
 pub fn prove(snapshot: &Snapshot, now: Option<Timestamp>) -> Proof {
     let subject = Subject::new(snapshot);
     let offer = subject.tables.offer.clone();
-    judge(&subject, offer, now, false)
+    judge(&subject, offer, now, None)
 }
 
 /// Proves a snapshot of which `former` was proven, where only grants differ: looks at those, at whom they displace and
 /// at clients without a grant. `None` where anything else differs, or so much that the whole is as quick.
 #[must_use]
 pub fn prove_change(former: &Snapshot, snapshot: &Snapshot, now: Option<Timestamp>) -> Option<Proof> {
-    let changed = changed_grants(former, snapshot)?;
+    if !former.rulebook().intent.says_the_same(&snapshot.rulebook().intent) {
+        return None;
+    }
+    let changed = Changed::between(former, snapshot).filter(Changed::is_small)?;
     let subject = Subject::new(snapshot);
-    let offer = around(&subject, former, &changed);
-    Some(judge(&subject, offer, now, true))
+    let offer = changed.offer(&subject, former);
+    Some(judge(&subject, offer, now, Some(&changed.new)))
 }
 
-fn judge(subject: &Subject<'_>, offer: Offer, now: Option<Timestamp>, partial: bool) -> Proof {
+fn judge(subject: &Subject<'_>, offer: Offer, now: Option<Timestamp>, only: Option<&BTreeSet<u32>>) -> Proof {
     let mut flows = Flows::new(subject);
     Brancher::new(subject.snapshot, &subject.tables, Detail::Flows)
         .offering(offer)
@@ -83,19 +84,19 @@ fn judge(subject: &Subject<'_>, offer: Offer, now: Option<Timestamp>, partial: b
         });
     let mut cells = flows.cells;
     let (mut properties, alive) = flows.finish();
-    properties.extend(declared::judge(subject));
+    properties.extend(declared::judge(subject, only));
     properties.extend(pairs::judge(subject));
     let assertions = &subject.snapshot.rulebook().intent.assertions;
     let always = assertions.iter().filter(|assertion| assertion.must == Must::Always);
     properties.extend(always.map(|assertion| always::judge(assertion, subject, &mut cells)));
-    if !partial {
+    if only.is_none() {
         properties.push(dead(subject, &alive));
     }
     properties.extend(now.map(|now| out_of_date(subject, now)));
     Proof {
         properties,
         cells,
-        partial,
+        partial: only.is_some(),
     }
 }
 
@@ -151,87 +152,4 @@ fn out_of_date(subject: &Subject<'_>, now: Timestamp) -> Judged {
         tell(because, forward.place, "renew it with its owner, or take it out");
     }
     judged
-}
-
-/// More changed grants than this are proven as a whole.
-const CHANGES_MAX: usize = 200;
-
-/// What differs between two snapshots whose rulebooks are the same but for grants: the grants as they were and as they
-/// are. Where a declaration stands in the file makes no difference.
-struct Changed<'f> {
-    /// By index in the new snapshot.
-    new: BTreeSet<u32>,
-    old: Vec<&'f Grant>,
-}
-
-fn changed_grants<'f>(former: &'f Snapshot, snapshot: &Snapshot) -> Option<Changed<'f>> {
-    let (before, after) = (former.rulebook(), snapshot.rulebook());
-    let same = before.organisation == after.organisation
-        && before.zones == after.zones
-        && before.listeners == after.listeners
-        && before.routes == after.routes
-        && before.forwards == after.forwards
-        && before.intent == after.intent;
-    if !same {
-        return None;
-    }
-    let mut old: BTreeMap<&Name, &Grant> = before.grants.iter().map(|grant| (&grant.name, grant)).collect();
-    let mut changed = Changed {
-        new: BTreeSet::new(),
-        old: Vec::new(),
-    };
-    for (index, grant) in (0u32..).zip(&after.grants) {
-        match old.remove(&grant.name) {
-            Some(former) if former.says_the_same(grant) => {}
-            former => {
-                changed.new.insert(index);
-                changed.old.extend(former);
-            }
-        }
-    }
-    changed.old.extend(old.into_values());
-    (changed.new.len() + changed.old.len() <= CHANGES_MAX).then_some(changed)
-}
-
-/// The entries of the changed grants and of those whose clients they take or leave.
-fn around(subject: &Subject<'_>, former: &Snapshot, changed: &Changed<'_>) -> Offer {
-    let grants = &subject.snapshot.rulebook().grants;
-    let new = changed.new.iter().filter_map(|index| grants.get(*index as usize));
-    let mut focus = changed.new.clone();
-    for grant in new.chain(changed.old.iter().copied()) {
-        if let By::Address(networks) = &grant.by {
-            focus.extend(subject.tables.excepted(&Ranges::of(networks)));
-            // Who surrounds the networks in the middle of which they lie is touched on both sides.
-            focus.extend(networks.iter().filter_map(|network| {
-                let name = &former.grant(former.addresses.find(network.addr())?)?.name;
-                let index = grants.iter().position(|grant| grant.name == *name)?;
-                u32::try_from(index).ok()
-            }));
-        }
-    }
-    let all = &subject.tables.offer;
-    Offer {
-        logins: Arc::new(
-            all.logins
-                .iter()
-                .filter(|(_, grant)| focus.contains(grant))
-                .cloned()
-                .collect(),
-        ),
-        pins: Arc::new(
-            all.pins
-                .iter()
-                .filter(|(_, grant)| focus.contains(grant))
-                .copied()
-                .collect(),
-        ),
-        exceptions: Arc::new(
-            all.exceptions
-                .iter()
-                .filter(|grant| focus.contains(grant))
-                .copied()
-                .collect(),
-        ),
-        others: Others::ALL,
-    }
 }

@@ -85,7 +85,20 @@ impl Ranges {
     /// What lies in both.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
+        let (few, many) = if self.0.len() < other.0.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
         let mut both = Vec::new();
+        if few.0.len() * 16 < many.0.len() {
+            for (from, to) in &few.0 {
+                let near = many.0.partition_point(|(_, last)| last < from);
+                let near = many.0.iter().skip(near).take_while(|(first, _)| first <= to);
+                both.extend(near.map(|(first, last)| (*first.max(from), *last.min(to))));
+            }
+            return Self(both);
+        }
         let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
         while let (Some(a), Some(b)) = (ours.peek(), theirs.peek()) {
             let (first, last) = (a.0.max(b.0), a.1.min(b.1));

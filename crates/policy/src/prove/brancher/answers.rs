@@ -72,16 +72,19 @@ impl Reader for Brancher<'_> {
     }
 
     fn client_in(&mut self, networks: &[IpNet]) -> Fact<bool> {
-        let [inside, outside] = self.inside(networks);
-        let split = |ranges: &Ranges| {
-            if *ranges == Ranges::all() {
-                return (Arc::clone(&inside), Arc::clone(&outside));
-            }
-            (Arc::new(ranges.and(&inside)), Arc::new(ranges.and(&outside)))
+        settled!(self.cell.client);
+        let fresh = self.cell.client.is_unread();
+        let whole = self.cell.client.known().cloned();
+        let [inside, outside] = match &whole {
+            Some(whole) => self.halves(whole, networks),
+            None => self.inside(networks),
         };
-        split!(self, Client, client, Ranges::all(), split, |ranges: &Arc<Ranges>| {
-            ranges.is_empty()
-        })
+        let mut options = vec![(true, inside), (false, outside)];
+        options.retain(|(_, clients)| !clients.is_empty());
+        let (fact, seen) = self.answer(Question::Client, fresh, options);
+        self.cell.client = seen;
+        self.note(&fact);
+        fact
     }
 
     fn encrypted(&mut self) -> Fact<bool> {
