@@ -83,6 +83,8 @@ pub(crate) struct Brancher<'s> {
     /// Large sets of clients that were split already: the set, by where it stands, and its two sides.
     halves: HashMap<Half, (Arc<Ranges>, [Arc<Ranges>; 2])>,
     excepted: Option<(Arc<Ranges>, Arc<Vec<u32>>)>,
+    /// The last clients that were asked about, and those of them without an exception.
+    unexcepted: Option<(Arc<Ranges>, Arc<Ranges>)>,
 }
 
 impl<'s> Brancher<'s> {
@@ -107,6 +109,7 @@ impl<'s> Brancher<'s> {
             networks: HashMap::new(),
             halves: HashMap::new(),
             excepted: None,
+            unexcepted: None,
         }
     }
 
@@ -295,6 +298,19 @@ impl Brancher<'_> {
             self.halves.insert(key, (Arc::clone(whole), halves.clone()));
         }
         halves
+    }
+
+    /// The clients without any exception.
+    fn without_exception(&mut self, client: &Seen<Arc<Ranges>>) -> Arc<Ranges> {
+        let Seen::Known(known) = client else {
+            return Arc::clone(&self.tables.unexcepted);
+        };
+        if let Some((_, rest)) = self.unexcepted.as_ref().filter(|(of, _)| Arc::ptr_eq(of, known)) {
+            return Arc::clone(rest);
+        }
+        let rest = Arc::new(known.and(&self.tables.unexcepted));
+        self.unexcepted = Some((Arc::clone(known), Arc::clone(&rest)));
+        rest
     }
 
     fn grants_around(&mut self, client: &Seen<Arc<Ranges>>) -> Arc<Vec<u32>> {

@@ -217,7 +217,7 @@ impl Reader for Brancher<'_> {
             return Fact::Known(Some(grant));
         }
         if chosen < around.len() + none {
-            let area = narrowed(&self.tables.unexcepted);
+            let area = self.without_exception(&seen);
             if area.is_empty() {
                 return self.dead();
             }
