@@ -61,6 +61,11 @@ impl Job {
         matches!(self, Self::Plan(Plan::Settle { .. }, _))
     }
 
+    /// Whether what it does follows from how the queue stands.
+    fn looks_at_the_queue(&self) -> bool {
+        matches!(self, Self::Plan(..)) && !self.can_wait()
+    }
+
     fn octets(&self) -> usize {
         match self {
             Self::Letter(letter) => letter.encoded.len() + letter.raw.iter().map(Bytes::len).sum::<usize>(),
@@ -232,8 +237,12 @@ impl Waiting {
     fn take(&mut self, now: Duration) -> Next {
         let mut octets = 0;
         let mut urgent = 0;
-        let mut jobs = Vec::new();
+        let mut jobs: Vec<Job> = Vec::new();
         while let Some(job) = self.jobs.front() {
+            // It is to see what the settlements before it did.
+            if job.looks_at_the_queue() && urgent < jobs.len() {
+                break;
+            }
             octets += job.octets();
             if !jobs.is_empty() && (octets > BATCH_OCTETS_MAX || jobs.len() >= BATCH_JOBS_MAX) {
                 break;
@@ -294,13 +303,23 @@ mod tests {
     #[test]
     fn settlements_make_no_crowd_and_are_taken_with_whoever_comes() {
         let queue = queue();
+        queue.push(Job::Adopted(Vec::new(), oneshot::channel().0));
         for _ in 0..10 {
             queue.push(settlement());
         }
-        queue.push(urgent());
         assert!(matches!(queue.next_blocking(None), Next::Jobs(jobs) if jobs.len() == 11));
         let waiting = queue.waiting.lock();
         assert_eq!((waiting.urgent, waiting.taken), (0, (1, 0)));
+    }
+
+    #[test]
+    fn a_change_sees_what_the_settlements_before_it_did() {
+        let queue = queue();
+        queue.push(settlement());
+        queue.push(urgent());
+        for _ in 0..2 {
+            assert!(matches!(queue.next_blocking(None), Next::Jobs(jobs) if jobs.len() == 1));
+        }
     }
 
     #[test]

@@ -52,11 +52,10 @@ fn a_successor_that_cannot_serve_says_why_and_leaves_everything_as_it_was() {
     for at in [8, 520] {
         patch(&segment, at, 99);
     }
-    is_refused(
-        &rig,
-        &[],
-        "is in format version 99; this programme reads version 2: a newer programme wrote it; start that one",
+    let why = format!(
+        "is in format version 99; this programme reads version {version}: a newer programme wrote it; start that one"
     );
+    is_refused(&rig, &[], &why);
     for at in [8, 520] {
         patch(&segment, at, version.into());
     }
