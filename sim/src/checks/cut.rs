@@ -1,9 +1,10 @@
 //! What the gateway may not have known, and what an end may have kept it from writing down. Every excuse that a checker
 //! grants is here, and each is as narrow as what the gateway promises.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::chronicle::{Answered, Arrival, Disk, Story};
+use crate::chronicle::{Answered, Arrival, Disk, Reply, Story};
 use crate::town::PLACES;
 
 /// How something is written down: where, how soon, and how often it is tried again while the disk refuses.
@@ -27,14 +28,29 @@ pub(super) const SETTLEMENT: Record = Record {
     again: Duration::from_secs(61),
 };
 
+/// How long octets are on their way at most, and some.
+const ON_THE_WAY: Duration = Duration::from_millis(200);
+
+/// From when the gateway spoke to when a client heard it.
+pub(super) fn hearing(reply: &Reply) -> RangeInclusive<Duration> {
+    reply.when.at.saturating_sub(ON_THE_WAY)..=reply.when.at
+}
+
+/// From when a transaction began to when the peer had answered.
+pub(super) fn taking(arrival: &Arrival) -> RangeInclusive<Duration> {
+    arrival.begun.at..=arrival.when.at
+}
+
 impl Record {
-    /// Whether a life came to a bad end before what happened at `at` had to be on record, and not later than `until`: soon
-    /// behind it, or while this disk was refusing without a pause in which it would have been written.
-    pub(super) fn cut_off(&self, story: &Story, at: Duration, until: Duration) -> bool {
+    /// Whether a life came to a bad end before what was seen at the end of `seen` had to be on record, and not later than
+    /// `until`: while it was on its way to be seen, soon behind that, or while this disk was refusing without a pause in
+    /// which it would have been written.
+    pub(super) fn cut_off(&self, story: &Story, seen: RangeInclusive<Duration>, until: Duration) -> bool {
         let ends = story.lives.iter().filter_map(|life| life.until);
         let bad = ends.filter(|(_, how)| *how != "stop").map(|(end, _)| end.at);
-        bad.filter(|end| (at..=until).contains(end))
-            .any(|end| self.is_kept_from(story, at, end))
+        let (from, at) = seen.into_inner();
+        bad.filter(|end| (from..=until).contains(end))
+            .any(|end| end <= at || self.is_kept_from(story, at, end))
     }
 
     fn is_kept_from(&self, story: &Story, at: Duration, end: Duration) -> bool {
@@ -85,4 +101,70 @@ fn way_broke(story: &Story, arrival: &Arrival) -> bool {
             arrival.connected.at >= way.from.at && way.until.is_none_or(|until| arrival.connected.at <= until.at);
         Some(way.to) == address && open
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chronicle::{Blow, Life, When};
+
+    fn when(secs: f64) -> When {
+        When {
+            at: Duration::from_secs_f64(secs),
+            wall: 0,
+        }
+    }
+
+    /// The power goes at 100 seconds.
+    fn story(blows: &[(f64, Option<Disk>, f64)]) -> Story {
+        let blows = blows.iter().map(|(at, disk, stalled)| Blow {
+            when: when(*at),
+            kind: "",
+            port: None,
+            disk: *disk,
+            stalled: Duration::from_secs_f64(*stalled),
+        });
+        Story {
+            lives: vec![Life {
+                from: when(0.0),
+                until: Some((when(100.0), "power")),
+            }],
+            blows: blows.collect(),
+            ..Story::default()
+        }
+    }
+
+    /// Whether the line of what was seen at this moment may be missing.
+    fn may_be_missing(story: &Story, at: f64) -> bool {
+        let at = when(at).at;
+        LEDGER.cut_off(story, at.saturating_sub(ON_THE_WAY)..=at, Duration::MAX)
+    }
+
+    #[test]
+    fn an_end_excuses_what_it_kept_from_being_written_and_nothing_else() {
+        let plain = story(&[]);
+        assert!(!may_be_missing(&plain, 98.9));
+        assert!(may_be_missing(&plain, 99.1));
+        assert!(may_be_missing(&plain, 100.1), "it was on its way when the power went");
+        assert!(!may_be_missing(&plain, 100.3), "the next life said it");
+    }
+
+    #[test]
+    fn a_disk_excuses_only_while_it_refuses_without_a_pause() {
+        let refusing: Vec<_> = (0..10)
+            .map(|n| (90.5 + f64::from(n), Some(Disk::Ledger), 0.0))
+            .collect();
+        assert!(may_be_missing(&story(&refusing), 90.0));
+        assert!(!may_be_missing(&story(&refusing), 89.0), "it was written before");
+        let with_a_pause = [&refusing[..4], &refusing[6..]].concat();
+        assert!(!may_be_missing(&story(&with_a_pause), 90.0));
+        let of_the_queue: Vec<_> = refusing.iter().map(|(at, ..)| (*at, Some(Disk::Spool), 0.0)).collect();
+        assert!(!may_be_missing(&story(&of_the_queue), 90.0));
+    }
+
+    #[test]
+    fn time_in_which_the_machine_stood_still_does_not_count() {
+        assert!(may_be_missing(&story(&[(80.0, None, 19.9)]), 79.5));
+        assert!(!may_be_missing(&story(&[(80.0, None, 10.0)]), 79.5));
+    }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use super::cut::{SETTLEMENT, unheard};
+use super::cut::{SETTLEMENT, taking, unheard};
 use super::ledger::chain;
 use super::loss::{failure_told, failures};
 use super::reading::{self, Kind, Line, bare};
@@ -64,7 +64,7 @@ fn name(arrival: &Arrival) -> Option<String> {
 fn explained(story: &Story, lines: &[Line], first: &Arrival, second: &Arrival) -> bool {
     let is_notice = matches!(reading::kind(first), Kind::Notice(_));
     unheard(story, first)
-        || SETTLEMENT.cut_off(story, first.when.at, second.when.at)
+        || SETTLEMENT.cut_off(story, taking(first), second.when.at)
         || is_notice && told_twice(story, lines, first, second)
 }
 

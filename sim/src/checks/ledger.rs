@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::Finding;
-use super::cut::{LEDGER, SETTLEMENT, unheard};
+use super::cut::{LEDGER, SETTLEMENT, hearing, taking, unheard};
 use super::reading::{self, Kind, Line, bare};
 use crate::chronicle::Story;
 
@@ -178,7 +178,7 @@ fn refusals(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
             findings.push(Finding::new(CHECKER, None, what));
             continue;
         };
-        if !known.contains(id) && !LEDGER.cut_off(story, reply.when.at, Duration::MAX) {
+        if !known.contains(id) && !LEDGER.cut_off(story, hearing(reply), Duration::MAX) {
             let what = format!("a refusal the ledger does not know: {} {}", reply.code, reply.text);
             missing.push(Finding::new(CHECKER, None, what));
         }
@@ -206,7 +206,7 @@ fn deliveries(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
             continue;
         };
         let Some(id) = ids.get(&number) else { continue };
-        let unsettled = unheard(story, arrival) || SETTLEMENT.cut_off(story, arrival.when.at, Duration::MAX);
+        let unsettled = unheard(story, arrival) || SETTLEMENT.cut_off(story, taking(arrival), Duration::MAX);
         for to in arrival.to.iter().map(|to| reading::destination(to)) {
             arrived.insert((number, to));
             let key = (*id, to);
