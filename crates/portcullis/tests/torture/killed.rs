@@ -141,6 +141,8 @@ struct Rig {
     log_from: usize,
     /// Calls that the first start took.
     calls_of_a_start: u64,
+    /// Lives that ended as soon as a letter was seen to be moved.
+    moves_seen: usize,
 }
 
 impl Rig {
@@ -166,6 +168,7 @@ impl Rig {
             lives: Vec::new(),
             log_from: 0,
             calls_of_a_start,
+            moves_seen: 0,
         }
     }
 
@@ -206,16 +209,23 @@ impl Rig {
             Moment::Written(most) => return self.let_it_write(most),
             // It is killed while it starts, and nothing is waited for.
             Moment::Starting => return,
-            Moment::Moving => Box::new(move || std::iter::from_fn(|| log.follow()).any(|kind| kind == Kind::Moved)),
+            // To the end of the log each time, so that only what is moved from now on is seen.
+            Moment::Moving => Box::new(move || {
+                let kinds = std::iter::from_fn(|| log.follow());
+                kinds.fold(false, |moved, kind| moved || kind == Kind::Moved)
+            }),
             Moment::Checkpoint => Box::new(move || writes_checkpoint(&spool)),
         };
         self.let_it_write(BEFORE_A_SIGHT);
         let began = Instant::now();
         // What was seen at first was there before.
         seen();
-        while !seen() && began.elapsed() < SIGHT {
+        let mut came = seen();
+        while !came && began.elapsed() < SIGHT {
             std::thread::yield_now();
+            came = seen();
         }
+        self.moves_seen += usize::from(came && matches!(moment, Moment::Moving));
         // A letter that was just moved is to be the last record.
         if matches!(moment, Moment::Checkpoint) {
             self.let_it_write(2_000);
@@ -312,9 +322,9 @@ fn kill_one_gate(dice: Dice) -> Dice {
     assert!(rig.receiver.mangled().is_empty(), "{:?}", rig.receiver.mangled());
     assert!(counts.lost.is_empty(), "acknowledged, and lost: {:?}", counts.lost);
     assert!(counts.unexplained.is_empty(), "{:?}", counts.unexplained);
-    let moved = rig.lives.iter().filter(|life| life.left.moved).count();
+    // Whether the move is still the last record when the signal arrives is a matter of luck; the table counts it.
     assert!(
-        moved > 0,
+        rig.moves_seen > 0,
         "no life ended while letters were moved: the segments are not swept as often as they should be"
     );
     assert!(counts.acknowledged > KILLS * 5, "a load worth the name: {counts:?}");
