@@ -212,7 +212,7 @@ impl Rig {
             // To the end of the log each time, so that only what is moved from now on is seen.
             Moment::Moving => Box::new(move || {
                 let kinds = std::iter::from_fn(|| log.follow());
-                kinds.fold(false, |moved, kind| moved || kind == Kind::Moved)
+                kinds.filter(|kind| *kind == Kind::Moved).count() > 0
             }),
             Moment::Checkpoint => Box::new(move || writes_checkpoint(&spool)),
         };
