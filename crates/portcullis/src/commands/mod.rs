@@ -125,8 +125,7 @@ pub fn say_aside(text: &str) {
 /// The runtime of commands that do more than read and write.
 ///
 /// It has one thread fewer than there are cores, at least one: the spool's writer and the ledger's have threads of
-/// their own, and with a thread of the runtime for each core they wait for one another
-/// (measured in `docs/performance.md`).
+/// their own (measured in `docs/performance.md`).
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
