@@ -180,7 +180,12 @@ impl FileSource {
         self.crc = crc32c::crc32c_append(self.crc, &octets);
         let cut_short = octets.len() < most;
         if cut_short || (self.left == 0 && self.crc != self.expected) {
-            tracing::error!(message = %self.id, file = %self.damage.file.display(), "a stored message is damaged");
+            tracing::error!(
+                event = "spool.damaged",
+                message = %self.id,
+                file = %self.damage.file.display(),
+                "a stored message is damaged"
+            );
             self.shared.index.lock().mark_damaged(self.id, self.damage.clone());
             return Err(BodyError::Damaged);
         }

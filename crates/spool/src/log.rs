@@ -157,7 +157,12 @@ impl Log {
         let Some(active) = &self.active else { return };
         let cut = crate::error::is_full(error) && active.file.truncate(u64::from(active.end)).is_ok();
         if !cut {
-            tracing::error!(segment = active.sequence, %error, "a segment of the spool failed and is closed");
+            tracing::error!(
+                event = "spool.segment_closed",
+                segment = active.sequence,
+                %error,
+                "a segment of the spool failed and is closed"
+            );
             self.close_segment();
         }
     }

@@ -131,7 +131,7 @@ impl LogWriter {
                     message: Some(id),
                     what: crate::recover::UNREADABLE,
                 };
-                tracing::error!(message = %id, %error, "a stored message cannot be read");
+                tracing::error!(event = "spool.damaged", message = %id, %error, "a stored message cannot be read");
                 self.shared.index.lock().mark_damaged(id, damage);
                 if let Some(segment) = self.shared.segments.lock().get_mut(&place.segment) {
                     segment.damaged = true;

@@ -212,18 +212,55 @@ async fn hold_one(spool: &Opened, disk: &SimDisk, model: &mut Model) {
     asked.held = Some(disk.operations());
 }
 
+/// What a start told its operator of a crash.
+#[derive(Clone, Copy)]
+struct Told {
+    /// Of octets that no sync had covered.
+    unfinished: bool,
+    /// Of files that no letter knows.
+    abandoned: bool,
+}
+
+/// How many crashes there were, and after how many of them a start told of each.
+#[derive(Default)]
+struct Crashes {
+    all: usize,
+    unfinished: usize,
+    abandoned: usize,
+}
+
 /// Opens the disk as the crash left it and compares. `k`: the operations that had been done.
-async fn check(after: &SimDisk, model: &Model, k: usize) -> Result<(), String> {
+async fn check(after: &SimDisk, model: &Model, k: usize) -> Result<Told, String> {
+    let before = files(after, ".message").len() as u64;
     let spool = open(hasty(), &world_on(after.clone(), 4), Writer::Task).map_err(|error| error.to_string())?;
     if !spool.report.damaged.is_empty() {
         return Err(format!("damage where none was done: {:?}", spool.report.damaged));
     }
+    // Others may have gone because their letters were settled.
+    let removed = before - files(after, ".message").len() as u64;
+    if spool.report.abandoned_files > removed {
+        return Err(format!(
+            "{removed} files went, and {} are reported",
+            spool.report.abandoned_files
+        ));
+    }
+    let told = Told {
+        unfinished: spool.report.unfinished_octets > 0,
+        abandoned: spool.report.abandoned_files > 0,
+    };
     let listed: BTreeMap<_, _> = spool
         .view
         .list(&spool::Filter::default(), usize::MAX)
         .into_iter()
         .map(|line| (line.id, line))
         .collect();
+    if listed.len() as u64 != spool.report.messages {
+        return Err(format!(
+            "{} letters, and {} are reported",
+            listed.len(),
+            spool.report.messages
+        ));
+    }
     for (id, asked) in &model.asked {
         let there = listed.get(id);
         let acknowledged = asked.acknowledged.is_some_and(|at| at <= k);
@@ -263,12 +300,12 @@ async fn check(after: &SimDisk, model: &Model, k: usize) -> Result<(), String> {
             return Err(format!("{} reads back differently", lease.id));
         }
     }
-    Ok(())
+    Ok(told)
 }
 
 /// Crashes a recorded run after every operation, in several ways; the first violation ends it.
-async fn crash_everywhere(disk: &SimDisk, model: &Model) -> Result<usize, String> {
-    let mut crashes = 0;
+async fn crash_everywhere(disk: &SimDisk, model: &Model) -> Result<Crashes, String> {
+    let mut crashes = Crashes::default();
     for k in 0..=disk.operations() {
         let then = disk.rewind(k);
         for fate in [
@@ -282,10 +319,12 @@ async fn crash_everywhere(disk: &SimDisk, model: &Model) -> Result<usize, String
             Fate::Chance(k as u64 + 100_000),
         ] {
             let after = then.crash(fate);
-            check(&after, model, k)
+            let told = check(&after, model, k)
                 .await
                 .map_err(|what| format!("operation {k}, {fate:?}: {what}"))?;
-            crashes += 1;
+            crashes.all += 1;
+            crashes.unfinished += usize::from(told.unfinished);
+            crashes.abandoned += usize::from(told.abandoned);
         }
     }
     Ok(crashes)
@@ -320,8 +359,17 @@ fn nothing_acknowledged_is_lost_wherever_the_power_goes() {
             "letters that stay are written again elsewhere"
         );
         let crashes = crash_everywhere(&disk, &model).await.unwrap();
-        assert!(crashes > 800, "only {crashes} crashes");
-        println!("{crashes} crashes, {} letters, none lost", model.asked.len());
+        let Crashes {
+            all,
+            unfinished,
+            abandoned,
+        } = crashes;
+        assert!(all > 800, "only {all} crashes");
+        assert!(unfinished > 0 && abandoned > 0, "{unfinished} and {abandoned} are told");
+        println!(
+            "{all} crashes, {} letters, none lost; told: {unfinished} times of what was unfinished, {abandoned} of abandoned files",
+            model.asked.len()
+        );
     });
 }
 
@@ -343,7 +391,7 @@ fn a_spool_that_does_not_sync_is_found_out() {
     story(async {
         let disk = SimDisk::new();
         let model = run(&disk, Lie::Sync, 3).await;
-        let found = crash_everywhere(&disk, &model).await.unwrap_err();
+        let found = crash_everywhere(&disk, &model).await.err().unwrap();
         assert!(found.contains("lost") || found.contains("damage"), "{found}");
     });
 }
@@ -353,7 +401,7 @@ fn a_spool_that_does_not_sync_its_folder_is_found_out() {
     story(async {
         let disk = SimDisk::new();
         let model = run(&disk, Lie::SyncDir, 3).await;
-        let found = crash_everywhere(&disk, &model).await.unwrap_err();
+        let found = crash_everywhere(&disk, &model).await.err().unwrap();
         // The name of a segment goes, or that of a large message's file.
         assert!(found.contains("lost") || found.contains("missing"), "{found}");
     });

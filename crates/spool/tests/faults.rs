@@ -52,7 +52,7 @@ impl Sent {
 
 #[test]
 fn whatever_operation_fails_once_nothing_acknowledged_is_lost_and_service_goes_on() {
-    story(async {
+    heard(|ear| async move {
         let faults = [
             (Kind::Write, Fault::Io),
             (Kind::Write, Fault::NoSpace),
@@ -75,6 +75,11 @@ fn whatever_operation_fails_once_nothing_acknowledged_is_lost_and_service_goes_o
                 disk.fail(kind, nth, fault);
                 sent.send(&spool, 12).await;
                 assert!(sent.refused.len() <= 1, "{kind:?} {fault:?} {nth}: {:?}", sent.refused);
+                let said = ear.names();
+                assert!(
+                    sent.refused.is_empty() || !said.is_empty(),
+                    "{kind:?} {fault:?} {nth}: refused, and nobody was told why"
+                );
                 for fate in [Fate::Forget, Fate::Keep, Fate::Chance(nth)] {
                     let what = format!("{kind:?} {fault:?}, the {nth}th, then {fate:?}");
                     sent.is_all_there(&disk.crash(fate), &what).await;
@@ -102,7 +107,7 @@ fn a_short_write_that_cannot_be_cut_off_closes_the_segment() {
 
 #[test]
 fn what_cannot_be_written_is_told_and_tried_again_without_waiting_for_mail() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         let spool = open_small(&disk);
         let mut sent = Sent::default();
@@ -119,6 +124,13 @@ fn what_cannot_be_written_is_told_and_tried_again_without_waiting_for_mail() {
         // Nobody sends anything. The disk fails twice more before it is mended.
         rest(Duration::from_secs(60)).await;
         assert!(spool.view.troubles().is_empty(), "{:?}", spool.view.troubles());
+        let said = ear.names();
+        let count = |name| said.iter().filter(|said| *said == name).count();
+        assert_eq!(
+            (count("spool.cannot_write"), count("spool.writes_again")),
+            (1, 1),
+            "said when it begins and when it ends: {said:?}"
+        );
         sent.send(&spool, 2).await;
         assert!(sent.refused.is_empty());
         sent.is_all_there(&disk.crash(Fate::Forget), "after the trouble").await;
@@ -149,7 +161,7 @@ fn files_of_large_messages_that_cannot_be_made_are_told_apart_and_tried_again() 
 
 #[test]
 fn a_wall_clock_that_goes_backwards_changes_no_order_and_loses_nothing() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         let clock = Arc::new(SimClock::new(GENESIS));
         let mut world = world_on(disk.clone(), 1);
@@ -186,6 +198,7 @@ fn a_wall_clock_that_goes_backwards_changes_no_order_and_loses_nothing() {
         drop(again);
         sent.is_all_there(&disk.crash(Fate::Forget), "after the clock went back")
             .await;
+        assert!(ear.heard().is_empty(), "there is nothing for an operator to do");
     });
 }
 
@@ -241,7 +254,8 @@ fn a_missing_segment_is_told_and_takes_no_other_along() {
                 let spool = open_small(&copy);
                 let told = spool.view.damaged();
                 assert!(
-                    told.iter().any(|damage| damage.file == *gone),
+                    told.iter()
+                        .any(|damage| damage.file == *gone && damage.what.contains("missing")),
                     "{checkpoints}: {told:?}"
                 );
                 let mut readable = 0;

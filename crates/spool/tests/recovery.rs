@@ -126,13 +126,15 @@ fn ids_rise_across_a_restart_even_if_the_clock_fell() {
 
 #[test]
 fn a_failed_sync_poisons_the_segment_and_the_batch_goes_to_another() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         let spool = open_small(&disk);
         let first = send(&spool.intake, "a@example.edu", &["b@example.org"], b"1").await;
         disk.fail(Kind::Sync, 0, Fault::Io);
         let second = send(&spool.intake, "a@example.edu", &["b@example.org"], b"2").await;
         assert_eq!(files(&disk, ".segment").len(), 2);
+        let told = ["spool.segment_closed", "spool.cannot_write", "spool.writes_again"];
+        assert_eq!(ear.names(), told, "one after the other");
         // The batch may be in the poisoned segment too; it must not be there twice.
         for fate in [Fate::Forget, Fate::Keep] {
             let spool = open_small(&disk.crash(fate));
@@ -144,7 +146,7 @@ fn a_failed_sync_poisons_the_segment_and_the_batch_goes_to_another() {
 
 #[test]
 fn what_could_not_be_made_durable_is_never_acknowledged_and_does_not_come_back() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         let spool = open_small(&disk);
         for nth in 0..2 {
@@ -153,6 +155,10 @@ fn what_could_not_be_made_durable_is_never_acknowledged_and_does_not_come_back()
         let id = spool.intake.new_id();
         let refused = commit(&spool.intake, letter(id, "a@example.edu", &["b@example.org"]), b"lost").await;
         assert!(matches!(refused, Err(CommitError::Broken(_))), "{refused:?}");
+        let said = ear.heard();
+        let once = said.iter().filter(|said| said.starts_with("spool.cannot_write"));
+        assert_eq!(once.count(), 1, "{said:?}");
+        assert_eq!(spool.view.troubles().len(), 1, "{:?}", spool.view.troubles());
         let later = send(&spool.intake, "a@example.edu", &["b@example.org"], b"kept").await;
         let spool = open_small(&disk.crash(Fate::Keep));
         assert_eq!(contents(&spool).await.into_keys().collect::<Vec<_>>(), [later]);
@@ -161,7 +167,7 @@ fn what_could_not_be_made_durable_is_never_acknowledged_and_does_not_come_back()
 
 #[test]
 fn a_full_disk_refuses_letters_and_still_settles() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         let spool = open_with(
             &disk,
@@ -180,6 +186,8 @@ fn a_full_disk_refuses_letters_and_still_settles() {
         )
         .await;
         assert_eq!(refused, Err(CommitError::Full));
+        let said = ear.heard();
+        assert!(said[0].starts_with("spool.cannot_write") && said.len() == 1, "{said:?}");
         settle_all(&spool, |_| false).await;
         assert_eq!(spool.view.counts().messages, 0);
         disk.set_free(None);
@@ -328,7 +336,7 @@ fn a_checkpoint_that_failed_leaves_none_behind_that_nobody_keeps_segments_for() 
 
 #[test]
 fn a_checkpoint_that_fails_is_not_tried_again_with_every_batch() {
-    story(async {
+    heard(|ear| async move {
         let disk = SimDisk::new();
         // No segment is begun meanwhile, which takes a rename as well.
         let roomy = Config {
@@ -345,6 +353,8 @@ fn a_checkpoint_that_fails_is_not_tried_again_with_every_batch() {
         }
         let tries = disk.count(Kind::Rename) - before;
         assert!((1..10).contains(&tries), "{tries} tries");
+        let said = ear.names();
+        assert!(said.contains(&"spool.no_checkpoint".to_owned()), "{said:?}");
     });
 }
 

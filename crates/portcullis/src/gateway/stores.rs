@@ -100,8 +100,25 @@ fn open_spool(config: &Config, world: &World, writers: Writers) -> anyhow::Resul
     settings.checkpoint_every_octets = config.spool.checkpoint_every_octets;
     settings.cold_after = config.spool.cold_after;
     let opened = spool::open(settings, world, writer)?;
-    tell_damage(&opened.report.damaged);
+    tell_recovery(&opened.report);
     Ok(opened)
+}
+
+/// Says what the queue was found to be.
+fn tell_recovery(report: &spool::RecoveryReport) {
+    tracing::info!(
+        event = "spool.opened",
+        messages = report.messages,
+        from_checkpoint = report.from_checkpoint,
+        tail_records = report.tail_records,
+        unfinished_octets = report.unfinished_octets,
+        abandoned_files = report.abandoned_files,
+        adopted = report.adopted,
+        testimony = report.testimony.len(),
+        damaged = report.damaged.len(),
+        "the queue is open"
+    );
+    tell_damage(&report.damaged);
 }
 
 /// Says what cannot be read.

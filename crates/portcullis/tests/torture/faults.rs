@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 
@@ -212,9 +212,43 @@ fn a_file_system_that_gave_up_costs_nothing_that_was_acknowledged() {
         assert!(told.starts_with("451 4.3.0 The message could not be stored"), "{told}");
     }
     rig.tells("can be written");
+    rig.gate.logged(&["spool.cannot_write"]);
     rig.gate.cut();
     disk.revive();
     rig.gate.restart();
+    rig.gate.logged(&["spool.opened"]);
     rig.serves_again(600_000);
     rig.all_arrive_once();
+}
+
+#[test]
+fn what_a_disk_spoiled_is_named_to_the_operator_and_everything_else_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let mut rig = Rig::new(&spool, "0 B");
+    for octets in [500, 600_000, 20_000] {
+        assert!(rig.send(octets).starts_with("250 "));
+    }
+    rig.gate.cut();
+    let large = the_large_message(&spool);
+    let mut octets = std::fs::read(&large).unwrap();
+    octets[300_000] ^= 1;
+    std::fs::write(&large, octets).unwrap();
+    rig.gate.restart();
+    rig.receiver.greet(true);
+    let name = large.file_name().unwrap().to_string_lossy().into_owned();
+    rig.gate.logged(&["spool.damaged", &name]);
+    eventually("the others to arrive", || {
+        (rig.receiver.arrivals().len() == 2).then_some(())
+    });
+    assert!(rig.receiver.mangled().is_empty(), "{:?}", rig.receiver.mangled());
+    let told = rig.gate.command(&["queue", "counts"]).out;
+    assert!(told.contains("Damaged and kept for you to look at: 1."), "{told}");
+}
+
+/// The file of the one message that has its own.
+fn the_large_message(spool: &Path) -> PathBuf {
+    let there = std::fs::read_dir(spool).unwrap().map(|entry| entry.unwrap().path());
+    let mut large = there.filter(|path| path.extension().is_some_and(|end| end == "message"));
+    large.next().expect("a large message has a file of its own")
 }

@@ -69,7 +69,7 @@ impl LogWriter {
     pub(super) fn complain(&mut self, written: &io::Result<()>) {
         if let Err(error) = written {
             // The log alone is enough; the next start reads a longer tail.
-            tracing::warn!(%error, "no checkpoint could be written");
+            tracing::warn!(event = "spool.no_checkpoint", %error, "no checkpoint could be written");
             // Tried again when the log has doubled: `work` asks at half of this.
             self.checkpoint_octets = self.log.grown.saturating_mul(4);
         }

@@ -8,11 +8,14 @@
     clippy::indexing_slicing
 )]
 
+pub mod ear;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ear::Ear;
 use mail::{ForwardPath, MailParams, MessageId, RcptParams, ReversePath, SessionId, Timestamp};
 use policy::{Generation, NoticeKind, Permit, notice_permit};
 use spool::{Addressee, Body, BodyError, CommitError, Config, Content, Intake, Letter, Opened, Stored, Writer, open};
@@ -30,6 +33,12 @@ pub fn story<T>(tale: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(tale)
+}
+
+/// The same, with an ear for what the operator is told meanwhile.
+pub fn heard<T, F: Future<Output = T>>(tale: impl FnOnce(Ear) -> F) -> T {
+    let ear = Ear::default();
+    ear.clone().listen(|| story(tale(ear)))
 }
 
 /// A simulated world on this disk; to be made inside the runtime.
