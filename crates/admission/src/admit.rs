@@ -13,8 +13,8 @@ use crate::compose::{self, Mending};
 use crate::facts::gather;
 use crate::ids::Ids;
 use crate::masks::Masks;
-use crate::transaction::{Admitted, IncomingBody, Rejection, Transaction};
-use crate::witness::{Accepted, Visitor, Witness};
+use crate::transaction::{Admitted, IncomingBody, Rejection, Transaction, Weighed};
+use crate::witness::{Accepted, AcceptedRecipient, Visitor, Witness};
 
 /// What admission is built from.
 pub struct Config {
@@ -43,6 +43,7 @@ pub(crate) struct Scale {
 /// What was decided for each recipient, in their order, by one snapshot.
 pub(crate) struct Verdicts {
     snapshot: Arc<Snapshot>,
+    now: Timestamp,
     decisions: Vec<Decision>,
     permits: Vec<Option<Permit>>,
 }
@@ -136,7 +137,7 @@ impl Admission {
         if verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
             return Ok(());
         }
-        Err(verdicts.rejection())
+        Err(verdicts.rejection(transaction))
     }
 
     /// Judges every recipient of the transaction by one snapshot.
@@ -147,6 +148,7 @@ impl Admission {
             decisions: Vec::new(),
             permits: Vec::new(),
             snapshot,
+            now,
         };
         for (path, _) in &transaction.recipients {
             let sender = Fact::Known(&transaction.sender);
@@ -198,15 +200,15 @@ impl Admission {
             verdicts = self.judge(self.snapshot(), visitor, transaction);
         }
         if !verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
-            return Admitted::Rejected(verdicts.rejection());
+            return Admitted::Rejected(verdicts.rejection(transaction));
         }
         if let Some(reason) = verdicts.groundless() {
-            return Admitted::Rejected(verdicts.later(reason));
+            return Admitted::Rejected(verdicts.later(reason, transaction));
         }
         let letter = compose::Composition {
             hostname: &self.0.hostname,
             id: self.0.intake.new_id(),
-            now: self.now(),
+            now: verdicts.now,
             visitor,
             scanned: &scanned,
             mended,
@@ -245,9 +247,15 @@ impl Admission {
             transaction.recipients.as_slice(),
         );
         let mut addressees = Vec::with_capacity(transaction.recipients.len());
+        let mut told = Vec::with_capacity(transaction.recipients.len());
         for ((path, params), permit) in transaction.recipients.drain(..).zip(verdicts.permits) {
             match permit {
-                Some(permit) => addressees.push(addressee(&verdicts.snapshot, path, params, permit)),
+                Some(permit) => {
+                    let asked = matches!(permit.basis(), Basis::Forward(_)).then(|| path.clone());
+                    let addressee = addressee(&verdicts.snapshot, path, params, permit);
+                    told.push((addressee.path.clone(), asked, addressee.permit.clone()));
+                    addressees.push(addressee);
+                }
                 // `groundless` was asked before; without a permit nothing may be stored.
                 None => return Admitted::NotStored(CommitError::Invalid("a recipient without a permit")),
             }
@@ -255,11 +263,6 @@ impl Admission {
         letter.recipients = addressees;
         let sender = letter.reverse.clone();
         let subject = letter.subject.clone();
-        let recipients: Vec<_> = letter
-            .recipients
-            .iter()
-            .map(|one| (one.path.clone(), one.permit.clone()))
-            .collect();
         let mended = composition.mended_words();
         let accepted = Accepted {
             id: letter.id,
@@ -271,7 +274,15 @@ impl Admission {
             subject: subject.as_deref(),
             generation: verdicts.snapshot.generation(),
             rulebook: verdicts.snapshot.hash(),
-            recipients: recipients.iter().map(|(path, permit)| (path, permit)).collect(),
+            recipients: told
+                .iter()
+                .map(|(path, asked, permit)| AcceptedRecipient {
+                    path,
+                    asked: asked.as_ref(),
+                    permit,
+                })
+                .collect(),
+            learned: &transaction.learned,
             mended: &mended,
         };
         let testimony = self.0.witness.testimony(&accepted);
@@ -289,7 +300,7 @@ impl Admission {
 impl Verdicts {
     /// What to tell the client when nobody is accepted: the first recipient's verdict, but a deferral outranks a
     /// refusal, so that a message is not lost for those who may get it later.
-    fn rejection(self) -> Rejection {
+    fn rejection(self, transaction: &Transaction) -> Rejection {
         let deferred = |decision: &&Decision| matches!(decision.verdict, policy::Verdict::Defer(_));
         let decision = self.decisions.iter().find(deferred).or(self.decisions.first());
         let (verdict, reason) = match decision {
@@ -299,12 +310,21 @@ impl Verdicts {
                 policy::Reason::NoGrant,
             ),
         };
-        let grant = self.grant().map(|grant| grant.name.clone());
+        self.reject(verdict, reason, transaction)
+    }
+
+    fn reject(self, verdict: policy::Verdict, reason: policy::Reason, transaction: &Transaction) -> Rejection {
+        let recipients = transaction.recipients.iter();
         Rejection {
             verdict,
             reason,
-            grant,
+            grant: self.grant().map(|grant| grant.name.clone()),
             snapshot: self.snapshot,
+            weighed: Box::new(Weighed {
+                now: self.now,
+                learned: transaction.learned.clone(),
+                recipients: recipients.map(|(path, _)| path.clone()).collect(),
+            }),
         }
     }
 
@@ -316,13 +336,8 @@ impl Verdicts {
     }
 
     /// The whole message another time, when each recipient can be answered by itself.
-    fn later(self, reason: policy::Reason) -> Rejection {
-        Rejection {
-            verdict: policy::Verdict::Defer(reason),
-            reason,
-            grant: self.grant().map(|grant| grant.name.clone()),
-            snapshot: self.snapshot,
-        }
+    fn later(self, reason: policy::Reason, transaction: &Transaction) -> Rejection {
+        self.reject(policy::Verdict::Defer(reason), reason, transaction)
     }
 
     /// The one grant the session was judged by, where it was a grant.

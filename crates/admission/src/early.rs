@@ -6,7 +6,7 @@ use policy::{Fact, Live, decide};
 
 use crate::admit::{Admission, listener};
 use crate::facts::{Learned, gather};
-use crate::transaction::{Rejection, Transaction};
+use crate::transaction::{Rejection, Transaction, Weighed};
 use crate::witness::Visitor;
 
 /// Whether a recipient found room.
@@ -75,10 +75,11 @@ impl Admission {
     ) -> Result<Option<u32>, Rejection> {
         let snapshot = self.snapshot();
         let listener = listener(&snapshot, visitor);
+        let now = self.now();
         let facts = fill(gather(
             listener,
             visitor,
-            self.now(),
+            now,
             Fact::NotYet,
             Fact::NotYet,
             &Learned::NOTHING,
@@ -89,11 +90,20 @@ impl Admission {
             return Ok(grant.map(|grant| grant.limits.recipients_per_message));
         }
         let grant = grant.map(|grant| grant.name.clone());
+        let learned = Learned {
+            octets: facts.octets,
+            ..Learned::NOTHING
+        };
         Err(Rejection {
             verdict: decision.verdict,
             reason: decision.reason,
             grant,
             snapshot,
+            weighed: Box::new(Weighed {
+                now,
+                learned,
+                recipients: Vec::new(),
+            }),
         })
     }
 }

@@ -5,9 +5,9 @@ use policy::{ContentClass, Fact, Facts, FromHeader, Usage};
 
 use crate::witness::Visitor;
 
-/// What a transaction has learned so far.
+/// What a transaction has learned so far, besides its client and its envelope.
 #[derive(Clone, Debug)]
-pub(crate) struct Learned {
+pub struct Learned {
     /// Octets, as declared and later as counted.
     pub octets: Fact<u64>,
     /// Received headers.
@@ -24,15 +24,18 @@ pub(crate) struct Learned {
 
 /// The From header, owned.
 #[derive(Clone, Debug)]
-pub(crate) enum FromScan {
+pub enum FromScan {
+    /// There is none, or none with a mailbox in it.
     Missing,
+    /// It cannot be read safely.
     Malformed,
+    /// These mailboxes.
     Mailboxes(Vec<Mailbox>),
 }
 
 impl Learned {
     /// Nothing yet.
-    pub(crate) const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         octets: Fact::NotYet,
         hops: Fact::NotYet,
         from: Fact::NotYet,
@@ -42,8 +45,8 @@ impl Learned {
     };
 }
 
-/// Everything known for one recipient.
-pub(crate) fn gather<'a>(
+/// Everything known for one recipient. `listener` is its index in the snapshot that will be asked.
+pub fn gather<'a>(
     listener: u32,
     visitor: &'a Visitor,
     now: Timestamp,

@@ -28,6 +28,7 @@ mod witness;
 pub use admit::{Admission, Config};
 pub use compose::Mending;
 pub use early::Room;
+pub use facts::{FromScan, Learned, gather};
 pub use held::{Held, Reviewed};
 pub use ids::Ids;
 pub use limits::LocalLimits;
@@ -35,6 +36,6 @@ pub use masks::Masks;
 pub use notice::{Notice, NoticeError, Telling};
 /// Why a message was not stored, for the reply.
 pub use spool::CommitError;
-pub use transaction::{Admitted, Rejection, Transaction};
+pub use transaction::{Admitted, Rejection, Transaction, Weighed};
 pub use window::Window;
-pub use witness::{Accepted, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};
+pub use witness::{Accepted, AcceptedRecipient, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};

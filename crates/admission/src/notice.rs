@@ -9,7 +9,8 @@ use policy::{NoticeKind, notice_permit};
 use spool::{Addressee, CommitError, Content, Lease, Letter};
 
 use crate::admit::Admission;
-use crate::witness::Accepted;
+use crate::facts::Learned;
+use crate::witness::{Accepted, AcceptedRecipient};
 
 /// What is remembered, so that a notice is posted once per parent, recipient, kind and turn.
 const REMEMBERED: usize = 100_000;
@@ -144,7 +145,12 @@ impl Admission {
             subject: None,
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),
-            recipients: vec![(&to, &permit)],
+            recipients: vec![AcceptedRecipient {
+                path: &to,
+                asked: None,
+                permit: &permit,
+            }],
+            learned: &Learned::NOTHING,
             mended: "",
         };
         let testimony = self.0.witness.testimony(&accepted);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mail::{ForwardPath, HeaderScan, MailParams, MessageId, RcptParams, ReversePath};
+use mail::{ForwardPath, HeaderScan, MailParams, MessageId, RcptParams, ReversePath, Timestamp};
 use policy::{Demand, Fact, LimitSpec, Name, Reason, Snapshot, Usage, Verdict};
 use spool::{CommitError, Draft, DraftError};
 
@@ -89,6 +89,19 @@ pub struct Rejection {
     pub reason: Reason,
     /// The grant that was selected, by name.
     pub grant: Option<Name>,
+    /// What it was decided on, besides the client and what the question was about.
+    pub weighed: Box<Weighed>,
+}
+
+/// What a rejection was decided on: with this it can be decided again.
+#[derive(Clone, Debug)]
+pub struct Weighed {
+    /// When.
+    pub now: Timestamp,
+    /// What was known of the message by then.
+    pub learned: Learned,
+    /// Everybody it was for, where the whole message is rejected; otherwise nobody.
+    pub recipients: Vec<ForwardPath>,
 }
 
 /// What became of a whole message.

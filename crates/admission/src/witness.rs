@@ -7,6 +7,9 @@ use bytes::Bytes;
 use mail::{Domain, EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
 use policy::{AuthRefusal, BoxFuture, Generation, Name, NoticeKind, Permit, Role};
 
+use crate::facts::Learned;
+use crate::transaction::Rejection;
+
 /// Who is at the door: what is known of one session.
 #[derive(Clone, Debug)]
 pub struct Visitor {
@@ -65,8 +68,8 @@ pub struct Refused<'a> {
     pub visitor: &'a Visitor,
     /// The stable reason code.
     pub reason: &'static str,
-    /// The grant that was selected, if any.
-    pub grant: Option<Name>,
+    /// The verdict, where it was judgement that refused; otherwise the dialogue, the doors or the disk did.
+    pub rejection: Option<&'a Rejection>,
     /// The envelope sender, where one was named.
     pub sender: Option<&'a ReversePath>,
     /// The recipient, where one was named.
@@ -97,9 +100,22 @@ pub struct Accepted<'a> {
     /// The digest of that rulebook.
     pub rulebook: u64,
     /// Each recipient with its permit.
-    pub recipients: Vec<(&'a ForwardPath, &'a Permit)>,
+    pub recipients: Vec<AcceptedRecipient<'a>>,
+    /// What else it was judged on.
+    pub learned: &'a Learned,
     /// What was set right on the way, in words; empty where nothing was.
     pub mended: &'a str,
+}
+
+/// One recipient of an accepted message.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptedRecipient<'a> {
+    /// Where its mail goes.
+    pub path: &'a ForwardPath,
+    /// The address that was asked for, where a forward leads from there to `path`.
+    pub asked: Option<&'a ForwardPath>,
+    /// The ground.
+    pub permit: &'a Permit,
 }
 
 /// A login was tried.

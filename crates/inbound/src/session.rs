@@ -376,7 +376,7 @@ impl Session {
             event,
             rejection.reason.code(),
             &reply,
-            rejection.grant.clone(),
+            Some(rejection),
             sender,
             recipient,
         );
@@ -423,7 +423,7 @@ impl Session {
         event: EventId,
         reason: &'static str,
         reply: &Reply,
-        grant: Option<policy::Name>,
+        rejection: Option<&Rejection>,
         sender: Option<&ReversePath>,
         recipient: Option<&ForwardPath>,
     ) {
@@ -432,7 +432,7 @@ impl Session {
             at: self.hall.admission.now(),
             visitor: &self.visitor,
             reason,
-            grant,
+            rejection,
             sender,
             recipient,
             reply,

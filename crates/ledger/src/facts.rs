@@ -10,7 +10,7 @@ use policy::{Basis, Name, NoticeKind, Standing};
 use serde::{Deserialize, Serialize};
 
 use crate::text::{shown, shown_if_any};
-use crate::{Event, Words};
+use crate::{Event, Judged, Words};
 
 /// Where something came from: the session and what is known of its client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,15 @@ pub struct Refused {
     /// The recipient it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rcpt: Option<Words>,
+    /// Everybody it was for, where the whole message was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<Words>,
+    /// Octets of the message: as declared, and once all of it is there as counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The mailboxes of the From header, where it was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub header_from: Vec<Words>,
     /// The reply code.
     pub code: u16,
     /// The enhanced code.
@@ -84,6 +93,15 @@ pub struct Refused {
     pub reason: Words,
     /// What the client was told.
     pub text: Words,
+    /// The rulebook's generation, where judgement refused; otherwise the dialogue, the doors or the disk did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// That rulebook's hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rulebook: Option<u64>,
+    /// What judgement knew besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
 }
 
 /// An acceptance: 250 was said, the message is on disk.
@@ -111,6 +129,9 @@ pub struct Accepted {
     /// What was set right on the way, under the grant's tolerances; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mended: Option<Words>,
+    /// What judgement knew besides; absent in old records and for our own notices, which no fact decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
 }
 
 /// One accepted recipient.
@@ -118,6 +139,9 @@ pub struct Accepted {
 pub struct AcceptedRecipient {
     /// To whom.
     pub rcpt: Words,
+    /// The address that was asked for, where a forward leads from there to `rcpt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Words>,
     /// On what ground.
     pub basis: Ground,
     /// A digest of the facts that were judged.
@@ -141,6 +165,7 @@ impl AcceptedRecipient {
         };
         Self {
             rcpt,
+            asked: None,
             basis: permit.basis().into(),
             digest: permit.digest().0,
             held,
@@ -246,7 +271,7 @@ pub struct Deferred {
     #[serde(flatten)]
     pub attempt: Attempt,
     /// When it is tried again: milliseconds since 1970.
-    #[serde(with = "millis")]
+    #[serde(with = "crate::text::millis")]
     pub until: Timestamp,
 }
 
@@ -386,18 +411,5 @@ mod enhanced {
             Some((code, "")) => Ok(Some(code)),
             _ => Err(D::Error::custom("not an enhanced status code")),
         }
-    }
-}
-
-mod millis {
-    use mail::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_i64(at.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        i64::deserialize(from).map(Timestamp)
     }
 }

@@ -148,6 +148,7 @@ mod tests {
             rulebook: 2,
             recipients: vec![AcceptedRecipient {
                 rcpt: "it@chem.example.edu".into(),
+                asked: None,
                 basis: Ground::Grant("copier".into()),
                 digest: 3,
                 held: None,
@@ -155,6 +156,7 @@ mod tests {
             }],
             header_from: vec!["x".repeat(1000).as_str().into()],
             mended: None,
+            judged: None,
         }
     }
 

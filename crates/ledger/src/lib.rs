@@ -18,6 +18,7 @@ mod complete;
 mod entry;
 mod event;
 mod facts;
+mod judged;
 mod known;
 mod line;
 mod lineup;
@@ -34,6 +35,7 @@ pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, ConfigLoaded, Deferred, Ground, Login, LoginOutcome, NoticeSent,
     Origin, Refused, TestimonyError, Tls,
 };
+pub use judged::{FromForm, Judged};
 pub use line::{Hash, Line};
 pub use reader::{Key, Reader};
 pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};

@@ -113,6 +113,20 @@ pub(crate) mod shown_if_any {
     }
 }
 
+/// A moment as milliseconds since 1970.
+pub(crate) mod millis {
+    use mail::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(at.0)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(from).map(Timestamp)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

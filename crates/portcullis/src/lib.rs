@@ -16,6 +16,7 @@ pub mod health;
 pub mod identities;
 pub mod journal;
 pub mod metrics;
+pub mod recollection;
 pub mod signals;
 pub mod sink;
 pub mod story;

@@ -1,18 +1,21 @@
 //! Everything that is decided, told to the ledger, the log and the metrics.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod facts;
+
 use std::sync::Arc;
 
-use admission::{Accepted, LoginTold, Recalled, Refused, TlsSeen, Visitor, Witness};
+use admission::{Accepted, LoginTold, Recalled, Refused, Visitor, Witness};
 use bytes::Bytes;
 use ledger::{Entry, Event, Ledger, LoginOutcome, Origin, Words};
 use mail::{ForwardPath, MessageId, Timestamp};
-use policy::{AuthRefusal, Basis, BoxFuture, Name, NoticeKind, Role};
+use policy::{AuthRefusal, BoxFuture, NoticeKind};
 use serde::Serialize;
 use world::Clock;
 
 use crate::journal::Journal;
 use crate::metrics::Metrics;
+
+pub(crate) use facts::visitor;
 
 /// Tells the ledger, the log and the metrics. Cloning shares it.
 #[derive(Clone)]
@@ -58,7 +61,7 @@ impl Recorder {
 
     /// Something of a session that is no testimony.
     fn note(&self, event: &str, visitor: &Visitor, text: Option<&str>) {
-        let origin = origin(visitor, None);
+        let origin = facts::origin(visitor, None);
         self.journal.note(self.now(), event, &OfSession { origin, text });
     }
 }
@@ -74,7 +77,9 @@ struct OfSession<'a> {
 
 impl Witness for Recorder {
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes {
-        Entry::of(&Event::Accepted(Box::new(facts(accepted)))).json().clone()
+        Entry::of(&Event::Accepted(Box::new(facts::accepted(accepted))))
+            .json()
+            .clone()
     }
 
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {
@@ -83,27 +88,18 @@ impl Witness for Recorder {
     }
 
     fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
-        let facts = ledger::Accepted::from_testimony(testimony).ok()?;
-        let authors = facts.header_from.iter().map(|words| words.as_str().parse());
+        let accepted = ledger::Accepted::from_testimony(testimony).ok()?;
+        let authors = accepted.header_from.iter().map(|words| words.as_str().parse());
         Some(Recalled {
-            visitor: visitor(&facts.origin),
+            visitor: facts::visitor(&accepted.origin),
             authors: authors.collect::<Result<_, _>>().ok()?,
-            octets: facts.size,
+            octets: accepted.size,
         })
     }
 
     fn refused(&self, refused: &Refused<'_>) {
         self.metrics.refused(refused);
-        self.remark(Event::Refused(Box::new(ledger::Refused {
-            event: refused.event,
-            origin: origin(refused.visitor, refused.grant.clone()),
-            from: refused.sender.map(Words::of),
-            rcpt: refused.recipient.map(Words::of),
-            code: refused.reply.code,
-            enhanced: refused.reply.enhanced,
-            reason: Words::new(refused.reason),
-            text: Words::new(&refused.reply.text),
-        })));
+        self.remark(Event::Refused(Box::new(facts::refused(refused))));
     }
 
     fn connected(&self, visitor: &Visitor) {
@@ -122,7 +118,7 @@ impl Witness for Recorder {
             .as_ref()
             .map_or(LoginOutcome::Proved, |(why, ..)| outcome(*why));
         self.metrics.login(told.mechanism, outcome);
-        let mut origin = origin(told.visitor, None);
+        let mut origin = facts::origin(told.visitor, None);
         origin.login = told.login.map(Words::new);
         let event = Event::Login(Box::new(ledger::Login {
             origin,
@@ -156,114 +152,5 @@ fn outcome(why: AuthRefusal) -> LoginOutcome {
         AuthRefusal::Malformed => LoginOutcome::Malformed,
         AuthRefusal::LockedOut => LoginOutcome::LockedOut,
         AuthRefusal::Unavailable => LoginOutcome::Unavailable,
-    }
-}
-
-fn facts(accepted: &Accepted<'_>) -> ledger::Accepted {
-    let grant = accepted.recipients.iter().find_map(|(_, permit)| match permit.basis() {
-        Basis::Grant(name) => Some(name.clone()),
-        _ => None,
-    });
-    let recipients = accepted.recipients.iter();
-    ledger::Accepted {
-        message: accepted.id,
-        origin: accepted
-            .visitor
-            .map_or_else(ourselves, |visitor| origin(visitor, grant)),
-        from: Words::of(accepted.sender),
-        size: accepted.octets,
-        generation: accepted.generation.0,
-        rulebook: accepted.rulebook,
-        recipients: recipients
-            .map(|(path, permit)| ledger::AcceptedRecipient::new(Words::of(path), permit))
-            .collect(),
-        header_from: accepted.authors.iter().map(Words::of).collect(),
-        mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
-    }
-}
-
-fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
-    Origin {
-        session: visitor.session,
-        listener: visitor.listener.clone(),
-        client: visitor.client,
-        port: visitor.port,
-        helo: (!visitor.hello.is_empty()).then(|| Words::new(&visitor.hello)),
-        ptr: visitor.ptr.as_ref().map(Words::of),
-        tls: visitor.tls.as_ref().map(|tls| ledger::Tls {
-            version: Words::new(&tls.version),
-            cipher: Words::new(&tls.cipher),
-            verified: None,
-            client_cert: visitor.pin.map(|pin| Words::new(&hex(&pin))),
-        }),
-        login: visitor.login.as_deref().map(Words::new),
-        grant,
-    }
-}
-
-/// The visitor that testimony speaks of; the role of its listener is looked up where it is judged again.
-fn visitor(origin: &Origin) -> Visitor {
-    let word = |words: &Words| Box::from(words.as_str());
-    Visitor {
-        session: origin.session,
-        listener: origin.listener.clone(),
-        role: Role::Mx,
-        client: origin.client,
-        port: origin.port,
-        hello: origin.helo.as_ref().map(word).unwrap_or_default(),
-        extended: true,
-        ptr: origin.ptr.as_ref().and_then(|name| name.as_str().parse().ok()),
-        tls: origin.tls.as_ref().map(|tls| TlsSeen {
-            version: word(&tls.version),
-            cipher: word(&tls.cipher),
-        }),
-        login: origin.login.as_ref().map(|login| login.as_str().into()),
-        pin: origin
-            .tls
-            .as_ref()
-            .and_then(|tls| unhex(tls.client_cert.as_ref()?.as_str())),
-    }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| u8::try_from(c.to_digit(16)?).ok())
-        .collect();
-    let octets: Vec<u8> = digits
-        .chunks_exact(2)
-        .filter_map(|two| Some(two.first()? << 4 | two.get(1)?))
-        .collect();
-    octets.try_into().ok()
-}
-
-/// Where our own notices come from: no session, no client.
-fn ourselves() -> Origin {
-    Origin {
-        session: mail::SessionId::new(0),
-        listener: Name::from("notices"),
-        client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        port: 0,
-        helo: None,
-        ptr: None,
-        tls: None,
-        login: None,
-        grant: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pin_reads_back_from_testimony() {
-        let pin: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
-        assert_eq!(unhex(&hex(&pin)), Some(pin));
-        assert_eq!(unhex("12"), None);
     }
 }

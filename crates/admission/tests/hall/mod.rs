@@ -54,7 +54,7 @@ fn accepted_line(word: &str, accepted: &Accepted<'_>) -> String {
     let recipients: Vec<String> = accepted
         .recipients
         .iter()
-        .map(|(path, permit)| format!("{path} by {} {:?}", permit.basis(), permit.standing()))
+        .map(|one| format!("{} by {} {:?}", one.path, one.permit.basis(), one.permit.standing()))
         .collect();
     format!(
         "{word} {} for {} [{}] generation {} mended {:?}",

@@ -92,7 +92,7 @@ impl Witness for Told {
         let basis: Vec<String> = accepted
             .recipients
             .iter()
-            .map(|(path, permit)| format!("{path} by {}", permit.basis()))
+            .map(|one| format!("{} by {}", one.path, one.permit.basis()))
             .collect();
         self.say(format!(
             "accepted {} at {} from {}: {}",
@@ -111,7 +111,10 @@ impl Witness for Told {
             text: refused.reply.text.to_string(),
             reason: refused.reason.to_owned(),
             client: refused.visitor.client,
-            grant: refused.grant.as_ref().map(ToString::to_string),
+            grant: refused
+                .rejection
+                .and_then(|rejection| rejection.grant.as_ref())
+                .map(ToString::to_string),
         });
     }
 

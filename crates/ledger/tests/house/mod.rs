@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::{
-    Accepted, AcceptedRecipient, Attempt, Config, Event, Ground, Opening, Origin, Refused, Report, Words, Writer, open,
-    verify,
+    Accepted, AcceptedRecipient, Attempt, Config, Event, Ground, Judged, Opening, Origin, Refused, Report, Words,
+    Writer, open, verify,
 };
-use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId};
+use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId, Timestamp};
 use world::World;
 use world::sim::disk::SimDisk;
 use world::sim::{GENESIS, SeedRng, SimClock, SimNet};
@@ -93,6 +93,7 @@ pub fn accepted(number: u64) -> Accepted {
         rulebook: u64::MAX,
         recipients: vec![AcceptedRecipient {
             rcpt: "it@chem.example.edu".into(),
+            asked: None,
             basis: Ground::Grant("copier-3f".into()),
             digest: u64::MAX - 1,
             held: None,
@@ -100,6 +101,7 @@ pub fn accepted(number: u64) -> Accepted {
         }],
         header_from: Vec::new(),
         mended: None,
+        judged: None,
     }
 }
 
@@ -123,10 +125,16 @@ pub fn refused(number: u64) -> Event {
         origin: origin(number),
         from: Some("scan-3f@chem.example.edu".into()),
         rcpt: Some("bob@gmail.example".into()),
+        recipients: Vec::new(),
+        size: None,
+        header_from: Vec::new(),
         code: 554,
         enhanced: Some(EnhancedCode::new(5, 7, 1)),
         reason: "no-grant".into(),
         text: Words::new("<bob@gmail.example>: 10.20.3.14 may not relay to other organisations"),
+        generation: Some(41),
+        rulebook: Some(u64::MAX),
+        judged: Some(Judged::nothing_yet(Timestamp(1000))),
     }))
 }
 

@@ -40,6 +40,7 @@ fn origin() -> Origin {
 fn accepted(to: &[&str]) -> Line {
     let recipient = |to: &&str| AcceptedRecipient {
         rcpt: Words::new(to),
+        asked: None,
         basis: Ground::Grant("copier-3f".into()),
         digest: 1,
         held: None,
@@ -57,6 +58,7 @@ fn accepted(to: &[&str]) -> Line {
             recipients: to.iter().map(recipient).collect(),
             header_from: Vec::new(),
             mended: None,
+            judged: None,
         })),
     )
 }
@@ -189,10 +191,16 @@ fn a_refusal_is_told_with_its_client() {
         origin: origin(),
         from: Some("<scan@own.test>".into()),
         rcpt: Some("<bob@gmail.com>".into()),
+        recipients: Vec::new(),
+        size: None,
+        header_from: Vec::new(),
         code: 550,
         enhanced: Some(EnhancedCode::new(5, 7, 1)),
         reason: "recipient-outside-scope".into(),
         text: "May not send to other organisations [recipient-outside-scope 000000000003]".into(),
+        generation: None,
+        rulebook: None,
+        judged: None,
     };
     let lines = [line(0, Event::Refused(Box::new(refused)))];
     assert_eq!(tell(None, &lines), None);

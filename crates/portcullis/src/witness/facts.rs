@@ -1,0 +1,170 @@
+//! What is decided, as the ledger keeps it, and back.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use admission::{AcceptedRecipient, FromScan, Learned, Refused, TlsSeen, Visitor, Weighed};
+use ledger::{FromForm, Judged, Origin, Words};
+use mail::Timestamp;
+use policy::{Basis, Fact, Name, Role};
+
+/// An acceptance.
+pub(super) fn accepted(accepted: &admission::Accepted<'_>) -> ledger::Accepted {
+    let grant = accepted.recipients.iter().find_map(|one| match one.permit.basis() {
+        Basis::Grant(name) => Some(name.clone()),
+        _ => None,
+    });
+    ledger::Accepted {
+        message: accepted.id,
+        origin: accepted
+            .visitor
+            .map_or_else(ourselves, |visitor| origin(visitor, grant)),
+        from: Words::of(accepted.sender),
+        size: accepted.octets,
+        generation: accepted.generation.0,
+        rulebook: accepted.rulebook,
+        recipients: accepted.recipients.iter().map(recipient).collect(),
+        header_from: accepted.authors.iter().map(Words::of).collect(),
+        mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
+        judged: accepted.visitor.map(|_| judged(accepted.at, accepted.learned)),
+    }
+}
+
+fn recipient(one: &AcceptedRecipient<'_>) -> ledger::AcceptedRecipient {
+    ledger::AcceptedRecipient {
+        asked: one.asked.map(Words::of),
+        ..ledger::AcceptedRecipient::new(Words::of(one.path), one.permit)
+    }
+}
+
+/// A refusal.
+pub(super) fn refused(refused: &Refused<'_>) -> ledger::Refused {
+    let rejection = refused.rejection;
+    let weighed: Option<&Weighed> = rejection.map(|rejection| &*rejection.weighed);
+    ledger::Refused {
+        event: refused.event,
+        origin: origin(refused.visitor, rejection.and_then(|rejection| rejection.grant.clone())),
+        from: refused.sender.map(Words::of),
+        rcpt: refused.recipient.map(Words::of),
+        recipients: weighed.map_or_else(Vec::new, |weighed| weighed.recipients.iter().map(Words::of).collect()),
+        size: weighed.and_then(|weighed| match weighed.learned.octets {
+            Fact::Known(octets) => Some(octets),
+            Fact::Unknown | Fact::NotYet => None,
+        }),
+        header_from: weighed.map_or_else(Vec::new, |weighed| match &weighed.learned.from {
+            Fact::Known(FromScan::Mailboxes(mailboxes)) => mailboxes.iter().map(Words::of).collect(),
+            _ => Vec::new(),
+        }),
+        code: refused.reply.code,
+        enhanced: refused.reply.enhanced,
+        reason: Words::new(refused.reason),
+        text: Words::new(&refused.reply.text),
+        generation: rejection.map(|rejection| rejection.snapshot.generation().0),
+        rulebook: rejection.map(|rejection| rejection.snapshot.hash()),
+        judged: weighed.map(|weighed| judged(weighed.now, &weighed.learned)),
+    }
+}
+
+/// What else was known of a message when it was decided then.
+fn judged(now: Timestamp, learned: &Learned) -> Judged {
+    Judged {
+        from: match &learned.from {
+            Fact::Known(FromScan::Missing) => Fact::Known(FromForm::Missing),
+            Fact::Known(FromScan::Malformed) => Fact::Known(FromForm::Malformed),
+            Fact::Known(FromScan::Mailboxes(_)) => Fact::Known(FromForm::Mailboxes),
+            Fact::Unknown => Fact::Unknown,
+            Fact::NotYet => Fact::NotYet,
+        },
+        hops: learned.hops,
+        usage: learned.usage,
+        masked: learned.masked,
+        content: learned.content,
+        ..Judged::nothing_yet(now)
+    }
+}
+
+/// Where a session comes from.
+pub(super) fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
+    Origin {
+        session: visitor.session,
+        listener: visitor.listener.clone(),
+        client: visitor.client,
+        port: visitor.port,
+        helo: (!visitor.hello.is_empty()).then(|| Words::new(&visitor.hello)),
+        ptr: visitor.ptr.as_ref().map(Words::of),
+        tls: visitor.tls.as_ref().map(|tls| ledger::Tls {
+            version: Words::new(&tls.version),
+            cipher: Words::new(&tls.cipher),
+            verified: None,
+            client_cert: visitor.pin.map(|pin| Words::new(&hex(&pin))),
+        }),
+        login: visitor.login.as_deref().map(Words::new),
+        grant,
+    }
+}
+
+/// The visitor that testimony speaks of; the role of its listener is looked up where it is judged again.
+pub(crate) fn visitor(origin: &Origin) -> Visitor {
+    let word = |words: &Words| Box::from(words.as_str());
+    Visitor {
+        session: origin.session,
+        listener: origin.listener.clone(),
+        role: Role::Mx,
+        client: origin.client,
+        port: origin.port,
+        hello: origin.helo.as_ref().map(word).unwrap_or_default(),
+        extended: true,
+        ptr: origin.ptr.as_ref().and_then(|name| name.as_str().parse().ok()),
+        tls: origin.tls.as_ref().map(|tls| TlsSeen {
+            version: word(&tls.version),
+            cipher: word(&tls.cipher),
+        }),
+        login: origin.login.as_ref().map(|login| login.as_str().into()),
+        pin: origin
+            .tls
+            .as_ref()
+            .and_then(|tls| unhex(tls.client_cert.as_ref()?.as_str())),
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| u8::try_from(c.to_digit(16)?).ok())
+        .collect();
+    let octets: Vec<u8> = digits
+        .chunks_exact(2)
+        .filter_map(|two| Some(two.first()? << 4 | two.get(1)?))
+        .collect();
+    octets.try_into().ok()
+}
+
+/// Where our own notices come from: no session, no client.
+fn ourselves() -> Origin {
+    Origin {
+        session: mail::SessionId::new(0),
+        listener: Name::from("notices"),
+        client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        port: 0,
+        helo: None,
+        ptr: None,
+        tls: None,
+        login: None,
+        grant: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_reads_back_from_testimony() {
+        let pin: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
+        assert_eq!(unhex(&hex(&pin)), Some(pin));
+        assert_eq!(unhex("12"), None);
+    }
+}
