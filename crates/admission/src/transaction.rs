@@ -67,12 +67,25 @@ impl Transaction {
 
     /// Takes octets of the body. A failing disk is remembered and told at the end: SMTP has no word in between.
     pub async fn append(&mut self, octets: Bytes) {
-        let Some(body) = &mut self.body else { return };
-        if body.broken.is_some() {
-            return;
+        if self.take(&octets) {
+            self.spill().await;
         }
-        body.scan.feed(&octets);
-        if let Err(error) = body.draft.append(octets).await {
+    }
+
+    /// As [`append`](Self::append), as far as nobody has to wait; says whether [`spill`](Self::spill) is due before more
+    /// come.
+    pub fn take(&mut self, octets: &[u8]) -> bool {
+        let Some(body) = self.body.as_mut().filter(|body| body.broken.is_none()) else {
+            return false;
+        };
+        body.scan.feed(octets);
+        body.draft.take(octets)
+    }
+
+    /// Has what was taken written to the disk, to keep little of a large message in memory.
+    pub async fn spill(&mut self) {
+        let Some(body) = &mut self.body else { return };
+        if let Err(error) = body.draft.spill().await {
             body.broken = Some(error);
         }
     }

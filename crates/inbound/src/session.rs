@@ -8,7 +8,7 @@ use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict, contains};
 use smtp::server::{Answer, Event, HelloVerb, Mended, Question, Violation};
 use spool_reply::not_stored;
-use wire::{Ended, SessionHandler, TlsFacts};
+use wire::{Asked, Ended, SessionHandler, TlsFacts};
 use world::{BoxFuture, Clock};
 
 use crate::doors::{ClientLimits, Place, TurnedAway};
@@ -441,20 +441,20 @@ impl Session {
 }
 
 impl SessionHandler for Session {
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
-        // The future that waits for logins and the disk is large; most questions do without it.
+    fn ask(&mut self, question: Question) -> Asked<'_> {
         match self.answer_now(question) {
-            Ok(answer) => Box::pin(std::future::ready(answer)),
-            Err(waiting) => Box::pin(self.answer_later(waiting)),
+            Ok(answer) => Asked::Now(answer),
+            Err(waiting) => Asked::Later(Box::pin(self.answer_later(waiting))),
         }
     }
 
-    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            if let Some(transaction) = &mut self.transaction {
-                transaction.append(chunk).await;
-            }
-        })
+    fn body(&mut self, chunk: Bytes) -> Option<BoxFuture<'_, ()>> {
+        let transaction = self.transaction.as_mut()?;
+        if transaction.take(&chunk) {
+            Some(Box::pin(transaction.spill()))
+        } else {
+            None
+        }
     }
 
     /// Who proved to be somebody is not hurried like a stranger.

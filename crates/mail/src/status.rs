@@ -1,7 +1,7 @@
 //! Status codes and replies.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// An enhanced status code, `class.subject.detail` (RFC 3463, RFC 5248).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,14 +41,11 @@ fn number(digits: &str, most: usize) -> Option<u16> {
 impl fmt::Display for EnhancedCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [class, subject, detail] = [u16::from(self.class), self.subject, self.detail];
-        match [class, subject, detail].map(|number| char::from_digit(u32::from(number), 10)) {
+        match [class, subject, detail].map(|number| u8::try_from(number).ok().filter(|digit| *digit < 10)) {
             // Nearly every code has three digits; they are said in every reply.
             [Some(class), Some(subject), Some(detail)] => {
-                f.write_char(class)?;
-                f.write_char('.')?;
-                f.write_char(subject)?;
-                f.write_char('.')?;
-                f.write_char(detail)
+                let text = [b'0' + class, b'.', b'0' + subject, b'.', b'0' + detail];
+                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
             }
             _ => write!(f, "{class}.{subject}.{detail}"),
         }

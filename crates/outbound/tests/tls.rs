@@ -14,8 +14,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use smtp::server::{Answer, Event, Question, Server, ServerConfig, Transport};
 use spool::{Outcome, State};
 use wire::{
-    Asking, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, TlsClient, TlsFacts, TlsServer,
-    drive_server,
+    Asked, Asking, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, TlsClient, TlsFacts,
+    TlsServer, drive_server,
 };
 use world::BoxFuture;
 
@@ -23,7 +23,7 @@ use world::BoxFuture;
 struct Clerk(Arc<Mutex<usize>>);
 
 impl SessionHandler for Clerk {
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
+    fn ask(&mut self, question: Question) -> Asked<'_> {
         let ok = || Answer::Reply(Reply::new(250, EnhancedCode::new(2, 0, 0), "OK"));
         let answer = match question {
             Question::Connect => Answer::Greet {
@@ -38,11 +38,11 @@ impl SessionHandler for Clerk {
             Question::Refusal(violation) => Answer::Reply(violation.reply),
             _ => ok(),
         };
-        Box::pin(std::future::ready(answer))
+        Asked::Now(answer)
     }
 
-    fn body(&mut self, _: Bytes) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn body(&mut self, _: Bytes) -> Option<BoxFuture<'_, ()>> {
+        None
     }
 
     fn event(&mut self, _: Event) {}

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use mail::{Domain, EnhancedCode, MailParams, RcptParams, Reply, ReversePath, Tolerances};
 use serde::{Deserialize, Serialize};
 use smtp::server::{Answer, Event, Question, Server, ServerConfig, Transport};
-use wire::{Ended, Patience, ServeConfig, SessionHandler, Shutdown, TlsFacts, TlsServer, drive_server};
+use wire::{Asked, Ended, Patience, ServeConfig, SessionHandler, Shutdown, TlsFacts, TlsServer, drive_server};
 use world::{BoxFuture, Listener, Stream, World};
 
 /// The envelope of one message, as the JSON file beside it says it.
@@ -259,14 +259,13 @@ fn write(dir: &Path, number: u64, envelope: &Envelope, octets: &[u8]) -> std::io
 }
 
 impl SessionHandler for Taking {
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
-        let answer = self.answer(question);
-        Box::pin(std::future::ready(answer))
+    fn ask(&mut self, question: Question) -> Asked<'_> {
+        Asked::Now(self.answer(question))
     }
 
-    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {
+    fn body(&mut self, chunk: Bytes) -> Option<BoxFuture<'_, ()>> {
         self.octets.extend_from_slice(&chunk);
-        Box::pin(std::future::ready(()))
+        None
     }
 
     fn event(&mut self, event: Event) {

@@ -21,7 +21,7 @@ pub(crate) enum Charset {
 pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset) {
     let mut lines = reply.text.split('\n').peekable();
     while let Some(text) = lines.next() {
-        let mark = if lines.peek().is_some() { '-' } else { ' ' };
+        let mark = if lines.peek().is_some() { b'-' } else { b' ' };
         // Once for the whole line, code and end included.
         output.reserve(LINE_OCTETS_MAX.min(text.len() + 24));
         let start = output.len();
@@ -33,11 +33,9 @@ pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset
     }
 }
 
-fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: char) -> fmt::Result {
-    let digit = |value: u16| char::from_digit(u32::from(value % 10), 10).unwrap_or('0');
-    for c in [digit(reply.code / 100), digit(reply.code / 10), digit(reply.code), mark] {
-        output.write_char(c)?;
-    }
+fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: u8) -> fmt::Result {
+    let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
+    output.put_slice(&[digit(reply.code / 100), digit(reply.code / 10), digit(reply.code), mark]);
     match reply.enhanced {
         Some(enhanced) => write!(output, "{enhanced} "),
         None => Ok(()),

@@ -62,10 +62,19 @@ impl Draft {
 
     /// Takes more octets. After an error, or when the future was dropped before its end, the draft cannot be committed.
     pub async fn append(&mut self, octets: Bytes) -> Result<(), DraftError> {
-        self.crc = crc32c::crc32c_append(self.crc, &octets);
+        if self.take(&octets) {
+            self.spill().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes more octets into memory; says whether that is more than is to stay there, so that
+    /// [`spill`](Self::spill) is due before more come.
+    pub fn take(&mut self, octets: &[u8]) -> bool {
+        self.crc = crc32c::crc32c_append(self.crc, octets);
         self.octets += octets.len() as u64;
         // Copied into blocks of our own: the pieces are slices of a session's read buffer, which they would pin.
-        let mut rest = octets.as_ref();
+        let mut rest = octets;
         while !rest.is_empty() {
             let room = self.room();
             let (front, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
@@ -74,10 +83,7 @@ impl Draft {
         }
         let in_memory = self.blocks.iter().map(Bytes::len).sum::<usize>() + self.open.len();
         let spilled = self.own.is_some();
-        if in_memory > self.handle.0.config.spill_octets || (spilled && !self.blocks.is_empty()) {
-            self.spill().await?;
-        }
-        Ok(())
+        in_memory > self.handle.0.config.spill_octets || (spilled && !self.blocks.is_empty())
     }
 
     /// Room in the open block, after closing a full one.
@@ -134,8 +140,9 @@ impl Draft {
     /// Forgets it; its file, where it has one, is removed.
     pub fn abandon(self) {}
 
-    /// Writes what is in memory to the file of its own, which is made when it is not there yet.
-    async fn spill(&mut self) -> Result<(), DraftError> {
+    /// Writes what is in memory to the file of its own, which is made when it is not there yet. After an error, or when
+    /// the future was dropped before its end, the draft cannot be committed.
+    pub async fn spill(&mut self) -> Result<(), DraftError> {
         let shared = self.handle.0.clone();
         if self.octets - self.measured_at >= MEASURE_EVERY || self.own.is_none() {
             self.measured_at = self.octets;

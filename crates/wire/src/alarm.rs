@@ -28,11 +28,11 @@ impl Alarm {
         let Some(at) = at else {
             return std::future::pending().await;
         };
-        while self.clock.monotonic() < at {
-            let clock = &self.clock;
+        loop {
             let (_, sleep) = match self.armed.take() {
                 Some(armed) if armed.0 <= at => self.armed.insert(armed),
-                _ => self.armed.insert((at, clock.sleep_until(at))),
+                _ if self.clock.monotonic() >= at => return,
+                _ => self.armed.insert((at, self.clock.sleep_until(at))),
             };
             sleep.await;
             self.armed = None;

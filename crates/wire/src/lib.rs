@@ -13,6 +13,7 @@ mod alarm;
 mod channel;
 mod connection;
 mod crowd;
+mod lookout;
 mod proxy;
 mod serve;
 mod shutdown;
@@ -21,7 +22,7 @@ mod tls;
 pub use connection::{BodyError, BodySource, Connection, ConnectionError, Dial, WholeBody};
 pub use crowd::{Crowd, CrowdSign};
 pub use proxy::{Proxied, ProxyError, ProxyHeader, accept_proxied, parse_proxy_header};
-pub use serve::{Ended, Patience, ServeConfig, SessionHandler, drive_server};
+pub use serve::{Asked, Ended, Patience, ServeConfig, SessionHandler, drive_server};
 pub use shutdown::{Phase, Shutdown, ShutdownTrigger};
 pub use tls::{
     Asking, Distrust, Identity, IdentityConcern, IdentityError, PeerCertificate, Roots, RootsError, TlsClient,

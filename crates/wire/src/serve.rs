@@ -1,9 +1,11 @@
 //! Drives the server's side of a dialogue over a connection.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use smtp::server::{Answer, BodyVia, CloseReason, Event, Pace, Question, Server, Step, Transport};
 use tokio::io::AsyncWriteExt;
 use world::{BoxFuture, Clock, Stream};
@@ -11,6 +13,7 @@ use world::{BoxFuture, Clock, Stream};
 use crate::alarm::Alarm;
 use crate::channel::{Appetite, COMMAND_OCTETS, Channel};
 use crate::crowd::Crowd;
+use crate::lookout::{Lookout, Shown};
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{TlsFacts, TlsFailure, TlsServer};
 
@@ -26,9 +29,9 @@ const LINGER_OCTETS_MAX: usize = 256 * 1024;
 /// Whoever answers the questions of a session.
 pub trait SessionHandler: Send {
     /// Answers. The session stands still meanwhile.
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer>;
-    /// Takes octets of the message. Nothing more is read until it returns.
-    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()>;
+    fn ask(&mut self, question: Question) -> Asked<'_>;
+    /// Takes octets of the message; where it has to wait with them, nothing more is read until it has.
+    fn body(&mut self, chunk: Bytes) -> Option<BoxFuture<'_, ()>>;
     /// Whether this client may be asked to hurry while the house is crowded. Asked whenever it is waited for.
     fn may_be_hurried(&self) -> bool {
         true
@@ -39,6 +42,14 @@ pub trait SessionHandler: Send {
     fn tls(&mut self, tls: TlsFacts);
     /// The session is over; the last call.
     fn closed(&mut self, ended: &Ended);
+}
+
+/// What comes of a question.
+pub enum Asked<'a> {
+    /// The answer, which needed nobody else; most are like that.
+    Now(Answer),
+    /// The answer, when it has been waited for.
+    Later(BoxFuture<'a, Answer>),
 }
 
 /// Why a session is over.
@@ -115,6 +126,7 @@ pub fn drive_server<'a, H: SessionHandler + ?Sized>(
         phase: Phase::Running,
         crowd: config.crowd.clone(),
         pace: Pace::Usual,
+        lookout: Lookout::default(),
         alarm: Alarm::new(config.clock.clone()),
         now: config.clock.monotonic(),
         input: BytesMut::new(),
@@ -141,6 +153,7 @@ struct Session<'a, H: ?Sized> {
     crowd: Crowd,
     /// The pace the dialogue was told.
     pace: Pace,
+    lookout: Lookout,
     alarm: Alarm,
     /// What the clock showed when we last had waited for anybody; what we do ourselves takes no time.
     now: Duration,
@@ -148,6 +161,13 @@ struct Session<'a, H: ?Sized> {
     input: BytesMut,
     appetite: Appetite,
     hearing: Hearing,
+}
+
+/// Whether the dialogue may have something to say to what it was told.
+#[derive(PartialEq, Eq)]
+enum News {
+    Told,
+    Old,
 }
 
 /// Whether the client can still be heard and can hear us.
@@ -172,10 +192,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 Step::Wait if self.server.output().is_empty() => self.wait(&mut channel).await?,
                 Step::Wait => self.flush(&mut channel, self.config.patience.write).await?,
                 Step::Ask(question) => self.ask(question).await,
-                Step::Body(chunk) => {
-                    self.handler.body(chunk).await;
-                    self.look();
-                }
+                Step::Body(chunk) => self.body(chunk).await,
                 Step::Event(event) => self.note(event),
                 Step::StartTls => channel = Box::pin(self.start_tls(channel)).await?,
                 Step::Close(reason) => {
@@ -198,13 +215,24 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                 via: BodyVia::Data | BodyVia::Bdat
             }
         );
-        let answer = self.handler.ask(question).await;
+        let (answer, waited) = match self.handler.ask(question) {
+            Asked::Now(answer) => (answer, false),
+            Asked::Later(answer) => (answer.await, true),
+        };
+        if waited {
+            self.look();
+        }
         self.appetite = match answer {
             Answer::Proceed if bulk => Appetite::Body,
             _ => Appetite::Commands,
         };
-        self.look();
         self.server.answer(answer, self.now);
+    }
+
+    async fn body(&mut self, chunk: Bytes) {
+        let Some(taken) = self.handler.body(chunk) else { return };
+        taken.await;
+        self.look();
     }
 
     fn note(&mut self, event: Event) {
@@ -216,12 +244,13 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
 
     /// Waits for octets, for time, for a crowd, or for the end of the house.
     async fn wait(&mut self, channel: &mut Channel) -> Result<(), Ended> {
-        let hurriable = self.handler.may_be_hurried();
-        if !hurriable && self.pace != Pace::Usual {
-            self.keep_pace(Pace::Usual);
+        let shown = (self.shutdown.phase(), self.crowd.pace());
+        // Below, octets go before anything else; a client that never pauses would never hear of the end.
+        if self.heed(shown)? == News::Told {
+            return Ok(());
         }
         let deadline = self.server.deadline().map(|(at, _)| at);
-        // Below, octets go before time; of a client that never pauses no time would ever run out.
+        // Nor would any time ever run out.
         if deadline.is_some_and(|at| at <= self.now) {
             self.server.handle_timeout(self.now);
             return Ok(());
@@ -237,14 +266,6 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
         let hears = self.hearing == Hearing::Open && self.server.wants_octets();
         tokio::select! {
             biased;
-            phase = self.shutdown.beyond(self.phase) => {
-                self.phase = phase;
-                if phase == Phase::Stopped {
-                    return Err(Ended::Stopped);
-                }
-                self.look();
-                self.server.shut_down(self.now);
-            }
             read = channel.fill(&mut self.input, self.appetite), if hears => {
                 self.look();
                 match read {
@@ -253,10 +274,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                     Err(_) => self.lose(Hearing::Lost),
                 }
             }
-            pace = self.crowd.other_than(self.pace), if hurriable => {
-                self.look();
-                self.keep_pace(pace);
-            }
+            () = self.lookout.other_than(shown, &self.shutdown, &self.crowd) => self.look(),
             () = self.alarm.at(deadline) => {
                 self.look();
                 self.server.handle_timeout(self.now);
@@ -265,9 +283,26 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
         Ok(())
     }
 
-    fn keep_pace(&mut self, pace: Pace) {
-        self.pace = pace;
-        self.server.set_pace(pace);
+    /// Tells the dialogue what the house shows, where that is news to it.
+    fn heed(&mut self, (phase, pace): Shown) -> Result<News, Ended> {
+        let pace = if self.handler.may_be_hurried() {
+            pace
+        } else {
+            Pace::Usual
+        };
+        if pace != self.pace {
+            self.pace = pace;
+            self.server.set_pace(pace);
+        }
+        if phase <= self.phase {
+            return Ok(News::Old);
+        }
+        self.phase = phase;
+        if phase == Phase::Stopped {
+            return Err(Ended::Stopped);
+        }
+        self.server.shut_down(self.now);
+        Ok(News::Told)
     }
 
     /// A read that filled its block asks for larger ones.
@@ -292,6 +327,19 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             self.server.output().clear();
             return Ok(());
         }
+        // Almost always the connection takes it at once.
+        let written = match channel.drain(self.server.output()).now_or_never() {
+            Some(written) => written,
+            None => self.flush_slowly(channel, patience).await?,
+        };
+        if written.is_err() {
+            self.server.output().clear();
+            self.lose(Hearing::Lost);
+        }
+        Ok(())
+    }
+
+    async fn flush_slowly(&mut self, channel: &mut Channel, patience: Duration) -> Result<io::Result<()>, Ended> {
         let until = self.now + patience;
         let written = tokio::select! {
             biased;
@@ -300,11 +348,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
             _ = self.shutdown.beyond(Phase::Draining) => return Err(Ended::Stopped),
         };
         self.look();
-        if written.is_err() {
-            self.server.output().clear();
-            self.lose(Hearing::Lost);
-        }
-        Ok(())
+        Ok(written)
     }
 
     async fn start_tls(&mut self, mut channel: Channel) -> Result<Channel, Ended> {
@@ -366,7 +410,7 @@ impl<H: SessionHandler + ?Sized> Session<'_, H> {
                     octets => left = left.saturating_sub(octets),
                 }
             }
-            std::io::Result::Ok(())
+            io::Result::Ok(())
         };
         tokio::select! {
             biased;

@@ -33,6 +33,18 @@ async fn in_a_body(house: &House) -> Raw {
     raw
 }
 
+/// Sends on and on. Whenever the gate looks, there are octets already: it takes longer to take them than they take to
+/// come. Says whether it was cut off.
+async fn pour(raw: &mut Raw) -> bool {
+    let lines = [b"x".repeat(70), b"\r\n".to_vec()].concat().repeat(1000);
+    for _ in 0..60 {
+        if raw.stream.write_all(&lines).await.is_err() {
+            return true;
+        }
+    }
+    false
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_given_up() {
     let house = House::new();
@@ -60,14 +72,24 @@ async fn a_client_that_never_pauses_does_not_stop_the_clock() {
     house.dialogue.offer.size_max = u64::MAX;
     house.open(Transport::Clear).await;
     let mut raw = in_a_body(&house).await;
-    // Whenever the gate looks, there are octets already: it takes longer to take them than they take to come.
-    let lines = [b"x".repeat(70), b"\r\n".to_vec()].concat().repeat(1000);
-    for _ in 0..60 {
-        if raw.stream.write_all(&lines).await.is_err() {
-            break;
-        }
-    }
+    assert!(pour(&mut raw).await);
     assert_eq!(house.ended(), [Ended::Dialogue(CloseReason::Timeout(Timer::BodyTotal))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_pauses_does_not_outlast_the_house() {
+    let mut house = House::new();
+    house.dialogue.timeouts.body_total = Duration::from_secs(1000);
+    house.reads = Duration::from_secs(5);
+    house.dialogue.offer.size_max = u64::MAX;
+    house.open(Transport::Clear).await;
+    let mut raw = in_a_body(&house).await;
+    let closing = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        house.trigger.stop();
+    };
+    assert!(tokio::join!(pour(&mut raw), closing).0);
+    assert_eq!(house.ended(), [Ended::Stopped]);
 }
 
 #[tokio::test(start_paused = true)]

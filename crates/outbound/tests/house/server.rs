@@ -16,7 +16,8 @@ use mail::{EnhancedCode, Mechanism, Reply, Tolerances};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use smtp::server::{Answer, AuthOffer, BodyVia, Event, Question, Server, ServerConfig, Transport};
 use wire::{
-    Asking, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, TlsFacts, TlsServer, drive_server,
+    Asked, Asking, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, TlsFacts, TlsServer,
+    drive_server,
 };
 use world::{BoxFuture, World};
 
@@ -203,7 +204,7 @@ fn ok() -> Answer {
 }
 
 impl SessionHandler for Clerk {
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
+    fn ask(&mut self, question: Question) -> Asked<'_> {
         let answer = match question {
             Question::Connect => Answer::Greet {
                 reply: Reply::plain(220, "peer.example ESMTP"),
@@ -236,12 +237,12 @@ impl SessionHandler for Clerk {
             }
             _ => ok(),
         };
-        Box::pin(std::future::ready(answer))
+        Asked::Now(answer)
     }
 
-    fn body(&mut self, octets: Bytes) -> BoxFuture<'_, ()> {
+    fn body(&mut self, octets: Bytes) -> Option<BoxFuture<'_, ()>> {
         self.body.extend_from_slice(&octets);
-        Box::pin(std::future::ready(()))
+        None
     }
 
     fn event(&mut self, event: Event) {

@@ -16,19 +16,18 @@ pub(crate) enum LineFault {
 
 /// What was found at the front of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub(crate) enum Line<'a> {
     /// No end of line yet.
     Wait,
-    /// A line without its end, and how many octets it had with it.
-    Whole(BytesMut, usize),
-    /// No end within the limit; nothing was taken.
+    /// A line without its end, and how many octets it has with it: as many are to be taken off the input.
+    Whole(&'a [u8], usize),
+    /// No end within the limit.
     TooLong,
-    /// Nothing was taken.
     Fault(LineFault),
 }
 
-/// Takes one line of at most `octets_max` octets, its end included.
-pub(crate) fn read_line(input: &mut BytesMut, octets_max: usize, bare_lf_ends: bool) -> Line {
+/// Looks for one line of at most `octets_max` octets, its end included.
+pub(crate) fn find_line(input: &[u8], octets_max: usize, bare_lf_ends: bool) -> Line<'_> {
     let window = input.get(..octets_max).unwrap_or(input);
     let Some(at) = memchr3(b'\r', b'\n', 0, window) else {
         return if input.len() > octets_max {
@@ -47,9 +46,7 @@ pub(crate) fn read_line(input: &mut BytesMut, octets_max: usize, bare_lf_ends: b
         (Some(b'\r'), None) => return Line::Wait,
         _ => return Line::Fault(LineFault::Nul),
     };
-    let line = input.split_to(at);
-    input.advance(end);
-    Line::Whole(line, at + end)
+    Line::Whole(input.get(..at).unwrap_or_default(), at + end)
 }
 
 /// What came of skipping a line.
@@ -94,19 +91,14 @@ pub(crate) fn skip_line(input: &mut BytesMut, octets_max: usize, bare_lf_ends: b
 mod tests {
     use super::*;
 
-    fn read(text: &[u8], octets_max: usize) -> Line {
-        read_line(&mut BytesMut::from(text), octets_max, false)
+    fn read(text: &[u8], octets_max: usize) -> Line<'_> {
+        find_line(text, octets_max, false)
     }
 
     #[test]
     fn only_crlf_ends_a_line() {
-        let mut input = BytesMut::from(&b"NOOP\r\nQUIT\r"[..]);
-        assert_eq!(
-            read_line(&mut input, 512, false),
-            Line::Whole(BytesMut::from("NOOP"), 6)
-        );
-        assert_eq!(read_line(&mut input, 512, false), Line::Wait);
-        assert_eq!(&input[..], b"QUIT\r");
+        assert_eq!(read(b"NOOP\r\nQUIT\r", 512), Line::Whole(b"NOOP", 6));
+        assert_eq!(read(b"QUIT\r", 512), Line::Wait);
         assert_eq!(read(b"NOOP\nQUIT\r\n", 512), Line::Fault(LineFault::BareLf));
         assert_eq!(read(b"NO\rOP\r\n", 512), Line::Fault(LineFault::BareCr));
         assert_eq!(read(b"NO\0OP\r\n", 512), Line::Fault(LineFault::Nul));
@@ -114,14 +106,13 @@ mod tests {
 
     #[test]
     fn lf_ends_a_line_only_where_it_is_tolerated_and_cr_never_does() {
-        let mut input = BytesMut::from(&b"NOOP\nNO\rOP\n"[..]);
-        assert_eq!(read_line(&mut input, 512, true), Line::Whole(BytesMut::from("NOOP"), 5));
-        assert_eq!(read_line(&mut input, 512, true), Line::Fault(LineFault::BareCr));
+        assert_eq!(find_line(b"NOOP\nQUIT\n", 512, true), Line::Whole(b"NOOP", 5));
+        assert_eq!(find_line(b"NO\rOP\n", 512, true), Line::Fault(LineFault::BareCr));
     }
 
     #[test]
     fn the_limit_counts_the_end_of_the_line() {
-        assert_eq!(read(b"12345678\r\n", 10), Line::Whole(BytesMut::from("12345678"), 10));
+        assert_eq!(read(b"12345678\r\n", 10), Line::Whole(b"12345678", 10));
         assert_eq!(read(b"123456789\r\n", 10), Line::TooLong);
         assert_eq!(read(b"123456789\r", 10), Line::TooLong);
         assert_eq!(read(b"1234567890", 10), Line::Wait);

@@ -12,7 +12,7 @@ mod xtext;
 
 pub(crate) use auth::{auth_arguments, decode_base64};
 pub(crate) use length::{AUTH_LINE_OCTETS_MAX, longest_line, octets_max};
-pub(crate) use line::{Line, LineFault, Skip, read_line, skip_line};
+pub(crate) use line::{Line, LineFault, Skip, find_line, skip_line};
 pub(crate) use params::{mail_arguments, rcpt_arguments};
 pub(crate) use verb::{Verb, split_verb};
 

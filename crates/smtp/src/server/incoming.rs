@@ -6,7 +6,7 @@ use super::body::{Body, BodyStep};
 use super::framing::BodyFault;
 use super::{AfterChunk, CloseReason, Dialect, Event, Pending, Phase, Question, Server, Step, Violation, violation};
 use crate::command::{
-    AUTH_LINE_OCTETS_MAX, Line, Skip, Verb, decode_base64, longest_line, octets_max, read_line, skip_line,
+    AUTH_LINE_OCTETS_MAX, Line, Skip, Verb, decode_base64, find_line, longest_line, octets_max, skip_line,
 };
 
 /// Octets of a line too long that are skipped before the connection closes.
@@ -100,32 +100,33 @@ impl Server {
             return self.name_client_hello();
         }
         let most = longest_line(&self.config.offer);
-        match read_line(input, most, self.session.tolerances.bare_lf) {
+        match find_line(input, most, self.session.tolerances.bare_lf) {
             Line::Wait => Progress::Starved,
             Line::TooLong => self.skip_from_here(violation::line_too_long()),
             Line::Fault(fault) => self.refuse_and_go_on(violation::framing(fault)),
             Line::Whole(line, octets) => {
                 self.clock.await_line();
-                match self.command(&line, octets, !input.is_empty()) {
-                    Some(step) => Progress::Step(step),
-                    None => Progress::Again,
-                }
+                let step = self.command(line, octets, input.len() > octets);
+                input.advance(octets);
+                step.map_or(Progress::Again, Progress::Step)
             }
         }
     }
 
     fn read_auth_response(&mut self, input: &mut BytesMut) -> Progress {
-        let line = match read_line(input, AUTH_LINE_OCTETS_MAX, self.session.tolerances.bare_lf) {
+        let (line, octets) = match find_line(input, AUTH_LINE_OCTETS_MAX, self.session.tolerances.bare_lf) {
             Line::Wait => return Progress::Starved,
             Line::TooLong => return self.skip_from_here(violation::auth_line_too_long()),
             Line::Fault(fault) => return self.refuse_and_go_on(violation::framing(fault)),
-            Line::Whole(line, _) => line,
+            Line::Whole(line, octets) => (line, octets),
         };
+        let response = (line != b"*").then(|| decode_base64(line));
+        input.advance(octets);
         self.await_command();
-        if &line[..] == b"*" {
+        let Some(response) = response else {
             return Progress::Step(self.ask(Pending::AuthCancelled, Question::AuthCancelled));
-        }
-        match decode_base64(&line) {
+        };
+        match response {
             Ok(response) => Progress::Step(self.ask(Pending::Auth, Question::AuthResponse(response))),
             Err(fault) => self.refuse_and_go_on(violation::syntax(fault)),
         }

@@ -186,7 +186,9 @@ impl Server {
                 return Step::Wait;
             }
             self.clock.held_until = None;
-            self.output.unsplit(self.held.split());
+            if !self.held.is_empty() {
+                self.output.unsplit(self.held.split());
+            }
             if let Some(refusal) = self.refusal.take() {
                 let question = Question::Refusal(refusal.violation.clone());
                 return self.ask(Pending::Refusal(refusal), question);

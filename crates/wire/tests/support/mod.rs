@@ -22,8 +22,8 @@ use smtp::client::{ClientConfig, Transaction};
 use smtp::server::{Answer, Event, Question, Server, ServerConfig, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::{
-    Asking, CrowdSign, Dial, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown, ShutdownTrigger,
-    TlsClient, TlsFacts, TlsServer, Trust, drive_server,
+    Asked, Asking, CrowdSign, Dial, Ended, Identity, Patience, Roots, ServeConfig, SessionHandler, Shutdown,
+    ShutdownTrigger, TlsClient, TlsFacts, TlsServer, Trust, drive_server,
 };
 use world::sim::{Handles, world};
 use world::{BoxFuture, Stream, World};
@@ -62,8 +62,8 @@ pub struct Clerk {
 }
 
 impl SessionHandler for Clerk {
-    fn ask(&mut self, question: Question) -> BoxFuture<'_, Answer> {
-        Box::pin(async move {
+    fn ask(&mut self, question: Question) -> Asked<'_> {
+        Asked::Later(Box::pin(async move {
             let ok = |code| Answer::Reply(Reply::new(code, EnhancedCode::new(2, 0, 0), "OK"));
             match question {
                 Question::Connect => Answer::Greet {
@@ -85,18 +85,18 @@ impl SessionHandler for Clerk {
                 }
                 _ => ok(250),
             }
-        })
+        }))
     }
 
-    fn body(&mut self, chunk: Bytes) -> BoxFuture<'_, ()> {
+    fn body(&mut self, chunk: Bytes) -> Option<BoxFuture<'_, ()>> {
         {
             let mut notes = self.notes.lock().unwrap();
             notes.largest_chunk = notes.largest_chunk.max(chunk.len());
             notes.body.extend_from_slice(&chunk);
         }
         match self.reads {
-            Duration::ZERO => Box::pin(std::future::ready(())),
-            reads => Box::pin(tokio::time::sleep(reads)),
+            Duration::ZERO => None,
+            reads => Some(Box::pin(tokio::time::sleep(reads))),
         }
     }
 
