@@ -37,7 +37,7 @@ pub use facts::{
 };
 pub use judged::{FromForm, Judged};
 pub use line::{Hash, Line};
-pub use reader::{Key, Reader};
+pub use reader::{Key, Progress, Reader};
 pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
 pub use text::Words;
 pub use verify::{Broken, Fault, Head, Report, Torn, verify};

@@ -5,8 +5,9 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mail::{EventId, MessageId, SessionId};
+use mail::{EventId, MessageId, SessionId, Timestamp};
 use memchr::{memchr, memmem};
 use world::{Disk, DiskFile, OpenMode};
 
@@ -58,6 +59,15 @@ impl Key {
     }
 }
 
+/// How far a reading has come, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Read so far.
+    pub read: u64,
+    /// Of so many, when it began.
+    pub of: u64,
+}
+
 /// Reads a ledger's folder, also while it is being written.
 #[derive(Clone)]
 pub struct Reader {
@@ -102,6 +112,39 @@ impl Reader {
         // A write whose sync failed is made again in the next file: the same event then stands twice.
         found.dedup_by(|a, b| a.at == b.at && a.event == b.event);
         Ok(found)
+    }
+
+    /// Hands every line that was written at `since` or later to `visit`, day after day, with how far it has come. Blocks;
+    /// passes over lines that cannot be read. A line that was written again behind a failed sync is handed out twice.
+    ///
+    /// # Errors
+    /// The folder or a file in it cannot be read.
+    pub fn each_since(&self, since: Timestamp, mut visit: impl FnMut(&Line, Progress)) -> io::Result<()> {
+        // What was said about midnight may stand in the file of the day before or behind.
+        let first = since.minus(Duration::from_secs(86_400)).to_date();
+        let mut names = chain::files(self.disk.as_ref(), &self.dir)?;
+        names.retain(|name| *name.day >= *first);
+        names.sort_by(|a, b| (&a.day, &a.writer, a.part).cmp(&(&b.day, &b.writer, b.part)));
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            files.push(self.disk.open(&self.dir.join(name.text()), OpenMode::Read)?);
+        }
+        let mut progress = Progress { read: 0, of: 0 };
+        for file in &files {
+            progress.of += file.len()?;
+        }
+        for file in &files {
+            let before = progress.read;
+            let mut lines = Lines::from(file.as_ref(), 0);
+            while let Some(piece) = lines.next()? {
+                progress.read = before + piece.at + piece.octets.len() as u64;
+                match line::read(&piece.octets) {
+                    Ok(line) if line.at >= since => visit(&line, progress),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Hands each file to `look`, the newest first, until it has seen enough: then the other files of that day follow,

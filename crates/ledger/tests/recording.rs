@@ -34,6 +34,33 @@ async fn events_that_come_together_share_one_sync_and_none_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_since_a_moment_is_read_in_order_across_days_and_nothing_older() {
+    let house = House::new();
+    let opening = house.open();
+    for number in 0..6 {
+        opening.ledger.record(delivered(number)).await;
+        opening.ledger.flush().await.unwrap();
+        let later = house.clock.monotonic() + Duration::from_secs(12 * 3600);
+        house.clock.sleep_until(later).await;
+    }
+    opening.closer.close().await.unwrap();
+    let read = |since: Timestamp| {
+        let (mut found, mut last) = (Vec::new(), 0);
+        let look = |line: &ledger::Line, progress: ledger::Progress| {
+            assert!(last < progress.read && progress.read <= progress.of);
+            last = progress.read;
+            found.extend(line.event.message().map(MessageId::number));
+        };
+        opening.reader.each_since(since, look).unwrap();
+        found
+    };
+    assert_eq!(read(Timestamp(0)), [0, 1, 2, 3, 4, 5]);
+    let now = Timestamp(house.clock.wall());
+    assert_eq!(read(now.minus(Duration::from_secs(30 * 3600))), [4, 5]);
+    assert!(read(now).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_drops_refusals_aloud_and_lets_acceptances_wait() {
     let house = House::new();
     let config = Config {

@@ -28,6 +28,15 @@ impl Timestamp {
         )
     }
 
+    /// This long before.
+    #[must_use]
+    pub fn minus(self, duration: std::time::Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// The time from `earlier` to this; zero where this lies before.
     #[must_use]
     pub fn since(self, earlier: Self) -> std::time::Duration {

@@ -17,6 +17,7 @@ pub mod identities;
 pub mod journal;
 pub mod metrics;
 pub mod recollection;
+pub mod replay;
 pub mod signals;
 pub mod sink;
 pub mod story;

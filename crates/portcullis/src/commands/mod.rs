@@ -9,6 +9,7 @@ pub mod demo;
 pub mod explain;
 pub mod ledger;
 pub mod queue;
+pub mod replay;
 pub mod send;
 pub mod serve;
 pub mod sink;
@@ -62,6 +63,8 @@ enum Command {
     Sink(sink::Args),
     #[command(about = "Ask what would become of a message, and why")]
     Explain(explain::Args),
+    #[command(about = "Decide what happened again, by another configuration: whose mail would have met another fate")]
+    Replay(replay::Args),
     #[command(about = "Look at the queue, and move, hold or remove what is in it")]
     Queue(queue::Args),
     #[command(about = "Tell the story of one message, session or refusal")]
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::Sink(args) => sink::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Upgrade(args) => upgrade::run(args),

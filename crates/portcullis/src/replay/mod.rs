@@ -1,0 +1,88 @@
+//! What was decided is decided again, from the facts in the ledger alone, by another configuration.
+//!
+//! A record becomes a [`Recorded`] message, judgement gives each of its recipients a [`Fate`], and what differs from the
+//! fate it had is counted by grant and sender in a [`Report`]. Where the other configuration would have gone on asking
+//! beyond what the session ever came to tell (a message that was refused at RCPT has no size), its fate is unknown from
+//! there, which is said and never guessed.
+
+mod fate;
+mod recorded;
+mod report;
+
+pub use fate::Fate;
+pub use recorded::{Addressee, Recorded, Unreadable};
+pub use report::{Group, Report};
+
+use std::collections::BTreeSet;
+
+use admission::gather;
+use ledger::Line;
+use policy::{Live, Snapshot, decide};
+
+/// Ids that are remembered.
+const RECENT_MAX: usize = 100_000;
+
+/// Decides records again, one by one.
+pub struct Replay<'s> {
+    snapshot: &'s Snapshot,
+    /// Ids of the last ones: a record may stand twice, close together.
+    recent: BTreeSet<String>,
+    report: Report,
+}
+
+impl<'s> Replay<'s> {
+    /// Decides by this snapshot.
+    #[must_use]
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Self {
+            snapshot,
+            recent: BTreeSet::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Looks at a line of the ledger; passes over what was no decision about a message.
+    pub fn look(&mut self, line: &Line) {
+        match Recorded::of(line) {
+            Some(Ok(recorded)) => self.again(&recorded),
+            Some(Err(why)) => self.report.passed_over(why),
+            None => {}
+        }
+    }
+
+    fn again(&mut self, recorded: &Recorded) {
+        if !self.recent.insert(recorded.id.clone()) {
+            return;
+        }
+        if self.recent.len() > RECENT_MAX {
+            // Ids rise with time.
+            self.recent.pop_first();
+        }
+        for addressee in &recorded.recipients {
+            let would = self.fate(recorded, addressee);
+            self.report.count(recorded, addressee, would);
+        }
+    }
+
+    /// What would become of it.
+    fn fate(&self, recorded: &Recorded, addressee: &Addressee) -> Fate {
+        let Some(listener) = self.snapshot.listener_named(&recorded.visitor.listener) else {
+            return Fate::NoListener;
+        };
+        let facts = gather(
+            listener,
+            &recorded.visitor,
+            recorded.now,
+            recorded.sender.as_ref(),
+            addressee.path.as_ref(),
+            &recorded.learned,
+        );
+        Fate::of(&decide(self.snapshot, &mut Live::new(&facts)))
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub fn end(self) -> Report {
+        self.report
+    }
+}
