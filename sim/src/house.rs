@@ -172,6 +172,7 @@ impl House {
             journal: Journal::new(LogFormat::Json, "gate.example.edu", std::io::sink())?,
             writers: Writers::Tasks,
             file: Some(file),
+            keeper: None,
             world,
         };
         Gateway::start(config, setting).await

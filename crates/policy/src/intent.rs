@@ -15,12 +15,15 @@ pub struct Intent {
     pub bounds: Bounds,
     /// Where inbound routes lead, by the route's name. Judgement does not read it; it tells routes that were swapped.
     pub destinations: Vec<(Name, Host)>,
+    /// Grants of which it is meant that they send as others than us, by name.
+    pub foreign_senders: Vec<Name>,
 }
 
 impl Intent {
-    /// Whether the other says the same, wherever its assertions stand.
+    /// Whether what was proven of a declaration under this intent is proven under the other: it says the same,
+    /// wherever its assertions stand, and measures ends from the same moment or a later one.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn carries_to(&self, other: &Self) -> bool {
         let same = |(own, theirs): (&Assertion, &Assertion)| {
             let place = own.place;
             *own == Assertion {
@@ -28,8 +31,14 @@ impl Intent {
                 ..theirs.clone()
             }
         };
-        self.bounds == other.bounds
+        let bounds = |intent: &Self| Bounds {
+            written: None,
+            ..intent.bounds.clone()
+        };
+        self.bounds.written <= other.bounds.written
+            && bounds(self) == bounds(other)
             && self.destinations == other.destinations
+            && self.foreign_senders == other.foreign_senders
             && self.assertions.len() == other.assertions.len()
             && self.assertions.iter().zip(&other.assertions).all(same)
     }

@@ -1,12 +1,15 @@
 //! Judgement: who may send what to whom, and why.
 //!
 //! Responsible for: the [`Snapshot`] of what is declared, the facts of one message, and the one pure function
-//! [`decide`] between them; what is true of all its answers ([`prove`]); the [`Permit`] that proves a decision was made; the ports through which identities are
-//! proved and uses are counted.
+//! [`decide`] between them; what is true of all its answers ([`prove`]); the [`Permit`] that proves a decision was made;
+//! the ports through which identities are proved and uses are counted.
 //!
 //! Refuses to know: time, randomness, files, sockets, logs. It is told the present moment like any other fact.
 //!
 //! The letter goes on to `admission`, which asks and then acts.
+
+/// Which engine this is: a digest of the sources that judge and prove. What one engine has proven another has not.
+pub const ENGINE: &str = env!("POLICY_ENGINE");
 
 mod basis;
 mod checks;

@@ -435,6 +435,31 @@ fn bounds_can_be_set_by_class() {
 }
 
 #[test]
+fn senders_of_others_may_be_meant() {
+    let mut foreign = book();
+    foreign.grants[0].senders = senders(&["billing@partner.example"]);
+    foreign.intent.assertions.pop();
+    assert!(!prove(&snapshot(foreign.clone()), None).may_serve());
+    foreign.intent.foreign_senders = vec!["erp".into()];
+    assert!(prove(&snapshot(foreign), None).may_serve());
+}
+
+#[test]
+fn a_later_file_is_proven_on_top_of_an_earlier_one_and_not_the_other_way_round() {
+    let at = |day: i64| {
+        let mut book = book();
+        book.intent.bounds.written = Some(Timestamp(WRITTEN.0 + day * DAY));
+        snapshot(book)
+    };
+    let part = prove_change(&at(0), &at(7), None).unwrap();
+    assert!(part.partial && part.may_serve());
+    assert!(
+        prove_change(&at(7), &at(0), None).is_none(),
+        "its ends may be too far away by now"
+    );
+}
+
+#[test]
 fn ten_times_the_grants_are_not_much_more_than_ten_times_the_cells() {
     let cells = |count: u32| {
         let mut book = book();

@@ -139,6 +139,7 @@ async fn open(house: &House, world: &World) -> anyhow::Result<(Gateway, Config)>
         journal: Journal::new(LogFormat::Json, config.hostname.as_str(), log)?,
         writers: Writers::Threads,
         file: Some(house.config.clone()),
+        keeper: None,
     };
     Ok((Gateway::start(config.clone(), setting).await?, config))
 }

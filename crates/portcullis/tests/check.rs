@@ -91,7 +91,7 @@ fn the_example_can_serve_and_has_nothing_to_warn_of() {
     let reading = read("example.toml", config::example::EXAMPLE, folder.path());
     assert_eq!(
         said(&reading, folder.path()),
-        "No problems. This configuration can serve.\n"
+        "No problems. `portcullis prove` says whether this configuration may serve.\n"
     );
     let config = reading.config.unwrap();
     assert_eq!(config.listeners.len(), 4);

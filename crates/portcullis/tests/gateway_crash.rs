@@ -58,6 +58,7 @@ async fn start(disk: SimDisk, later: i64) -> (Gateway, World) {
         journal: Journal::new(LogFormat::Json, "gate.example.edu", std::io::sink()).unwrap(),
         writers: Writers::Tasks,
         file: None,
+        keeper: None,
     };
     (Gateway::start(config, setting).await.unwrap(), world)
 }

@@ -73,6 +73,50 @@ async fn a_file_that_is_wrong_is_refused_whole_and_the_former_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_is_judged_and_what_it_refuses_changes_nothing() {
+    let (outside, inside) = (Peer::usual().await, Peer::usual().await);
+    let house = House::new(outside.address, inside.address);
+    house.write(&house.text());
+    let running = house.start_judged().await;
+    let mut client = running.copier().await;
+    let answered = |reason: &str| {
+        let change = format!("version = 1\nchange = {{ author = \"ann@example.edu\", reason = \"{reason}\" }}");
+        house.text().replacen("version = 1", &change, 1)
+    };
+    let refused = |why: ReloadError, wanted: &str| {
+        let told = why.to_string();
+        assert!(
+            matches!(why, ReloadError::Refused(_)) && told.contains(wanted),
+            "{told}"
+        );
+    };
+
+    // Another one may send: somebody has to answer for that.
+    house.write(&(house.text() + &grant("scanner", "127.0.0.5")));
+    refused(running.gateway.reload().await.unwrap_err(), "newly possible");
+    // Nobody can answer for a copier that sends as somebody else.
+    house.write(&answered("CHG-1").replace("scan@example.edu", "scan@example.net"));
+    refused(
+        running.gateway.reload().await.unwrap_err(),
+        "grant copier may send as scan@example.net",
+    );
+    assert_eq!(running.gateway.admission().snapshot().generation().0, 1);
+    client.deliver("bob@example.org", LETTER.as_bytes()).await;
+
+    house.write(&(answered("CHG-1") + &grant("scanner", "127.0.0.5")));
+    assert_eq!(running.gateway.reload().await.unwrap(), "generation 2 serves");
+    house.write(&house.text());
+    assert_eq!(
+        running.gateway.reload().await.unwrap(),
+        "generation 3 serves",
+        "less needs nobody"
+    );
+    client.deliver("bob@example.org", LETTER.as_bytes()).await;
+    outside.has(2).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_route_that_changes_leads_elsewhere_from_then_on() {
     let (before, after, inside) = (Peer::usual().await, Peer::usual().await, Peer::usual().await);
     let mut house = House::new(before.address, inside.address);

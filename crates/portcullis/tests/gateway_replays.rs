@@ -281,6 +281,7 @@ async fn live(papers: &Papers, seed: u64) -> Run {
         journal: journal.clone(),
         writers: Writers::Tasks,
         file: None,
+        keeper: None,
     };
     let gateway = Gateway::start(config, setting).await.unwrap();
     let heard = everybody_sends(papers, &world).await;

@@ -253,7 +253,10 @@ fn is_longer(begin: Timestamp, end: Timestamp, days: u32) -> bool {
 
 /// Grants send as our domains, and not as more of them than their owner's.
 fn senders(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> [Judged; 3] {
-    let mut ours = blocking("senders-are-ours", "every grant sends as one of our own domains");
+    let mut ours = blocking(
+        "senders-are-ours",
+        "every grant sends as one of our own domains, or says that others are meant",
+    );
     let mut wider = blocking(
         "senders-not-wider",
         "no grant sends as everybody of domains that merely surround its owner's",
@@ -274,11 +277,13 @@ fn senders(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> [Judged; 3] {
                 };
                 subject.let_in(&start, index)
             };
-            if !foreign.is_empty() {
+            let meant = &subject.snapshot.rulebook().intent.foreign_senders;
+            if !foreign.is_empty() && !meant.contains(&grant.name) {
                 ours.breach(|| {
                     let because = format!("grant {} may send as {pattern}, which is not all ours", grant.name);
                     let others = vec![subject.snapshot.rulebook().organisation.place];
-                    let remedy = "name senders of our own domains, or add the domain to organisation.domains";
+                    let remedy = "name senders of our own domains, add the domain to organisation.domains, or write \
+                                  `foreign_senders = true` if it is meant";
                     told(story(foreign.clone()), because, grant, others, remedy)
                 });
             }

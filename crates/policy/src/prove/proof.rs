@@ -65,7 +65,7 @@ pub fn prove(snapshot: &Snapshot, now: Option<Timestamp>) -> Proof {
 /// at clients without a grant. `None` where anything else differs, or so much that the whole is as quick.
 #[must_use]
 pub fn prove_change(former: &Snapshot, snapshot: &Snapshot, now: Option<Timestamp>) -> Option<Proof> {
-    if !former.rulebook().intent.says_the_same(&snapshot.rulebook().intent) {
+    if !former.rulebook().intent.carries_to(&snapshot.rulebook().intent) {
         return None;
     }
     let changed = Changed::between(former, snapshot).filter(Changed::is_small)?;

@@ -167,6 +167,7 @@ pub(crate) fn book() -> Rulebook {
                 written: Some(WRITTEN),
                 ..policy::Bounds::default()
             },
+            foreign_senders: Vec::new(),
             destinations: vec![
                 ("main".into(), mail::Host::parse("mail.own.test").unwrap()),
                 ("chemistry".into(), mail::Host::parse("mail.chem.own.test").unwrap()),

@@ -14,8 +14,8 @@ use crate::config::{self, Machine, Reading, Report};
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Say everything that is wrong with a configuration, at once, each with its line, the reason and what \
-        to do.\n\nNothing is started and nothing is changed. Status 0: it would start (warnings or not). Status 1: it \
-        would not. Status 2: the file cannot be read."
+        to do.\n\nNothing is started and nothing is changed. Status 0: it can be read (warnings or not), and `portcullis \
+        prove` says whether it may serve. Status 1: it cannot serve. Status 2: the file cannot be read."
 )]
 pub struct Args {
     /// The configuration file.
@@ -56,8 +56,8 @@ pub fn read(path: &Path) -> anyhow::Result<Reading> {
 #[must_use]
 pub fn summary(report: &Report) -> String {
     let outcome = match (report.errors(), report.warnings()) {
-        (0, 0) => "This configuration can serve.",
-        (0, _) => "This configuration can serve; somebody should look at the warnings.",
+        (0, 0) => "`portcullis prove` says whether this configuration may serve.",
+        (0, _) => "Somebody should look at the warnings; `portcullis prove` says whether this may serve.",
         _ => "Nothing was changed; this configuration cannot serve.",
     };
     format!("{}. {outcome}", report.counts())

@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod ledger;
+pub mod prove;
 pub mod queue;
 pub mod replay;
 pub mod send;
@@ -41,6 +42,7 @@ pub const CONFIG_PATH: &str = "/etc/portcullis/portcullis.toml";
         portcullis demo --once                      see a whole small organisation at work\n  \
         portcullis config example > portcullis.toml write a configuration\n  \
         portcullis check --config portcullis.toml   everything that is wrong with it, at once\n  \
+        portcullis prove --config portcullis.toml   whether it relays for anybody it should not\n  \
         portcullis serve --config portcullis.toml   open the gate"
 )]
 struct Cli {
@@ -55,6 +57,8 @@ enum Command {
     Serve(serve::Args),
     #[command(about = "Say everything that is wrong with a configuration, at once")]
     Check(check::Args),
+    #[command(about = "Prove what is true of every message under a configuration, or show one for which it is not")]
+    Prove(prove::Args),
     #[command(about = "Run a complete small organisation on loopback, with nothing to install")]
     Demo(demo::Args),
     #[command(about = "Send one message to a server, as a client would")]
@@ -93,6 +97,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Prove(args) => prove::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Send(args) => send::run(args),
         Command::Sink(args) => sink::run(args),

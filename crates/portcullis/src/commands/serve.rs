@@ -11,7 +11,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use world::World;
 
 use super::queue::duration;
-use crate::config::{self, Config, Machine};
+use crate::change::{Decided, Keeper};
+use crate::config::{self, Machine, Reading};
 use crate::control;
 use crate::gateway::{Gateway, Heritage, Setting, Writers, resolver};
 use crate::journal::Journal;
@@ -24,7 +25,8 @@ use crate::troubles;
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Open the gate: listen, judge, keep, deliver.\n\nA configuration with errors does not start; \
-    `portcullis check` says what they are. SIGHUP reads the file again, as a whole or not at all, without dropping \
+    `portcullis check` says what they are. Nor does one that breaks a property, which `portcullis prove` shows, or that \
+    lets in more than the one that served last without a `change` that says who wants it and why. SIGHUP reads the file again, as a whole or not at all, without dropping \
     sessions. SIGTERM lets running transactions finish, then stops; what is queued stays on disk.\n\nWith \
     --take-over it takes the place of the gate that runs on the same spool, without a refused connection, or starts as \
     usual where none runs. If it cannot serve, it says why and the other one goes on. `portcullis upgrade` lets the \
@@ -121,9 +123,11 @@ async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
         config::load(&file, &machine).with_context(|| format!("{} cannot be read", args.config.path.display()))?;
     let report = reading.report.render();
     super::say_aside(&report);
-    let Some(config) = reading.config else {
-        return Ok(Opened::Wrong(report));
+    let (keeper, decided) = match judged(reading, mail::Timestamp(world.clock.wall())).await? {
+        Ok(judged) => judged,
+        Err(refused) => return Ok(Opened::Wrong(report + &refused)),
     };
+    let config = decided.passed.config.clone();
     let journal = Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?;
     troubles::into_journal(journal.clone(), world.clock.clone(), config.log.level);
     allow_many_connections();
@@ -150,7 +154,17 @@ async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
         .predecessor
         .as_ref()
         .map(|one| (one.pid(), one.version().to_owned()));
-    let gateway = start(config, file, journal, world, heritage).await?;
+    let clock = world.clock.clone();
+    let setting = Setting {
+        resolver: resolver(&config.dns, &world)?,
+        journal,
+        writers: Writers::Threads,
+        file: Some(file),
+        keeper: Some(keeper.clone()),
+        world,
+    };
+    let gateway = Gateway::succeed(config, setting, heritage).await?;
+    note(&keeper, &decided, mail::Timestamp(clock.wall()));
     sockets.forget_unwanted();
     for (listener, addresses) in gateway.addresses() {
         for address in addresses {
@@ -169,21 +183,40 @@ async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
     Ok(Opened::Serving(Box::new(gateway), ear))
 }
 
-async fn start(
-    config: Config,
-    file: PathBuf,
-    journal: Journal,
-    world: World,
-    heritage: Heritage,
-) -> anyhow::Result<Gateway> {
-    let setting = Setting {
-        resolver: resolver(&config.dns, &world)?,
-        journal,
-        writers: Writers::Threads,
-        file: Some(file),
-        world,
+/// Judges what was read, before anything listens; or says why it does not serve, which is on standard error then. A proof
+/// of ten thousand grants takes seconds, beside the runtime.
+async fn judged(reading: Reading, now: mail::Timestamp) -> anyhow::Result<Result<(Arc<Keeper>, Decided), String>> {
+    let Reading { report, config } = reading;
+    let Some(config) = config else {
+        return Ok(Err(String::new()));
     };
-    Gateway::succeed(config, setting, heritage).await
+    let keeper = Arc::new(Keeper::of(&config));
+    let judge = keeper.clone();
+    let work = move || judge.judge_start(report.source().name(), &config, report.source().text(), now);
+    Ok(match tokio::task::spawn_blocking(work).await? {
+        Ok(decided) => Ok((keeper, decided)),
+        Err(refused) => {
+            let refused = format!("portcullis: {refused}");
+            super::say_aside(&refused);
+            Err(refused)
+        }
+    })
+}
+
+/// Keeps what serves now. That it cannot be kept is no reason not to serve it, and is told.
+fn note(keeper: &Keeper, decided: &Decided, now: mail::Timestamp) {
+    let proof = decided.passed.remember(now);
+    tracing::info!(
+        event = "config.proven",
+        properties = proof.properties,
+        cells = proof.cells,
+        millis = proof.millis,
+        findings = proof.findings,
+        "nothing that must not be is possible; `portcullis prove` shows the whole"
+    );
+    if let Err(error) = keeper.serves(decided, now) {
+        tracing::warn!(event = "config.not_kept", %error, "what serves now cannot be noted beside the queue");
+    }
 }
 
 /// Does what it is asked until the end.

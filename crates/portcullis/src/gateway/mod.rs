@@ -26,6 +26,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use wire::{Shutdown, ShutdownTrigger};
 use world::World;
 
+use crate::change::Keeper;
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
 use crate::health;
@@ -58,6 +59,8 @@ pub struct Setting {
     pub writers: Writers,
     /// Where the configuration is read from again on a reload; `None` where it cannot be.
     pub file: Option<PathBuf>,
+    /// Who judges a changed configuration before it serves; `None` where whatever is read serves.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 /// Who writes to disks.
@@ -105,6 +108,7 @@ pub(crate) struct Live {
     pub(crate) recorder: Recorder,
     pub(crate) world: World,
     pub(crate) file: Option<PathBuf>,
+    pub(crate) keeper: Option<Arc<Keeper>>,
     /// Held by the reload that is under way.
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) view: spool::View,
@@ -132,6 +136,7 @@ impl Gateway {
             journal,
             writers,
             file,
+            keeper,
         } = setting;
         let snapshot = config
             .snapshot(Generation(1))
@@ -197,6 +202,7 @@ impl Gateway {
             recorder: recorder.clone(),
             world: world.clone(),
             file,
+            keeper,
             reloading: tokio::sync::Mutex::default(),
             view: stores.view,
             dispatch: stores.dispatch,

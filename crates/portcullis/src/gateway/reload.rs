@@ -8,7 +8,8 @@ use world::BoxFuture;
 
 use super::Live;
 use super::{back, front, held};
-use crate::config::{self, Config, Machine};
+use crate::change::{Decided, Keeper, Refused};
+use crate::config::{self, Config, Machine, Reading};
 
 /// Why a reload was refused. What served before goes on serving.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum ReloadError {
     /// It has errors; here is what `portcullis check` says.
     #[error("the configuration has errors; the former one goes on serving\n{0}")]
     Wrong(String),
+    /// It breaks a property, or lets in more without anybody who answers for that.
+    #[error("the former configuration goes on serving: {0}")]
+    Refused(#[from] Refused),
     /// It is right, but something it names cannot be used.
     #[error("the configuration cannot be used; the former one goes on serving: {0:#}")]
     Unusable(anyhow::Error),
@@ -65,11 +69,7 @@ pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
 
 /// Reads, checks, prepares, and only then swaps.
 async fn read_again(live: &Live) -> Result<String, ReloadError> {
-    let file = live.file.as_ref().ok_or(ReloadError::NoFile)?;
-    let reading = config::load(file, &Machine::look(live.admission.now()))?;
-    let Some(config) = reading.config else {
-        return Err(ReloadError::Wrong(reading.report.render()));
-    };
+    let (config, decided) = judged(live).await?;
     let generation = Generation(live.admission.snapshot().generation().0 + 1);
     let snapshot = config.snapshot(generation).map_err(|conflicts| {
         let first = conflicts
@@ -91,7 +91,41 @@ async fn read_again(live: &Live) -> Result<String, ReloadError> {
     let stayed = swap_listeners(live, &config, &certificates);
     *live.certificates.lock() = certificates;
     live.recorder.testify(loaded(&config, generation)).await;
+    if let (Some(keeper), Some(decided)) = (&live.keeper, decided) {
+        note(keeper, decided, live).await;
+    }
     Ok(format!("generation {generation} serves{stayed}"))
+}
+
+/// Reads and judges, beside the runtime: both touch files, and a proof of ten thousand grants takes seconds.
+async fn judged(live: &Live) -> Result<(Config, Option<Decided>), ReloadError> {
+    let file = live.file.clone().ok_or(ReloadError::NoFile)?;
+    let (keeper, now, serving) = (live.keeper.clone(), live.admission.now(), live.admission.snapshot());
+    let work = move || {
+        let Reading { report, config } = config::load(&file, &Machine::look(now))?;
+        let Some(config) = config else {
+            return Err(ReloadError::Wrong(report.render()));
+        };
+        let Some(keeper) = keeper else {
+            return Ok((config, None));
+        };
+        let source = report.source();
+        let decided = keeper.judge_reload(&serving, source.name(), &config, source.text(), now)?;
+        Ok((decided.passed.config.clone(), Some(decided)))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(judged) => judged,
+        Err(why) => Err(ReloadError::Unusable(why.into())),
+    }
+}
+
+/// Keeps what serves now. That it cannot be kept is no reason not to serve it, and is told.
+async fn note(keeper: &Arc<Keeper>, decided: Decided, live: &Live) {
+    let (keeper, now) = (keeper.clone(), live.admission.now());
+    let kept = tokio::task::spawn_blocking(move || keeper.serves(&decided, now)).await;
+    if let Ok(Err(error)) = kept {
+        tracing::warn!(event = "config.not_kept", %error, "what serves now cannot be noted beside the queue");
+    }
 }
 
 /// New sessions get the new settings. Addresses are bound once: a changed list needs a restart, and is said.

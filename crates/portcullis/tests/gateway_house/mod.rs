@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dns::Literal;
-use portcullis::config::{self, LogFormat, Machine};
+use portcullis::change::Keeper;
+use portcullis::config::{self, LogFormat, Machine, Reading};
 use portcullis::control::{self, Answer, AskError, Asked};
 use portcullis::gateway::{Gateway, Setting, Writers};
 use portcullis::journal::Journal;
@@ -289,14 +290,34 @@ dir = "ledger"
         std::fs::write(self.file(), text).unwrap();
     }
 
-    /// Starts a gateway from the file.
+    /// Starts a gateway from the file; nobody judges it.
     pub async fn start(&self) -> Running {
+        self.start_with(|_| None).await
+    }
+
+    /// Starts a gateway from the file, which is judged as `serve` does it.
+    pub async fn start_judged(&self) -> Running {
+        self.start_with(|reading| {
+            let config = reading.config.as_mut()?;
+            let (keeper, source) = (Keeper::of(config), reading.report.source());
+            let now = mail::Timestamp(World::real().clock.wall());
+            let decided = keeper.judge_start(source.name(), config, source.text(), now);
+            let decided = decided.unwrap_or_else(|why| panic!("{why}"));
+            keeper.serves(&decided, now).unwrap();
+            *config = decided.passed.config;
+            Some(Arc::new(keeper))
+        })
+        .await
+    }
+
+    async fn start_with(&self, judge: impl FnOnce(&mut Reading) -> Option<Arc<Keeper>>) -> Running {
         let world = World::real();
         let machine = Machine {
             now: mail::Timestamp(world.clock.wall()),
             ..Machine::default()
         };
-        let reading = config::load(&self.file(), &machine).unwrap();
+        let mut reading = config::load(&self.file(), &machine).unwrap();
+        let keeper = judge(&mut reading);
         let config = reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()));
         let socket = control::path(&config.spool.dir);
         let paper = Paper::default();
@@ -307,6 +328,7 @@ dir = "ledger"
             journal: journal.clone(),
             writers: Writers::Threads,
             file: Some(self.file()),
+            keeper,
         };
         let gateway = Gateway::start(config, setting).await.unwrap();
         Running {

@@ -32,6 +32,9 @@ pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>)
         };
         let own = rulebook.organisation.domains.clone();
         if let Some(grant) = form.grant(&own, &mut logins) {
+            if written.foreign_senders.as_ref().is_some_and(|meant| **meant) {
+                rulebook.intent.foreign_senders.push(grant.name.clone());
+            }
             rulebook.grants.push(grant);
         }
     }

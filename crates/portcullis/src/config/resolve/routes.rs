@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use mail::{Domain, DomainPattern, Host, Mailbox};
 use outbound::route::TlsPolicy;
-use policy::{Recipients, Route, Rulebook};
+use policy::{Name, Recipients, Route, Rulebook};
 
 use super::certificates;
 use super::desk::{Desk, in_order, values};
@@ -51,7 +51,20 @@ pub(super) fn resolve(
         routes.push(internet());
     }
     routes.sort_by_key(|route| route.domains.is_empty());
+    rulebook.intent.destinations = destinations(&routes, rulebook);
     routes
+}
+
+/// Where the routes of our own domains lead.
+fn destinations(routes: &[OutboundRoute], rulebook: &Rulebook) -> Vec<(Name, Host)> {
+    let inside = routes
+        .iter()
+        .filter(|route| rulebook.routes.iter().any(|own| own.name == route.name));
+    let hosts = inside.flat_map(|route| match &route.to {
+        NextHop::Mx => Vec::new(),
+        NextHop::Hosts(hosts) => hosts.iter().map(|one| (route.name.clone(), one.host.clone())).collect(),
+    });
+    hosts.collect()
 }
 
 /// Where everything goes that no route takes.
