@@ -17,6 +17,19 @@ pub struct Intent {
     pub destinations: Vec<(Name, Host)>,
     /// Grants of which it is meant that they send as others than us, by name.
     pub foreign_senders: Vec<Name>,
+    /// Addresses behind which others hide, beside those that the organisation names.
+    pub hidden: Vec<Hidden>,
+}
+
+/// Addresses that name no client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The addresses.
+    pub networks: Vec<IpNet>,
+    /// What they are, as in `a proxy of listener mx`.
+    pub what: String,
+    /// Where that is declared.
+    pub place: Place,
 }
 
 impl Intent {
@@ -39,6 +52,12 @@ impl Intent {
             && bounds(self) == bounds(other)
             && self.destinations == other.destinations
             && self.foreign_senders == other.foreign_senders
+            && self.hidden.len() == other.hidden.len()
+            && self
+                .hidden
+                .iter()
+                .zip(&other.hidden)
+                .all(|(own, theirs)| own.networks == theirs.networks)
             && self.assertions.len() == other.assertions.len()
             && self.assertions.iter().zip(&other.assertions).all(same)
     }

@@ -31,8 +31,8 @@ pub use decide::{Decision, Ground, NoTrail, Trail, Verdict, decide, decide_with}
 pub use explain::{Explanation, NearMiss, Step, explain};
 pub use facts::{ContentClass, Fact, Facts, FromAnswer, FromHeader, LoginAnswer, Reader, RecipientForm};
 pub use intent::{
-    AsWhom, Assertion, Bounds, Door, Intent, LONGEST_EXCEPTION, LONGEST_FORWARD, Must, ToWhom, WIDEST_V4, WIDEST_V6,
-    Who,
+    AsWhom, Assertion, Bounds, Door, Hidden, Intent, LONGEST_EXCEPTION, LONGEST_FORWARD, Must, ToWhom, WIDEST_V4,
+    WIDEST_V6, Who,
 };
 pub use live::{Live, digest};
 pub use model::{

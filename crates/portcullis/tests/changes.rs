@@ -98,9 +98,12 @@ impl House {
 #[test]
 fn a_broken_property_is_refused_with_its_counterexample() {
     let house = House::new();
-    let wide = copier("10.20.3.0/24", "any");
+    let wide = copier("10.20.3.14", "any").replacen("2027-06-30", "2028-06-30", 1);
     let told = house.refuses(&wide).to_string();
-    assert!(told.contains("10.20.3.0/24") && told.contains("gate.toml:22"), "{told}");
+    assert!(
+        told.contains("until 2028-06-30") && told.contains("gate.toml:22"),
+        "{told}"
+    );
     assert!(told.contains("accepted by grant copier"), "{told}");
     // Nobody can answer for that, and nothing is kept of it.
     assert!(matches!(

@@ -79,15 +79,17 @@ fn exceptions(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Vec<Judged
     let ours = Ranges::of(&organisation.networks);
     let hidden = Ranges::of(&organisation.never_a_client);
     let dynamic = Ranges::of(&organisation.dynamic);
+    let others = &subject.snapshot.rulebook().intent.hidden;
+    let others: Vec<_> = others.iter().map(|one| (Ranges::of(&one.networks), one)).collect();
     for (index, grant) in grants(subject, only) {
         let By::Address(networks) = &grant.by else { continue };
         let own = Ranges::of(networks);
-        let stands = |judged: &mut Judged, bad: Ranges, why: &str, remedy: &str| {
+        let stands = |judged: &mut Judged, bad: Ranges, why: &str, place: Place, remedy: &str| {
             if !bad.is_empty() {
                 judged.breach(|| {
                     let because = format!("grant {} names {bad}, {why}", grant.name);
                     let story = subject.let_in(&from_clients(bad), index);
-                    told(story, because, grant, vec![organisation.place], remedy)
+                    told(story, because, grant, vec![place], remedy)
                 });
             }
         };
@@ -95,18 +97,33 @@ fn exceptions(subject: &Subject<'_>, only: Option<&BTreeSet<u32>>) -> Vec<Judged
             &mut inside,
             own.without(&ours),
             "which organisation.networks does not hold",
+            organisation.place,
             "name the device's own address, or add its network to organisation.networks if it is ours",
         );
         stands(
             &mut hiding,
             own.and(&hidden),
             "which is in organisation.never_a_client: every machine behind it could use this grant",
+            organisation.place,
             "name the device's own address, or give it a password",
         );
+        for (networks, hidden) in &others {
+            stands(
+                &mut hiding,
+                own.and(networks),
+                &format!(
+                    "which is {}: whoever comes through it could use this grant",
+                    hidden.what
+                ),
+                hidden.place,
+                "name the device's own address, or give it a password",
+            );
+        }
         stands(
             &mut moving,
             own.and(&dynamic),
             "which is in organisation.dynamic: tomorrow it is another machine's address",
+            organisation.place,
             "give the device a fixed address outside the range, or a password",
         );
         let bounds = subject.snapshot.rulebook().intent.bounds.widest(grant.class);

@@ -168,6 +168,7 @@ pub(crate) fn book() -> Rulebook {
                 ..policy::Bounds::default()
             },
             foreign_senders: Vec::new(),
+            hidden: Vec::new(),
             destinations: vec![
                 ("main".into(), mail::Host::parse("mail.own.test").unwrap()),
                 ("chemistry".into(), mail::Host::parse("mail.chem.own.test").unwrap()),

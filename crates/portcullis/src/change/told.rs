@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use mail::Timestamp;
 use policy::Place;
 use policy::diff::{Diff, Flow};
 use policy::prove::{ASSUMPTIONS, Breach, Judged, Proof, Severity};
@@ -126,7 +127,7 @@ pub fn incomparable(why: &str) -> String {
 #[must_use]
 pub fn change(before: &str, after: &str, diff: &Diff) -> String {
     if diff.gained.is_empty() && diff.lost.is_empty() {
-        return "Whatever one lets in the other lets in.\n".to_owned();
+        return "Nothing changes: what the one lets in, the other lets in.\n".to_owned();
     }
     flows("newly possible", after, &diff.gained) + &flows("no longer possible", before, &diff.lost)
 }
@@ -155,7 +156,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -196,6 +197,40 @@ fn breach_json(breach: &Breach) -> Value {
         "line": line(breach.place),
         "others": breach.others.iter().copied().filter_map(line).collect::<Vec<_>>(),
         "do": breach.remedy,
+    })
+}
+
+/// Both sides of a change for scripts.
+#[must_use]
+pub fn change_json(before: &str, after: &str, diff: &Diff) -> Value {
+    json!({
+        "before": before,
+        "after": after,
+        "widens": diff.widens(),
+        "gained": diff.gained.iter().map(flow_json).collect::<Vec<_>>(),
+        "lost": diff.lost.iter().map(flow_json).collect::<Vec<_>>(),
+    })
+}
+
+fn flow_json(flow: &Flow) -> Value {
+    let day = |at: Timestamp| at.to_date();
+    json!({
+        "sentence": flow.to_string(),
+        "listeners": flow.listeners.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "source": flow.source,
+        "identity": flow.identity,
+        "senders": flow.senders,
+        "recipients": flow.recipients,
+        "postmaster_and_abuse_only": flow.roles_only,
+        "from": flow.from_time.map(day),
+        "until": flow.until.map(day),
+        "larger_than": flow.larger_than,
+        "ground": flow.ground,
+        "line": line(flow.place),
+        "refused": flow.refused.map(|reason| reason.to_string()),
+        "leaves_us": flow.width.external,
+        "anonymous": flow.width.anonymous,
+        "example": flow.example.as_ref().map(ToString::to_string),
     })
 }
 

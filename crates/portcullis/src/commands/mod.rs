@@ -6,6 +6,7 @@
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod ledger;
 pub mod prove;
@@ -59,6 +60,8 @@ enum Command {
     Check(check::Args),
     #[command(about = "Prove what is true of every message under a configuration, or show one for which it is not")]
     Prove(prove::Args),
+    #[command(about = "Say what a change makes possible, and what impossible")]
+    Diff(diff::Args),
     #[command(about = "Run a complete small organisation on loopback, with nothing to install")]
     Demo(demo::Args),
     #[command(about = "Send one message to a server, as a client would")]
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Prove(args) => prove::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Send(args) => send::run(args),
         Command::Sink(args) => sink::run(args),

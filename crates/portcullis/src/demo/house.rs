@@ -135,7 +135,7 @@ impl House {
             r#"# A complete small organisation on loopback, written by `portcullis demo`. It is an ordinary configuration:
 # stop the demo and run `portcullis serve --config {dir}/portcullis.toml`.
 version = 1
-change  = {{ author = "postmaster@example.edu", reason = "the demo opens its gate" }}
+change  = {{ author = "postmaster@example.edu", reason = "the demo opens its gate until {until}" }}
 
 [organisation]
 name     = "Example University"

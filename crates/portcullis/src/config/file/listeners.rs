@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use mail::Domain;
+use policy::Role;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,6 +25,20 @@ pub enum RawRole {
     Relay,
     /// Plain HTTP: health and metrics.
     Health,
+}
+
+impl RawRole {
+    /// The role as judgement knows it; `None` where no mail comes in.
+    #[must_use]
+    pub const fn smtp(self) -> Option<Role> {
+        match self {
+            Self::Mx => Some(Role::Mx),
+            Self::Submission => Some(Role::Submission),
+            Self::Submissions => Some(Role::Submissions),
+            Self::Relay => Some(Role::Relay),
+            Self::Health => None,
+        }
+    }
 }
 
 /// What a relay listener does for clients without a grant.

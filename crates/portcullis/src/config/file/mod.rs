@@ -4,6 +4,7 @@
 //! what is missing, contradictory or unwise is for [`resolve`](super::resolve) to say.
 
 mod grants;
+mod intent;
 mod listeners;
 mod organisation;
 mod read;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use grants::{By, Forward, Grant, GrantLimits, RawClass, Tolerance};
+pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
 pub use organisation::{Change, Organisation, Zone};
 pub(crate) use read::nearest;
@@ -74,10 +76,8 @@ pub struct File {
     pub dns: Dns,
     /// What is logged, and how.
     pub log: Log,
-    /// Not available yet: what must not be possible, whatever else this file says.
-    #[schemars(skip)]
-    pub never: Maybe<toml::Value>,
-    /// Not available yet: what must always be possible.
-    #[schemars(skip)]
-    pub always: Maybe<toml::Value>,
+    /// What must never be possible, whatever else this file says.
+    pub never: Vec<At<Assertion>>,
+    /// What must always be possible.
+    pub always: Vec<At<Assertion>>,
 }

@@ -5,7 +5,7 @@ use mail::{Domain, DomainPattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{List, Maybe, Text};
+use super::{Bounds, List, Maybe, Text};
 
 /// Who changed the file last, and why; goes into the ledger.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -31,6 +31,10 @@ pub struct Organisation {
     pub networks: List<IpNet>,
     /// Addresses behind which several machines hide: NAT, VPN, proxies, load balancers.
     pub never_a_client: List<IpNet>,
+    /// Ranges that are given out dynamically: nobody there keeps an address.
+    pub dynamic: List<IpNet>,
+    /// How wide exceptions may be, and how long grants and forwards may last.
+    pub bounds: Option<Bounds>,
     /// A page that explains refusals; the id of the event is put behind it.
     pub help: Maybe<String>,
 }

@@ -16,7 +16,7 @@ use crate::config::{Problem, Source};
 const FAULTS_MAX: usize = 100;
 
 /// Names that are recognised so that the answer is clear, and never offered.
-const NOT_BUILT_YET: [&str; 6] = ["never", "always", "acme", "dane", "sts", "dane-or-sts-or-opportunistic"];
+const NOT_BUILT_YET: [&str; 4] = ["acme", "dane", "sts", "dane-or-sts-or-opportunistic"];
 
 /// A file that was read, and what had to be left out of it.
 #[derive(Debug, Default)]

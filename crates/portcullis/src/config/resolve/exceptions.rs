@@ -5,20 +5,19 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use policy::prove::Ranges;
 
-use super::desk::Desk;
+use super::desk::{Desk, values};
 use crate::config::Problem;
 use crate::config::file::{At, File, Maybe, Organisation, Text};
 
-/// Exceptions are no wider than this.
-const PREFIX_MIN: (u8, u8) = (24, 64);
-
 const ADVICE: &str = "name the device's own address, or give it a password";
 
-/// Looks at the addresses of one exception; every fault is an error unless it says otherwise.
-pub(super) fn check(networks: &[At<Text<IpNet>>], file: &File, desk: &mut Desk<'_>) {
+/// Looks at the addresses of one exception; every fault is an error unless it says otherwise. `widest` are the shortest
+/// prefixes for v4 and v6: the bounds that the proof measures by.
+pub(super) fn check(networks: &[At<Text<IpNet>>], widest: (u8, u8), file: &File, desk: &mut Desk<'_>) {
     for network in networks {
-        if loopback(network, desk) || too_wide(network, desk) {
+        if loopback(network, desk) || too_wide(network, widest, desk) {
             continue;
         }
         if hides_clients(network, &file.organisation, desk)
@@ -55,14 +54,13 @@ fn loopback(network: &At<Text<IpNet>>, desk: &mut Desk<'_>) -> bool {
     true
 }
 
-fn too_wide(network: &At<Text<IpNet>>, desk: &mut Desk<'_>) -> bool {
-    let (v4, v6) = PREFIX_MIN;
+fn too_wide(network: &At<Text<IpNet>>, (v4, v6): (u8, u8), desk: &mut Desk<'_>) -> bool {
     let least = if network.addr().is_ipv4() { v4 } else { v6 };
     let wide = network.prefix_len() < least;
     if wide {
         desk.say(
             Problem::error(network.span(), "this address exception is too wide")
-                .label(format!("a /{least} is the widest there is"))
+                .label(format!("a /{least} is the widest for its class"))
                 .why("nobody can answer for what every machine in it sends")
                 .advise("name the devices' own addresses, or declare a zone with `ungranted = \"internal-only\"`"),
         );
@@ -135,11 +133,12 @@ fn is_gate(network: &At<Text<IpNet>>, file: &File, desk: &mut Desk<'_>) -> bool 
 
 fn outside(network: &At<Text<IpNet>>, organisation: &Maybe<Organisation>, desk: &mut Desk<'_>) {
     let Some(organisation) = organisation else { return };
-    if organisation.networks.is_empty() || organisation.networks.iter().any(|own| own.contains(&***network)) {
+    let own = Ranges::of(&values(&organisation.networks));
+    if Ranges::of(&[***network]).without(&own).is_empty() {
         return;
     }
     desk.say(
-        Problem::warning(network.span(), "this address exception lies outside of our networks")
+        Problem::error(network.span(), "this address exception lies outside of our networks")
             .why("addresses elsewhere change hands without our knowing")
             .advise("give the client a password, or add its network to organisation.networks if it is ours"),
     );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use mail::{DomainPattern, Timestamp, Tolerances};
-use policy::{By, Class, Forward, Grant, GrantState, LimitSpec, Name, Rulebook, Scope, SenderPattern};
+use policy::{Bounds, By, Class, Forward, Grant, GrantState, LimitSpec, Name, Rulebook, Scope, SenderPattern};
 
 use super::desk::{Desk, in_order, values};
 use super::exceptions;
@@ -13,21 +13,19 @@ use crate::config::file::{self, At, Day, File, List, Maybe, Named, RawRole, Spel
 use crate::config::{Problem, SecretHash};
 use crate::identities;
 
-/// Days an address exception lasts at most without a warning.
-const EXCEPTION_DAYS_MAX: i64 = 366;
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 /// Octets of a login at most.
 const LOGIN_OCTETS_MAX: usize = 255;
 
 /// Resolves the grants into the rulebook; returns the logins among them.
 pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>) -> BTreeMap<Name, SecretHash> {
     let mut logins = BTreeMap::new();
+    let bounds = rulebook.intent.bounds.clone();
     for (name, written) in in_order(&file.grants) {
         let mut form = Form {
             name,
             written,
             file,
+            bounds: &bounds,
             desk,
         };
         let own = rulebook.organisation.domains.clone();
@@ -46,6 +44,7 @@ struct Form<'f, 'd, 'a> {
     name: &'f At<String>,
     written: &'f file::Grant,
     file: &'f File,
+    bounds: &'f Bounds,
     desk: &'d mut Desk<'a>,
 }
 
@@ -132,15 +131,6 @@ impl Form<'_, '_, '_> {
                     .also(last.span(), "its end"),
             );
         }
-        let is_exception = self.written.by.as_ref().is_some_and(|by| by.address.is_some());
-        let from = starts.unwrap_or(self.desk.machine.now).max(self.desk.machine.now);
-        if is_exception && until.0.saturating_sub(from.0) > EXCEPTION_DAYS_MAX * DAY {
-            self.desk.say(
-                Problem::warning(last.span(), "this address exception lasts for more than twelve months")
-                    .why("addresses change hands, and firmware learns to authenticate")
-                    .advise("let it end within a year and renew it when it is still needed"),
-            );
-        }
         (starts.unwrap_or_default(), Some(until))
     }
 
@@ -216,7 +206,13 @@ impl Form<'_, '_, '_> {
             }
             return None;
         }
-        exceptions::check(networks, self.file, self.desk);
+        // That there is no class is said elsewhere.
+        let class = self
+            .written
+            .class
+            .as_ref()
+            .map_or(Class::Legacy, |class| Class::from(**class));
+        exceptions::check(networks, self.bounds.widest(class), self.file, self.desk);
         Some(By::Address(values(networks)))
     }
 
@@ -236,7 +232,7 @@ impl Form<'_, '_, '_> {
         for sender in written.from.iter().chain(&written.header_from) {
             if !sender_is_ours(own, sender) {
                 self.desk.say(
-                    Problem::warning(sender.span(), "this sender is in none of our domains")
+                    Problem::error(sender.span(), "this sender is in none of our domains")
                         .why("other servers refuse mail we send under names that are not ours")
                         .advise("correct it, or write `foreign_senders = true` if this is meant"),
                 );

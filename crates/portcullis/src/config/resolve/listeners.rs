@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::Domain;
-use policy::{Listener, Role, Rulebook, Ungranted};
+use policy::{Hidden, Listener, Role, Rulebook, Ungranted};
 
 use super::certificates;
 use super::desk::{Desk, in_order, value, values};
@@ -50,16 +50,11 @@ pub(super) fn resolve(file: &File, hostname: Option<&Domain>, rulebook: &mut Rul
         addresses(name, written, &mut taken, desk);
         let Some(role) = role else { continue };
         public(name, written, **role, desk);
-        let role = match **role {
-            RawRole::Mx => Role::Mx,
-            RawRole::Submission => Role::Submission,
-            RawRole::Submissions => Role::Submissions,
-            RawRole::Relay => Role::Relay,
-            RawRole::Health => {
-                gates.health.extend(values(&written.listen));
-                continue;
-            }
+        let Some(role) = role.smtp() else {
+            gates.health.extend(values(&written.listen));
+            continue;
         };
+        hides(name, written, rulebook, desk);
         let own = certificates::resolve(&written.certificates, desk);
         let certificates = if written.certificates.is_empty() {
             shared.clone()
@@ -80,6 +75,26 @@ pub(super) fn resolve(file: &File, hostname: Option<&Domain>, rulebook: &mut Rul
             .extend(settings(name, written, role, starttls, certificates, hostname, desk));
     }
     gates
+}
+
+/// Whoever is behind a proxy, or is tunnelled to our own address, is not known by that address.
+fn hides(name: &At<String>, written: &file::Listener, rulebook: &mut Rulebook, desk: &mut Desk<'_>) {
+    let own = written
+        .listen
+        .iter()
+        .map(|at| at.ip())
+        .filter(|ip| !ip.is_unspecified());
+    let places = [
+        (values(&written.proxies), "a proxy of"),
+        (own.map(|ip| IpNet::from(ip.to_canonical())).collect(), "the address of"),
+    ];
+    for (networks, what) in places {
+        rulebook.intent.hidden.push(Hidden {
+            networks,
+            what: format!("{what} listener {}", name.get()),
+            place: desk.place(&name.span()),
+        });
+    }
 }
 
 /// `None` where nobody knows a name to greet with; that has been said already.

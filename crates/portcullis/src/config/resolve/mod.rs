@@ -7,6 +7,7 @@ mod certificates;
 mod desk;
 mod exceptions;
 mod grants;
+mod intent;
 mod listeners;
 mod organisation;
 mod routes;
@@ -30,7 +31,6 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     let mut desk = Desk::new(source, machine, folder, &read);
     let file = &read.file;
     version(file, &mut desk);
-    not_built_yet(file, &mut desk);
     let change = change(&file.change, &mut desk);
     let (organisation, hostname) = organisation::resolve(&file.organisation, &mut desk);
     let zones = organisation::zones(&file.zones, &mut desk);
@@ -39,10 +39,12 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         zones,
         ..Rulebook::default()
     };
+    rulebook.intent.bounds = intent::bounds(file, &mut desk);
     let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
     let routes = routes::resolve(file, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
     grants::forwards(&file.forwards, &mut rulebook, &mut desk);
     let logins = grants::resolve(file, &mut rulebook, &mut desk);
+    rulebook.intent.assertions = intent::assertions(file, &rulebook, &mut desk);
     let limits = service::limits(&file.limits, &mut desk);
     let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
     let delivery = service::delivery(&file.delivery, &mut desk);
@@ -82,19 +84,6 @@ fn version(file: &File, desk: &mut Desk<'_>) {
                 .advise("begin it with `version = 1`"),
         ),
         _ => {}
-    }
-}
-
-/// Words of the design that have no engine yet. Taking them silently would promise what nobody keeps.
-fn not_built_yet(file: &File, desk: &mut Desk<'_>) {
-    for (name, written) in [("never", &file.never), ("always", &file.always)] {
-        if let Some(written) = written {
-            desk.say(
-                Problem::error(written.span(), format!("[[{name}]] is not available yet"))
-                    .why("assertions are worth something only when they are proven, and that comes later")
-                    .advise("take it out for now, or keep it as a comment"),
-            );
-        }
     }
 }
 

@@ -43,9 +43,9 @@ pub(super) fn resolve(written: &Maybe<file::Organisation>, desk: &mut Desk<'_>) 
         domains: values(&written.domains),
         networks: values(&written.networks),
         never_a_client: values(&written.never_a_client),
+        dynamic: values(&written.dynamic),
         help: help(&written.help, desk),
         place: desk.place(&at),
-        ..Organisation::default()
     };
     (organisation, hostname(written, desk))
 }

@@ -325,9 +325,11 @@ impl Gate {
         let spool = self.plan.spool.replace("@DIR@", &dir.to_string());
         let hash = &self.hash;
         let until = until();
+        // What opens more has a reason of its own.
+        let difference = more.len();
         let text = format!(
             r#"version = 1
-change = {{ author = "postmaster@example.edu", reason = "a test" }}
+change = {{ author = "postmaster@example.edu", reason = "a test with {difference} more octets" }}
 
 [organisation]
 name = "Example University"
