@@ -133,9 +133,16 @@ impl Admission {
         visitor: &Visitor,
         transaction: &Transaction,
     ) -> Result<(), Rejection> {
-        let verdicts = self.judge(snapshot, visitor, transaction);
-        if verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
-            return Ok(());
+        let listener = listener(&snapshot, visitor);
+        let mut verdicts = Verdicts::new(snapshot, transaction, self.now());
+        for (path, _) in &transaction.recipients {
+            let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
+            let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
+            // One is enough to let the body come; it is judged with the body, for each of them.
+            if decision.verdict.accepts() {
+                return Ok(());
+            }
+            verdicts.decisions.push(decision);
         }
         Err(verdicts.rejection(transaction))
     }
@@ -143,16 +150,9 @@ impl Admission {
     /// Judges every recipient of the transaction by one snapshot.
     fn judge(&self, snapshot: Arc<Snapshot>, visitor: &Visitor, transaction: &Transaction) -> Verdicts {
         let listener = listener(&snapshot, visitor);
-        let now = self.now();
-        let mut verdicts = Verdicts {
-            decisions: Vec::new(),
-            permits: Vec::new(),
-            snapshot,
-            now,
-        };
+        let mut verdicts = Verdicts::new(snapshot, transaction, self.now());
         for (path, _) in &transaction.recipients {
-            let sender = Fact::Known(&transaction.sender);
-            let facts = gather(listener, visitor, now, sender, Fact::Known(path), &transaction.learned);
+            let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
             let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
             let digest = digest(&facts);
             let permit = decision.permit(&verdicts.snapshot, digest);
@@ -298,6 +298,16 @@ impl Admission {
 }
 
 impl Verdicts {
+    fn new(snapshot: Arc<Snapshot>, transaction: &Transaction, now: Timestamp) -> Self {
+        let recipients = transaction.recipients.len();
+        Self {
+            snapshot,
+            decisions: Vec::with_capacity(recipients),
+            permits: Vec::with_capacity(recipients),
+            now,
+        }
+    }
+
     /// What to tell the client when nobody is accepted: the first recipient's verdict, but a deferral outranks a
     /// refusal, so that a message is not lost for those who may get it later.
     fn rejection(self, transaction: &Transaction) -> Rejection {
@@ -347,6 +357,18 @@ impl Verdicts {
             _ => None,
         })
     }
+}
+
+/// What is known for one of a transaction's recipients.
+fn facts_of<'a>(
+    listener: u32,
+    visitor: &'a Visitor,
+    transaction: &'a Transaction,
+    recipient: &'a ForwardPath,
+    now: Timestamp,
+) -> policy::Facts<'a> {
+    let (sender, recipient) = (Fact::Known(&transaction.sender), Fact::Known(recipient));
+    gather(listener, visitor, now, sender, recipient, &transaction.learned)
 }
 
 /// A recipient as it is stored: a forwarded one under the address its mail goes on to, its own kept as ORCPT.

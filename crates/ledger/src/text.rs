@@ -1,6 +1,6 @@
 //! Text of strangers, made fit for one line of a record; and ids as text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ pub struct Words(Box<str>);
 impl Words {
     /// Octets at most; long enough for every address we take.
     pub const OCTETS_MAX: usize = 1200;
+
+    /// Room for almost every address, so that it is written without moving.
+    const OCTETS_USUAL: usize = 64;
 
     /// Cleans and bounds a text.
     #[must_use]
@@ -32,7 +35,9 @@ impl Words {
 
     /// The text of something that can be shown, such as an address.
     pub fn of(shown: &impl fmt::Display) -> Self {
-        let text = shown.to_string();
+        let mut text = String::with_capacity(Self::OCTETS_USUAL);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{shown}");
         if is_clean(&text) {
             return Self(text.into());
         }

@@ -1,7 +1,7 @@
 //! Mailboxes and the two paths of an envelope.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -112,27 +112,34 @@ impl LocalPart {
     }
 
     fn is_dot_string(&self) -> bool {
-        !self.0.is_empty()
-            && self
-                .0
-                .split('.')
-                .all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+        let mut before = '.';
+        for c in self.0.chars() {
+            if (c == '.' && before == '.') || (c != '.' && !is_atext(c)) {
+                return false;
+            }
+            before = c;
+        }
+        before != '.'
+    }
+
+    fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        if self.is_dot_string() {
+            return out.write_str(&self.0);
+        }
+        out.write_char('"')?;
+        for c in self.0.chars() {
+            if c == '"' || c == '\\' {
+                out.write_char('\\')?;
+            }
+            out.write_char(c)?;
+        }
+        out.write_char('"')
     }
 }
 
 impl fmt::Display for LocalPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_dot_string() {
-            return f.write_str(&self.0);
-        }
-        f.write_str("\"")?;
-        for c in self.0.chars() {
-            if c == '"' || c == '\\' {
-                f.write_str("\\")?;
-            }
-            write!(f, "{c}")?;
-        }
-        f.write_str("\"")
+        self.put(f)
     }
 }
 
@@ -168,15 +175,25 @@ impl Host {
         }
         .map_err(|_| MailboxFault::Literal)
     }
+
+    /// Writes it straight to `out`; addresses are written several times for every message, and the machinery of
+    /// formatting costs more than they do.
+    pub(crate) fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => return out.write_str(domain.as_str()),
+            Self::Literal(IpAddr::V4(_)) => out.write_char('[')?,
+            Self::Literal(IpAddr::V6(_)) => out.write_str("[IPv6:")?,
+        }
+        if let Self::Literal(ip) = self {
+            put_ip(*ip, out)?;
+        }
+        out.write_char(']')
+    }
 }
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Domain(domain) => f.write_str(domain.as_str()),
-            Self::Literal(IpAddr::V4(ip)) => write!(f, "[{ip}]"),
-            Self::Literal(IpAddr::V6(ip)) => write!(f, "[IPv6:{ip}]"),
-        }
+        self.put(f)
     }
 }
 
@@ -245,14 +262,18 @@ impl Mailbox {
     pub fn needs_smtputf8(&self) -> bool {
         !self.local.0.is_ascii()
     }
+
+    /// As [`Host::put`].
+    pub(crate) fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.local.put(out)?;
+        out.write_char('@')?;
+        self.host.put(out)
+    }
 }
 
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Piece by piece, here and below: addresses are written several times for every message.
-        fmt::Display::fmt(&self.local, f)?;
-        f.write_str("@")?;
-        fmt::Display::fmt(&self.host, f)
+        self.put(f)
     }
 }
 
@@ -310,9 +331,30 @@ impl fmt::Display for ForwardPath {
 }
 
 fn write_path(mailbox: &Mailbox, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("<")?;
-    fmt::Display::fmt(mailbox, f)?;
-    f.write_str(">")
+    f.write_char('<')?;
+    mailbox.put(f)?;
+    f.write_char('>')
+}
+
+/// Writes an IP address straight to `out`.
+pub fn put_ip(ip: IpAddr, out: &mut impl fmt::Write) -> fmt::Result {
+    let IpAddr::V4(ip) = ip else {
+        return write!(out, "{ip}");
+    };
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.write_char('.')?;
+        }
+        let digit = |value: u8| char::from(b'0' + value % 10);
+        if octet >= 100 {
+            out.write_char(digit(octet / 100))?;
+        }
+        if octet >= 10 {
+            out.write_char(digit(octet / 10))?;
+        }
+        out.write_char(digit(octet))?;
+    }
+    Ok(())
 }
 
 /// `atext` of RFC 5321 §4.1.2, and the non-ASCII characters of RFC 6531 §3.3.
@@ -406,10 +448,21 @@ fn parse_quoted(text: &str) -> Result<(String, usize), MailboxError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fault(text: &str) -> MailboxFault {
         Mailbox::parse(text).unwrap_err().fault
+    }
+
+    proptest! {
+        #[test]
+        fn an_ip_address_is_written_as_everybody_writes_it(ip: IpAddr) {
+            let mut text = String::new();
+            put_ip(ip, &mut text).unwrap();
+            prop_assert_eq!(text, ip.to_string());
+        }
     }
 
     #[test]

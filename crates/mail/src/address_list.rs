@@ -33,6 +33,12 @@ enum Token<'a> {
 
 /// Reads an unfolded field body.
 pub(crate) fn parse(text: &str) -> Result<Vec<Mailbox>, Malformed> {
+    // Programs mostly write the address and nothing else.
+    if text.is_ascii()
+        && let Ok(only) = Mailbox::parse(text)
+    {
+        return Ok(vec![only]);
+    }
     let tokens = tokenize(text)?;
     let mut list = Parser {
         tokens: tokens.into_iter().peekable(),
@@ -214,6 +220,14 @@ fn behind_comment(text: &str) -> Result<&str, Malformed> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_address_that_stands_alone_is_read_as_among_others(text in r#"["ab.\\ (]{1,6}@[ab.\[\]1:,>-]{1,8}"#) {
+            // Behind a blank it is no longer an address alone, and is taken apart.
+            prop_assert_eq!(parse(&text), parse(&format!(" {text}")));
+        }
+    }
 
     fn read(text: &str) -> Option<Vec<String>> {
         parse(text)

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
+use crate::census::{Census, Known};
 use crate::field::{Field, fields, is_blank};
-use crate::shape::Shape;
 use crate::{Mailbox, address_list};
 
 /// Octets of a header block at most, unless told otherwise.
@@ -15,26 +15,10 @@ pub const HEADER_OCTETS_MAX: usize = 256 * 1024;
 const PART_OCTETS: usize = 1024;
 /// Characters of Subject and Message-ID that are kept.
 const TEXT_CHARS_MAX: usize = 250;
+/// Room for so many fields from the start; most headers have fewer.
+const FIELDS_USUAL: usize = 16;
 /// Names behind `by` in Received that are kept.
 const RECEIVED_BY_MAX: usize = 128;
-
-/// Fields that stand once at most (RFC 5322 §3.6, RFC 2045 §3).
-const SINGLE_FIELDS: [&str; 14] = [
-    "Date",
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Bcc",
-    "Message-ID",
-    "In-Reply-To",
-    "References",
-    "Subject",
-    "MIME-Version",
-    "Content-Type",
-    "Content-Transfer-Encoding",
-];
 
 /// Reads a message piece by piece.
 #[derive(Debug)]
@@ -45,7 +29,6 @@ pub struct HeaderScan {
     /// Where the line begins that has not been judged yet.
     line_at: usize,
     end: Option<End>,
-    shape: Shape,
     body_eight_bit: bool,
 }
 
@@ -176,10 +159,6 @@ pub struct ScannedHeaders {
     pub ended_by: HeaderEnd,
     /// Whether the body has octets above 127.
     pub body_eight_bit: bool,
-    /// The longest line of the message, in octets without its end.
-    pub longest_line: u64,
-    /// Octets of the message.
-    pub octets: u64,
 }
 
 impl Default for HeaderScan {
@@ -197,14 +176,12 @@ impl HeaderScan {
             block: Vec::new(),
             line_at: 0,
             end: None,
-            shape: Shape::default(),
             body_eight_bit: false,
         }
     }
 
     /// Reads the next octets, cut anywhere.
     pub fn feed(&mut self, piece: &[u8]) {
-        self.shape.feed(piece);
         let mut rest = piece;
         // In small parts, so that little of a large body is kept before the header's end is found.
         while self.end.is_none() && !rest.is_empty() {
@@ -288,54 +265,55 @@ impl HeaderScan {
             body_at: 0,
             how: HeaderEnd::Message,
         });
-        let fields: Vec<Field<'_>> = fields(&self.block).collect();
-        let named = |name: &'static str| fields.iter().filter(move |field| field.is(name));
-        let first = |name: &'static str| named(name).next().map(Field::unfolded);
-        let received_by = named("Received")
+        let mut all = Vec::with_capacity(FIELDS_USUAL);
+        all.extend(fields(&self.block));
+        let fields: &[Field<'_>] = &all;
+        let census = Census::of(fields);
+        let first = |name: Known| census.first(name).map(Field::unfolded);
+        let received_by = fields
+            .iter()
+            .filter(|field| field.is(Known::Received.name()))
             .filter_map(|field| by_name(&field.unfolded()))
             .take(RECEIVED_BY_MAX);
         let invalid = || fields.iter().filter(|field| !field.has_valid_name());
         // What is behind the limit was not read: another reader may find an author there.
         let whole = end.how != HeaderEnd::TooLarge;
-        let empty_from = empty_field(&fields, "From").filter(|_| whole);
-        let encodings: Vec<&Field<'_>> = named("Content-Transfer-Encoding").collect();
+        let empty_from = empty_field(fields, Known::From.name()).filter(|_| whole);
         ScannedHeaders {
             from: match &empty_from {
                 _ if !whole => Originator::Malformed,
                 Some(_) => Originator::Missing,
-                None => originator(&fields, "From"),
+                None => originator(fields, Known::From.name()),
             },
             empty_from,
             sender: if whole {
-                originator(&fields, "Sender")
+                originator(fields, Known::Sender.name())
             } else {
                 Originator::Malformed
             },
-            subject: first("Subject").map(|text| printable(&text)),
-            message_id: first("Message-ID").map(|text| printable(&text)),
-            has_date: named("Date").next().is_some(),
-            received: named("Received").count(),
+            subject: first(Known::Subject).map(|text| printable(&text)),
+            message_id: first(Known::MessageId).map(|text| printable(&text)),
+            has_date: census.count(Known::Date) > 0,
+            received: census.count(Known::Received),
             received_by: received_by.collect(),
-            auto_submitted: first("Auto-Submitted").is_some_and(|text| !first_word(&text).eq_ignore_ascii_case("no")),
-            dkim_signatures: named("DKIM-Signature").count(),
-            has_mime_version: named("MIME-Version").next().is_some(),
-            transfer_encoding: match encodings.as_slice() {
-                [] => TransferEncoding::Unsaid,
-                [one] => TransferEncoding::read(first_word(&one.unfolded())),
+            auto_submitted: first(Known::AutoSubmitted)
+                .is_some_and(|text| !first_word(&text).eq_ignore_ascii_case("no")),
+            dkim_signatures: census.count(Known::DkimSignature),
+            has_mime_version: census.count(Known::MimeVersion) > 0,
+            transfer_encoding: match (first(Known::TransferEncoding), census.count(Known::TransferEncoding)) {
+                (None, _) => TransferEncoding::Unsaid,
+                (Some(one), 1) => TransferEncoding::read(first_word(&one)),
                 _ => TransferEncoding::Other,
             },
             is_list: fields
                 .iter()
                 .any(|f| f.name.get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"list-"))),
-            is_bulk: first("Precedence").is_some_and(|text| {
+            is_bulk: first(Known::Precedence).is_some_and(|text| {
                 ["bulk", "junk", "list"]
                     .iter()
                     .any(|word| first_word(&text).eq_ignore_ascii_case(word))
             }),
-            duplicates: SINGLE_FIELDS
-                .into_iter()
-                .filter(|name| named(name).nth(1).is_some())
-                .collect(),
+            duplicates: census.duplicates(),
             invalid_names: invalid().count(),
             first_invalid_name: invalid()
                 .next()
@@ -345,8 +323,6 @@ impl HeaderScan {
             body_at: end.body_at as u64,
             ended_by: end.how,
             body_eight_bit: self.body_eight_bit,
-            longest_line: self.shape.longest_line(),
-            octets: self.shape.octets(),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod address;
 mod address_list;
+mod census;
 mod domain;
 mod dsn;
 mod envelope;
@@ -18,14 +19,13 @@ mod header;
 mod id;
 mod mechanism;
 mod seven_bit;
-mod shape;
 mod status;
 mod time;
 mod tolerance;
 mod trace;
 mod transfer;
 
-pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath};
+pub use address::{ForwardPath, Host, LocalPart, Mailbox, MailboxError, MailboxFault, ReversePath, put_ip};
 pub use domain::{Domain, DomainError, DomainPattern};
 pub use dsn::{Action, Charset, Notice, Original, Told};
 pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};

@@ -11,7 +11,7 @@ use crate::field::{Field, fields};
 use crate::transfer;
 
 /// Octets of a line at most, without its end (RFC 5321 §4.5.3.1.6).
-const LINE_OCTETS_MAX: u64 = 998;
+const LINE_OCTETS_MAX: usize = 998;
 /// Containers inside containers at most.
 const DEPTH_MAX: usize = 10;
 /// Parts of one container at most.
@@ -69,9 +69,8 @@ fn convert(entity: &[u8], level: Level, depth: usize) -> Option<Cow<'_, [u8]>> {
 
 /// Whether a text can go as it is.
 fn fits(text: &[u8]) -> bool {
-    let mut shape = crate::shape::Shape::default();
-    shape.feed(text);
-    text.is_ascii() && shape.longest_line() <= LINE_OCTETS_MAX
+    let mut lines = text.split(|octet| *octet == b'\n');
+    text.is_ascii() && lines.all(|line| line.strip_suffix(b"\r").unwrap_or(line).len() <= LINE_OCTETS_MAX)
 }
 
 impl<'a> Entity<'a> {

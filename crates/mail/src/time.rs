@@ -47,39 +47,35 @@ impl Timestamp {
     #[must_use]
     pub fn to_rfc5322(self) -> String {
         let at = self.civil();
-        let mut text = String::with_capacity(31);
-        text.push_str(at.weekday);
-        text.push_str(", ");
-        push_digits(&mut text, at.day, 2);
-        text.push(' ');
-        text.push_str(at.month_name());
-        text.push(' ');
-        push_digits(&mut text, at.year, 4);
-        text.push(' ');
-        at.push_clock(&mut text);
-        text.push_str(" +0000");
-        text
+        let mut text = *b"Thu, 00 Jan 0000 00:00:00 +0000";
+        put_text(text.get_mut(..3), at.weekday);
+        put_number(text.get_mut(5..7), at.day);
+        put_text(text.get_mut(8..11), at.month_name());
+        put_number(text.get_mut(12..16), at.year);
+        at.put_clock(text.get_mut(17..25));
+        shown(&text).to_owned()
     }
 
     /// As logs and JSON write it: `2026-11-21T12:00:00.000Z` (RFC 3339).
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        let at = self.civil();
-        let mut text = String::with_capacity(24);
-        at.push_date(&mut text);
-        text.push('T');
-        at.push_clock(&mut text);
-        text.push('.');
-        push_digits(&mut text, at.milli, 3);
-        text.push('Z');
-        text
+        shown(&self.rfc3339()).to_owned()
     }
 
     /// The date alone, in UTC: `2026-11-21`.
     #[must_use]
     pub fn to_date(self) -> String {
-        let mut text = String::with_capacity(10);
-        self.civil().push_date(&mut text);
+        shown(self.rfc3339().get(..10).unwrap_or_default()).to_owned()
+    }
+
+    fn rfc3339(self) -> [u8; 24] {
+        let at = self.civil();
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        put_number(text.get_mut(..4), at.year);
+        put_number(text.get_mut(5..7), at.month);
+        put_number(text.get_mut(8..10), at.day);
+        at.put_clock(text.get_mut(11..19));
+        put_number(text.get_mut(20..23), at.milli);
         text
     }
 
@@ -149,34 +145,37 @@ impl Civil {
         index.and_then(|index| MONTHS.get(index)).unwrap_or(&"Jan")
     }
 
-    fn push_date(&self, text: &mut String) {
-        push_digits(text, self.year, 4);
-        text.push('-');
-        push_digits(text, self.month, 2);
-        text.push('-');
-        push_digits(text, self.day, 2);
-    }
-
-    fn push_clock(&self, text: &mut String) {
-        push_digits(text, self.second / 3600, 2);
-        text.push(':');
-        push_digits(text, self.second / 60 % 60, 2);
-        text.push(':');
-        push_digits(text, self.second % 60, 2);
+    /// Into `00:00:00`.
+    fn put_clock(&self, place: Option<&mut [u8]>) {
+        let Some(place) = place else { return };
+        put_number(place.get_mut(..2), self.second / 3600);
+        put_number(place.get_mut(3..5), self.second / 60 % 60);
+        put_number(place.get_mut(6..8), self.second % 60);
     }
 }
 
-/// The last `count` decimal digits of a number that is not negative.
-fn push_digits(text: &mut String, number: i64, count: u32) {
-    for place in (0..count).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+/// Fills the place with the last digits of a number that is not negative.
+fn put_number(place: Option<&mut [u8]>, number: i64) {
+    let mut rest = u32::try_from(number).unwrap_or_default();
+    for digit in place.into_iter().flatten().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
     }
+}
+
+fn put_text(place: Option<&mut [u8]>, text: &str) {
+    for (octet, character) in place.into_iter().flatten().zip(text.bytes()) {
+        *octet = character;
+    }
+}
+
+fn shown(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_rfc3339())
+        f.write_str(shown(&self.rfc3339()))
     }
 }
 

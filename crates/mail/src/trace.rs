@@ -79,40 +79,47 @@ impl Received<'_> {
     pub fn to_field(&self) -> String {
         let literal = Host::Literal(self.client);
         let mut field = String::with_capacity(320);
-        // Writing to a String cannot fail.
+        // Here and below: writing to a String cannot fail.
+        field.push_str("Received: from ");
         match Host::parse(self.hello) {
             Ok(host) => {
-                let _ = write!(field, "Received: from {host} (");
+                let _ = host.put(&mut field);
+                field.push_str(" (");
             }
             // What is no name has no place outside a comment.
             Err(_) => {
-                let _ = write!(
-                    field,
-                    "Received: from {literal} (HELO {}; ",
-                    comment(self.hello, HELLO_OCTETS_MAX)
-                );
+                let _ = literal.put(&mut field);
+                field.push_str(" (HELO ");
+                field.push_str(&comment(self.hello, HELLO_OCTETS_MAX));
+                field.push_str("; ");
             }
         }
         if let Some(name) = self.client_name {
-            let _ = write!(field, "{name} ");
+            field.push_str(name.as_str());
+            field.push(' ');
         }
-        let _ = write!(field, "{literal})");
+        let _ = literal.put(&mut field);
+        field.push(')');
         if let Some(tls) = self.tls {
-            let _ = write!(field, "\r\n\t(using {})", comment(tls, 100));
+            field.push_str("\r\n\t(using ");
+            field.push_str(&comment(tls, 100));
+            field.push(')');
         }
-        let _ = write!(
-            field,
-            "\r\n\tby {} with {} id {}",
-            self.by,
-            self.with.keyword(),
-            self.id
-        );
+        field.push_str("\r\n\tby ");
+        field.push_str(self.by.as_str());
+        field.push_str(" with ");
+        field.push_str(self.with.keyword());
+        let _ = write!(field, " id {}", self.id);
         if let Some(ForwardPath::Mailbox(mailbox)) = self.recipient
             && (self.with.smtputf8 || !mailbox.needs_smtputf8())
         {
-            let _ = write!(field, "\r\n\tfor <{mailbox}>");
+            field.push_str("\r\n\tfor <");
+            let _ = mailbox.put(&mut field);
+            field.push('>');
         }
-        let _ = write!(field, ";\r\n\t{}\r\n", self.at.to_rfc5322());
+        field.push_str(";\r\n\t");
+        field.push_str(&self.at.to_rfc5322());
+        field.push_str("\r\n");
         field
     }
 }

@@ -12,8 +12,8 @@ use crate::{CommitError, DraftError};
 
 /// Octets of one block.
 const BLOCK: usize = 64 << 10;
-/// The first block is small: most messages are.
-const FIRST_BLOCK: usize = 4 << 10;
+/// Octets of the smallest block.
+const SMALL_BLOCK: usize = 1 << 10;
 /// Octets of a large draft between two looks at the free space.
 const MEASURE_EVERY: u64 = 8 << 20;
 
@@ -76,7 +76,7 @@ impl Draft {
         // Copied into blocks of our own: the pieces are slices of a session's read buffer, which they would pin.
         let mut rest = octets;
         while !rest.is_empty() {
-            let room = self.room();
+            let room = self.room(rest.len());
             let (front, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
             self.open.extend_from_slice(front);
             rest = behind;
@@ -86,18 +86,16 @@ impl Draft {
         in_memory > self.handle.0.config.spill_octets || (spilled && !self.blocks.is_empty())
     }
 
-    /// Room in the open block, after closing a full one.
-    fn room(&mut self) -> usize {
-        let size = if self.octets <= FIRST_BLOCK as u64 && self.blocks.is_empty() {
-            FIRST_BLOCK
-        } else {
-            BLOCK
-        };
+    /// Room in the open block, after closing a full one. The next one is made for what is there to be put into it, so
+    /// that a message that came in one piece, as most do, is stored in as many octets as it has; and for as much as
+    /// came before, so that one that comes in many pieces has few blocks.
+    fn room(&mut self, coming: usize) -> usize {
         if self.open.len() == self.open.capacity() {
             if !self.open.is_empty() {
                 self.blocks.push(std::mem::take(&mut self.open).freeze());
             }
-            self.open.reserve(size);
+            let before = usize::try_from(self.octets).unwrap_or(BLOCK).saturating_sub(coming);
+            self.open.reserve(coming.max(before).clamp(SMALL_BLOCK, BLOCK));
         }
         self.open.capacity() - self.open.len()
     }

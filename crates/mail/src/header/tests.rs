@@ -35,7 +35,7 @@ fn an_ordinary_message_is_understood() {
         (1, TransferEncoding::EightBit)
     );
     assert_eq!((found.ended_by, found.body_at - found.end), (HeaderEnd::BlankLine, 2));
-    assert_eq!((found.octets, found.octets - found.body_at), (text.len() as u64, 6));
+    assert_eq!(text.len() as u64 - found.body_at, 6);
     assert!(found.body_eight_bit && !found.header_eight_bit);
     assert!(found.duplicates.is_empty() && found.invalid_names == 0);
 }
@@ -116,7 +116,7 @@ fn a_header_without_end_is_too_large_and_keeps_no_memory() {
     }
     assert!(scan.block.len() <= 110);
     let found = scan.finish();
-    assert_eq!((found.ended_by, found.octets), (HeaderEnd::TooLarge, 6000));
+    assert_eq!(found.ended_by, HeaderEnd::TooLarge);
     let mut scan = HeaderScan::new(100);
     scan.feed(&[b'x'; 1000]);
     assert_eq!(scan.finish().ended_by, HeaderEnd::TooLarge);
