@@ -64,6 +64,7 @@ pub struct Metrics {
     queue_octets: Gauge<i64>,
     queue_oldest_seconds: Gauge<i64>,
     generation: Gauge<u64, AtomicU64>,
+    selftest_green: Gauge<i64>,
     ledger_dropped: Gauge<u64, AtomicU64>,
 }
 
@@ -91,9 +92,11 @@ impl Metrics {
             queue_octets: Gauge::default(),
             queue_oldest_seconds: Gauge::default(),
             generation: Gauge::default(),
+            selftest_green: Gauge::default(),
             ledger_dropped: Gauge::default(),
         };
         metrics.register();
+        metrics.selftest_green.set(-1);
         metrics
     }
 
@@ -126,6 +129,11 @@ impl Metrics {
             "generation",
             "The generation of the rulebook that serves",
             self.generation.clone(),
+        );
+        registry.register(
+            "selftest_green",
+            "Whether the last relay self-test found nothing wrong: 1, 0, or -1 before the first",
+            self.selftest_green.clone(),
         );
         registry.register(
             "ledger_dropped",
@@ -176,6 +184,11 @@ impl Metrics {
             NoticeKind::Success => "success",
         };
         self.notices.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Notes whether the self-test found nothing wrong.
+    pub(crate) fn tested(&self, green: bool) {
+        self.selftest_green.set(i64::from(green));
     }
 
     /// Counts what came of an attempt for one recipient: `delivered`, `deferred` or `failed`.

@@ -7,6 +7,7 @@ use std::path::Path;
 use mail::Timestamp;
 use portcullis::change::{self, Decided, Keeper, Proofs, Proven, Refused};
 use portcullis::config::{self, Machine};
+use portcullis::generations::{Came, Wish};
 
 const DAY: i64 = 86_400_000;
 /// A morning in November 2026.
@@ -86,7 +87,9 @@ impl House {
     /// Starts it; it serves.
     fn start(&self, text: &str, now: Timestamp) -> Decided {
         let (keeper, decided) = self.judge(text, now).unwrap_or_else(|why| panic!("{why}"));
-        keeper.serves(&decided, now).unwrap();
+        let wish = Wish::of(Came::Start);
+        let number = keeper.keep(&decided, &wish, 0, now).unwrap();
+        keeper.serves(&decided, number, now).unwrap();
         decided
     }
 
@@ -190,7 +193,8 @@ fn what_cannot_be_compared_any_more_needs_somebody_who_answers_unless_nothing_ch
     let house = House::new();
     let text = copier("10.20.3.14", "any");
     let first = house.start(&text, NOW).passed;
-    let kept = change::folder(&first.config.spool.dir).join("served.json");
+    let folder = change::folder(&first.config.spool.dir);
+    let kept = folder.join("000001.json");
     let record = std::fs::read_to_string(&kept).unwrap();
     // As if that version had read something else in the same text.
     std::fs::write(&kept, record.replacen(first.digest(), &"0".repeat(64), 1)).unwrap();
@@ -202,7 +206,11 @@ fn what_cannot_be_compared_any_more_needs_somebody_who_answers_unless_nothing_ch
         "{told}"
     );
     house.judge(&with_change(&narrower, "CHG-1"), NOW).unwrap();
+    // What is torn keeps nobody from serving what is there.
     std::fs::write(&kept, "{").unwrap();
+    house.judge(&text, NOW).unwrap();
+    assert!(matches!(house.refuses(&narrower), Refused::Incomparable { .. }));
+    std::fs::write(folder.join("000001.toml"), "{").unwrap();
     assert!(matches!(house.refuses(&text), Refused::Incomparable { .. }));
 }
 
@@ -214,5 +222,7 @@ fn what_served_is_for_the_owner_alone() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = change::folder(&config.spool.dir);
     assert_eq!(mode(&folder), 0o700);
-    assert_eq!(mode(&folder.join("served.json")), 0o600);
+    for kept in ["000001.toml", "000001.json", "served.jsonl"] {
+        assert_eq!(mode(&folder.join(kept)), 0o600);
+    }
 }

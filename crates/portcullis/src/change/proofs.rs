@@ -1,15 +1,15 @@
 //! What was proven before: what once served starts again at once.
 
 use std::fmt::{self, Write};
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use mail::Timestamp;
 use policy::Rulebook;
 use serde::{Deserialize, Serialize};
-
-use super::served::write_whole;
 
 /// Proofs that are kept; the oldest go first.
 const KEPT: usize = 100;
@@ -101,6 +101,23 @@ impl Proofs {
     fn file(&self, digest: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join(format!("{digest}.json")))
     }
+}
+
+/// Writes a file that is there as a whole or not at all, for its owner alone.
+fn write_whole(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let half = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&half)?;
+    file.write_all(octets)?;
+    file.sync_all()?;
+    fs::rename(&half, path)?;
+    File::open(folder)?.sync_all()
 }
 
 /// The digest of all that is declared and meant, lines included, but for when it was first shown.

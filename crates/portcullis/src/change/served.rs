@@ -1,17 +1,14 @@
-//! What served last, in the state folder: the text of the configuration, for its owner alone.
+//! What served, read again as judgement read it then.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mail::Domain;
 use policy::{Generation, Snapshot};
-use serde::{Deserialize, Serialize};
 
 use super::judge::Former;
 use super::proofs::{self, Proofs};
 use crate::config::{self, Change, Machine};
+use crate::generations::{Generations, Last};
 
 /// What served last, read again.
 #[derive(Debug)]
@@ -36,26 +33,26 @@ pub enum Served {
     },
 }
 
-/// What is kept of it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    /// The digest of its declarations, by which a version knows that it reads the text as the one did that served it.
-    digest: String,
-    text: String,
-}
-
 impl Served {
-    /// What lies in the folder.
+    /// The generation that served last.
     #[must_use]
-    pub fn last(folder: &Path, proofs: &Proofs) -> Self {
-        let octets = match fs::read(file(folder)) {
-            Ok(octets) => octets,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Self::Nothing,
-            Err(why) => return Self::unreadable(why.to_string(), None),
-        };
-        match serde_json::from_slice(&octets) {
-            Ok(Kept { digest, text }) => Self::read(text, &digest, proofs),
-            Err(why) => Self::unreadable(format!("its record is damaged: {why}"), None),
+    pub fn last(generations: &Generations, proofs: &Proofs) -> Self {
+        match generations.last() {
+            Last::Nothing => Self::Nothing,
+            Last::Read(record, text) => Self::read(text, &record.written.declarations, proofs),
+            Last::Unreadable { why, text } => Self::unreadable(why, text),
+        }
+    }
+
+    /// The generation of this number.
+    #[must_use]
+    pub fn generation(generations: &Generations, number: u64, proofs: &Proofs) -> Self {
+        let found = generations
+            .record(number)
+            .and_then(|record| Ok((record, generations.text(number)?)));
+        match found {
+            Ok((record, text)) => Self::read(text, &record.written.declarations, proofs),
+            Err(why) => Self::unreadable(why.to_string(), None),
         }
     }
 
@@ -114,37 +111,4 @@ impl Served {
             Self::Unreadable { why, .. } => Former::Unreadable(why),
         }
     }
-
-    /// Notes that this text serves from now on, with declarations of this digest.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn note(folder: &Path, text: &str, digest: &str) -> io::Result<()> {
-        let kept = Kept {
-            digest: digest.to_owned(),
-            text: text.to_owned(),
-        };
-        write_whole(&file(folder), &serde_json::to_vec(&kept)?)
-    }
-}
-
-fn file(folder: &Path) -> PathBuf {
-    folder.join("served.json")
-}
-
-/// Writes a file that is there as a whole or not at all, for its owner alone.
-pub(super) fn write_whole(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let half = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&half)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    File::open(folder)?.sync_all()
 }

@@ -1,4 +1,9 @@
-//! `portcullis config`: help with writing a configuration.
+//! `portcullis config`: help with writing a configuration, and those that have served.
+
+mod difference;
+mod found;
+mod history;
+mod rollback;
 
 use std::process::ExitCode;
 
@@ -34,6 +39,14 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    #[command(about = "Every configuration that ever served: number, time, how it came, who and why")]
+    History(history::Args),
+    #[command(about = "Print the text of a generation, as it served")]
+    Show(history::ShowArgs),
+    #[command(about = "What became possible and impossible between two generations, and which lines changed")]
+    Diff(difference::Args),
+    #[command(about = "Let the text of an earlier generation serve again")]
+    Rollback(rollback::Args),
 }
 
 /// Prints what was asked for.
@@ -42,6 +55,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Example => Ok(say(example::EXAMPLE)),
         What::Schema => schema(),
         What::Secret { login, json } => secret(&login, json),
+        What::History(args) => history::run(&args),
+        What::Show(args) => history::show(&args),
+        What::Diff(args) => difference::run(&args),
+        What::Rollback(args) => rollback::run(&args),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod prove;
 pub mod queue;
 pub mod replay;
+pub mod selftest;
 pub mod send;
 pub mod serve;
 pub mod sink;
@@ -78,6 +79,8 @@ enum Command {
     Trace(trace::Args),
     #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
     Upgrade(upgrade::Args),
+    #[command(about = "Try to relay through the gate that runs, as strangers do")]
+    Selftest(selftest::Args),
     #[command(about = "Prove that the record of what was decided and delivered was not changed")]
     Ledger(ledger::Args),
     #[command(about = "Help with writing a configuration: an example, a schema for editors, fresh secrets")]
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Upgrade(args) => upgrade::run(args),
+        Command::Selftest(args) => selftest::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Config(args) => config::run(args),
         Command::Schema => config::schema(),

@@ -2,6 +2,8 @@
 
 mod table;
 
+pub(super) use table::aligned;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

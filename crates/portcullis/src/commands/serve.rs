@@ -14,7 +14,7 @@ use super::queue::duration;
 use crate::change::{Decided, Keeper};
 use crate::config::{self, Machine, Reading};
 use crate::control;
-use crate::gateway::{Gateway, Heritage, Setting, Writers, resolver};
+use crate::gateway::{Gateway, Heritage, Passed, Setting, Writers, resolver};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
 use crate::succession::{Place, Predecessor, Program, Relief, Sockets, Voice};
@@ -154,17 +154,16 @@ async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
         .predecessor
         .as_ref()
         .map(|one| (one.pid(), one.version().to_owned()));
-    let clock = world.clock.clone();
+    tell_proof(&decided, mail::Timestamp(world.clock.wall()));
     let setting = Setting {
         resolver: resolver(&config.dns, &world)?,
         journal,
         writers: Writers::Threads,
         file: Some(file),
-        keeper: Some(keeper.clone()),
+        keeper: Some(Passed { keeper, decided }),
         world,
     };
     let gateway = Gateway::succeed(config, setting, heritage).await?;
-    note(&keeper, &decided, mail::Timestamp(clock.wall()));
     sockets.forget_unwanted();
     for (listener, addresses) in gateway.addresses() {
         for address in addresses {
@@ -203,8 +202,8 @@ async fn judged(reading: Reading, now: mail::Timestamp) -> anyhow::Result<Result
     })
 }
 
-/// Keeps what serves now. That it cannot be kept is no reason not to serve it, and is told.
-fn note(keeper: &Keeper, decided: &Decided, now: mail::Timestamp) {
+/// Tells how it is known that it may serve.
+fn tell_proof(decided: &Decided, now: mail::Timestamp) {
     let proof = decided.passed.remember(now);
     tracing::info!(
         event = "config.proven",
@@ -214,9 +213,6 @@ fn note(keeper: &Keeper, decided: &Decided, now: mail::Timestamp) {
         findings = proof.findings,
         "nothing that must not be is possible; `portcullis prove` shows the whole"
     );
-    if let Err(error) = keeper.serves(decided, now) {
-        tracing::warn!(event = "config.not_kept", %error, "what serves now cannot be noted beside the queue");
-    }
 }
 
 /// Does what it is asked until the end.

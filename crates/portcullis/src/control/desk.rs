@@ -14,12 +14,17 @@ use world::{BoxFuture, Disk};
 use super::protocol::{self, Asked, Listing, Mail, Request, Select};
 use super::serve::{Out, Unanswered};
 use super::{changes, handing};
+use crate::generations::{Came, Wish};
+use crate::selftest::Report;
 use crate::story::{self, Tale};
 use crate::succession::Succession;
 use crate::witness::Recorder;
 
-/// Reads the configuration again: what came of it, in words.
-pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+/// Reads the configuration again, as somebody wishes: what came of it, in words.
+pub type Reload = Arc<dyn Fn(Wish) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+
+/// Tries to relay through the gate, as strangers do.
+pub type SelfTest = Arc<dyn Fn() -> BoxFuture<'static, Result<Report, String>> + Send + Sync>;
 
 /// What operators and monitors of a gateway may use. Cloning shares it.
 #[derive(Clone)]
@@ -38,6 +43,8 @@ pub struct Desk {
     pub storage: Storage,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Tests the gate.
+    pub selftest: SelfTest,
     /// Who follows this gateway.
     pub succession: Succession,
     /// Lets no destination rest any longer: who tries again now means now.
@@ -74,7 +81,9 @@ impl Desk {
             Asked::Suspend { select } => changes::suspend(self, &by, &select).await,
             Asked::Resume { select } => changes::resume(self, &by, &select).await,
             Asked::Trace { id } => Ok(to_value(self.trace(&id).await?)),
-            Asked::Reload => self.reload(&by).await,
+            Asked::Reload => self.reload(&by, Came::Reload).await,
+            Asked::Rollback { of, from } => self.reload(&by, Came::Rollback { of, from }).await,
+            Asked::SelfTest => Ok(to_value((self.selftest)().await?)),
             Asked::Status => Ok(self.status().await),
             Asked::Upgrade { binary, grace_secs } => {
                 handing::upgrade(self, &by, binary, Duration::from_secs(grace_secs)).await
@@ -158,11 +167,11 @@ impl Desk {
         found.map_err(|error| error.to_string())?
     }
 
-    async fn reload(&self, by: &changes::Operator) -> Result<Value, Unanswered> {
-        self.recorder
-            .journal
-            .note(self.now(), "config.reload", &json!({ "by": by.to_string() }));
-        let outcome = (self.reload)().await?;
+    async fn reload(&self, by: &changes::Operator, came: Came) -> Result<Value, Unanswered> {
+        let fields = json!({ "by": by.to_string(), "what": came.to_string() });
+        self.recorder.journal.note(self.now(), "config.reload", &fields);
+        let by = Some(by.to_string());
+        let outcome = (self.reload)(Wish { came, by }).await?;
         Ok(json!({ "outcome": outcome }))
     }
 

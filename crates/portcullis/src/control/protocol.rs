@@ -58,6 +58,16 @@ pub enum Asked {
     },
     /// Reads the configuration again. Done: what came of it, in words.
     Reload,
+    /// Reads the configuration again, into which the text of an earlier generation was written. Done: what came of it, in
+    /// words.
+    Rollback {
+        /// Whose text it is.
+        of: u64,
+        /// What serves: another one by now has carried other things over.
+        from: u64,
+    },
+    /// Tries to relay through every listener, as a stranger. Done: a [`Report`](crate::selftest::Report).
+    SelfTest,
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,
     /// Starts a successor and waits until it serves. Done: its `pid` and `version`.

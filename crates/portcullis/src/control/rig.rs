@@ -77,7 +77,8 @@ impl Rig {
                 dir: dir.path().join("spool"),
                 keep_free_octets: 0,
             },
-            reload: Arc::new(|| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
+            reload: Arc::new(|_| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
+            selftest: Arc::new(|| Box::pin(std::future::ready(Err("nothing listens".to_owned())))),
             succession: crate::succession::Succession::new(crate::succession::Place::default()),
             wake: Arc::new(|| ()),
         };
@@ -175,7 +176,7 @@ pub(crate) fn visitor() -> Visitor {
     }
 }
 
-fn rulebook(messages_per_minute: u32) -> Rulebook {
+pub(crate) fn rulebook(messages_per_minute: u32) -> Rulebook {
     Rulebook {
         organisation: Organisation {
             name: "Own".into(),

@@ -5,9 +5,11 @@ mod back;
 mod deliveries;
 mod front;
 mod held;
+mod recorded;
 mod reload;
 mod stores;
 mod succeed;
+mod tested;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,13 +24,14 @@ use inbound::Gate;
 use outbound::Outbound;
 use parking_lot::Mutex;
 use policy::{Generation, Name};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use wire::{Shutdown, ShutdownTrigger};
 use world::World;
 
-use crate::change::Keeper;
+use crate::change::{Decided, Keeper};
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
+use crate::generations::{Came, Wish};
 use crate::health;
 use crate::identities::StaticLogins;
 use crate::journal::Journal;
@@ -59,8 +62,17 @@ pub struct Setting {
     pub writers: Writers,
     /// Where the configuration is read from again on a reload; `None` where it cannot be.
     pub file: Option<PathBuf>,
-    /// Who judges a changed configuration before it serves; `None` where whatever is read serves.
-    pub keeper: Option<Arc<Keeper>>,
+    /// Who judges a changed configuration before it serves, and what passed for the start; `None` where whatever is read
+    /// serves and nothing is kept of it.
+    pub keeper: Option<Passed>,
+}
+
+/// What was judged and may serve, with who judges what comes after it.
+pub struct Passed {
+    /// Who judges.
+    pub keeper: Arc<Keeper>,
+    /// What passed.
+    pub decided: Decided,
 }
 
 /// Who writes to disks.
@@ -94,6 +106,8 @@ pub struct Gateway {
     ledger: ledger::Closer,
     /// What operators may use.
     desk: Desk,
+    /// Whether another gate serves in our place.
+    left: bool,
     recovery: spool::RecoveryReport,
 }
 
@@ -105,10 +119,14 @@ pub(crate) struct Live {
     pub(crate) logins: Arc<StaticLogins>,
     pub(crate) certificates: Mutex<Certificates>,
     pub(crate) listeners: Vec<(Name, Arc<arc_swap::ArcSwap<inbound::ListenerConfig>>)>,
+    /// Where each of these is bound, port chosen.
+    pub(crate) bound: Vec<SocketAddr>,
     pub(crate) recorder: Recorder,
     pub(crate) world: World,
     pub(crate) file: Option<PathBuf>,
     pub(crate) keeper: Option<Arc<Keeper>>,
+    /// The self-test that is under way.
+    pub(crate) testing: Mutex<Option<AbortHandle>>,
     /// Held by the reload that is under way.
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) view: spool::View,
@@ -138,14 +156,16 @@ impl Gateway {
             file,
             keeper,
         } = setting;
-        let snapshot = config
-            .snapshot(Generation(1))
-            .map_err(|_| anyhow::anyhow!("the configuration contradicts itself; `portcullis check` says where"))?;
-        let snapshot = Arc::new(snapshot);
         let certificates = front::certificates(&config, &world.clock)?;
         let back_config = back::config(&config, &world.clock)?;
 
         let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
+        let (keeper, started) = recorded::begin(keeper, predecessor.is_some(), &world).await?;
+        let generation = started.as_ref().map_or(Generation(1), |started| started.number);
+        let snapshot = config
+            .snapshot(generation)
+            .map_err(|_| anyhow::anyhow!("the configuration contradicts itself; `portcullis check` says where"))?;
+        let snapshot = Arc::new(snapshot);
         let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
         let recorder = stores.recorder.clone();
 
@@ -199,10 +219,12 @@ impl Gateway {
             logins,
             certificates: Mutex::new(certificates),
             listeners: bound.iter().map(|one| (one.name(), one.settings())).collect(),
+            bound: bound.iter().map(|one| one.address).collect(),
             recorder: recorder.clone(),
             world: world.clone(),
             file,
             keeper,
+            testing: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
             view: stores.view,
             dispatch: stores.dispatch,
@@ -250,6 +272,7 @@ impl Gateway {
             spool: stores.spool,
             ledger: stores.ledger,
             desk: desk.clone(),
+            left: false,
             recovery: stores.recovery,
         };
         match succeed::relieve(claim, predecessor, grace).await {
@@ -260,6 +283,10 @@ impl Gateway {
                 gateway.stop().await;
                 return Err(why);
             }
+        }
+        if let Some(started) = started {
+            recorded::serves(&gateway.live, started).await;
+            tested::begin(&gateway.live, tested::After::Start);
         }
         Ok(gateway)
     }
@@ -314,7 +341,7 @@ impl Gateway {
 
     /// Reads the configuration again: as a whole, or not at all.
     pub async fn reload(&self) -> Result<String, ReloadError> {
-        reload::reload(&self.live).await
+        reload::reload(&self.live, Wish::of(Came::Reload)).await
     }
 
     /// Waits until a successor serves; [`leave`](Self::leave) comes next.
@@ -329,6 +356,8 @@ impl Gateway {
         // The successor listens there as well; who asks shall hear of it, not of us.
         self.monitors.stop();
         self.succession.let_go();
+        self.left = true;
+        tested::end(&self.live);
         let clock = self.live.world.clock.clone();
         let patience = clock.sleep_until(clock.monotonic() + grace);
         let ended = async {
@@ -349,6 +378,7 @@ impl Gateway {
         self.trigger.drain();
         self.monitors.drain();
         self.succession.let_go();
+        tested::end(&self.live);
         let clock = self.live.world.clock.clone();
         let patience = clock.sleep_until(clock.monotonic() + DRAIN);
         let drained = async {
@@ -369,6 +399,9 @@ impl Gateway {
             let _ = watcher.await;
         }
         self.deliveries.flush().await;
+        if !self.left {
+            recorded::stopped(&self.live).await;
+        }
         self.spool.close().await;
         self.ledger.close().await;
         // The last lines tell how it ended; a log nobody reads any more is not waited for.
@@ -392,6 +425,7 @@ fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
             keep_free_octets: config.spool.keep_free_octets,
         },
         reload: reload::callback(live),
+        selftest: tested::callback(live),
         succession,
         wake: Arc::new(move || control.wake_destinations()),
     }

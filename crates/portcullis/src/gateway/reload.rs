@@ -4,12 +4,14 @@ use std::sync::{Arc, Weak};
 
 use ledger::{ConfigLoaded, Event, Words};
 use policy::Generation;
-use world::BoxFuture;
 
 use super::Live;
 use super::{back, front, held};
-use crate::change::{Decided, Keeper, Refused};
+use super::{recorded, tested};
+use crate::change::{Decided, Refused};
 use crate::config::{self, Config, Machine, Reading};
+use crate::control::Reload;
+use crate::generations::{Came, Wish};
 
 /// Why a reload was refused. What served before goes on serving.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,14 @@ pub enum ReloadError {
     /// It breaks a property, or lets in more without anybody who answers for that.
     #[error("the former configuration goes on serving: {0}")]
     Refused(#[from] Refused),
+    /// Another change came before it.
+    #[error("generation {0} serves by now, not the one this was to follow; look again, and try again")]
+    Overtaken(u64),
+    /// It lets in more, and cannot be put on record.
+    #[error(
+        "the former configuration goes on serving: what lets in more has to be on record first, and that failed: {0}"
+    )]
+    Unkept(std::io::Error),
     /// It is right, but something it names cannot be used.
     #[error("the configuration cannot be used; the former one goes on serving: {0:#}")]
     Unusable(anyhow::Error),
@@ -42,35 +52,65 @@ pub(super) fn loaded(config: &Config, generation: Generation) -> Event {
 }
 
 /// A reload for whoever is asked for one while the gateway runs.
-pub(super) fn callback(live: &Arc<Live>) -> Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync> {
+pub(super) fn callback(live: &Arc<Live>) -> Reload {
     let live: Weak<Live> = Arc::downgrade(live);
-    Arc::new(move || {
+    Arc::new(move |wish| {
         let live = live.upgrade();
         Box::pin(async move {
             match live {
-                Some(live) => reload(&live).await.map_err(|why| why.to_string()),
+                Some(live) => reload(&live, wish).await.map_err(|why| why.to_string()),
                 None => Err("the gateway is stopping".to_owned()),
             }
         })
     })
 }
 
-/// Reads the configuration again, one reload after the other: each makes a generation of its own.
-pub(super) async fn reload(live: &Live) -> Result<String, ReloadError> {
+/// Reads the configuration again, one reload after the other. Where the text is another one, it is a generation of its
+/// own, and is tested.
+pub(super) async fn reload(live: &Arc<Live>, wish: Wish) -> Result<String, ReloadError> {
     let _turn = live.reloading.lock().await;
-    let came = read_again(live).await;
-    if let Err(why) = &came {
-        let recorder = &live.recorder;
-        let fields = serde_json::json!({ "text": why.to_string() });
-        recorder.journal.note(recorder.now(), "config.refused", &fields);
+    let failing = tested::failing(live).await;
+    let came = read_again(live, wish).await;
+    match &came {
+        Ok(_) => tested::begin(live, tested::After::Change(failing)),
+        Err(why) => {
+            let recorder = &live.recorder;
+            let fields = serde_json::json!({ "text": why.to_string() });
+            recorder.journal.note(recorder.now(), "config.refused", &fields);
+        }
     }
     came
 }
 
-/// Reads, checks, prepares, and only then swaps.
-async fn read_again(live: &Live) -> Result<String, ReloadError> {
+/// Reads, judges, keeps, prepares, and only then swaps.
+async fn read_again(live: &Live, wish: Wish) -> Result<String, ReloadError> {
+    let serving = live.admission.snapshot().generation().0;
+    if let Came::Rollback { from, .. } = wish.came
+        && from != serving
+    {
+        return Err(ReloadError::Overtaken(serving));
+    }
     let (config, decided) = judged(live).await?;
-    let generation = Generation(live.admission.snapshot().generation().0 + 1);
+    serve(live, &config, decided, wish).await
+}
+
+/// Lets a configuration serve that may.
+pub(super) async fn serve(
+    live: &Live,
+    config: &Config,
+    decided: Option<Decided>,
+    wish: Wish,
+) -> Result<String, ReloadError> {
+    let serving = live.admission.snapshot().generation();
+    let certificates = front::certificates(config, &live.world.clock).map_err(ReloadError::Unusable)?;
+    let back = back::config(config, &live.world.clock).map_err(ReloadError::Unusable)?;
+    let recorded = match decided {
+        Some(decided) => Some(recorded::next(live, decided, wish).await.map_err(ReloadError::Unkept)?),
+        None => None,
+    };
+    let generation = recorded
+        .as_ref()
+        .map_or(Generation(serving.0 + 1), |recorded| recorded.number);
     let snapshot = config.snapshot(generation).map_err(|conflicts| {
         let first = conflicts
             .first()
@@ -78,8 +118,6 @@ async fn read_again(live: &Live) -> Result<String, ReloadError> {
             .unwrap_or_default();
         ReloadError::Wrong(first)
     })?;
-    let certificates = front::certificates(&config, &live.world.clock).map_err(ReloadError::Unusable)?;
-    let back = back::config(&config, &live.world.clock).map_err(ReloadError::Unusable)?;
 
     // From here on nothing can fail.
     let snapshot = Arc::new(snapshot);
@@ -88,11 +126,16 @@ async fn read_again(live: &Live) -> Result<String, ReloadError> {
     live.logins.replace(config.logins.clone(), config.limits.clone());
     live.gate.set_doors(front::doors(&config.limits));
     live.back.reconfigure(back);
-    let stayed = swap_listeners(live, &config, &certificates);
+    let stayed = swap_listeners(live, config, &certificates);
     *live.certificates.lock() = certificates;
-    live.recorder.testify(loaded(&config, generation)).await;
-    if let (Some(keeper), Some(decided)) = (&live.keeper, decided) {
-        note(keeper, decided, live).await;
+    if generation == serving {
+        return Ok(format!(
+            "generation {generation} goes on serving: its text is the same{stayed}"
+        ));
+    }
+    live.recorder.testify(loaded(config, generation)).await;
+    if let Some(recorded) = recorded {
+        recorded::serves(live, recorded).await;
     }
     Ok(format!("generation {generation} serves{stayed}"))
 }
@@ -116,15 +159,6 @@ async fn judged(live: &Live) -> Result<(Config, Option<Decided>), ReloadError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(judged) => judged,
         Err(why) => Err(ReloadError::Unusable(why.into())),
-    }
-}
-
-/// Keeps what serves now. That it cannot be kept is no reason not to serve it, and is told.
-async fn note(keeper: &Arc<Keeper>, decided: Decided, live: &Live) {
-    let (keeper, now) = (keeper.clone(), live.admission.now());
-    let kept = tokio::task::spawn_blocking(move || keeper.serves(&decided, now)).await;
-    if let Ok(Err(error)) = kept {
-        tracing::warn!(event = "config.not_kept", %error, "what serves now cannot be noted beside the queue");
     }
 }
 

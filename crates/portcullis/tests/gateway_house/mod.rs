@@ -21,7 +21,7 @@ use dns::Literal;
 use portcullis::change::Keeper;
 use portcullis::config::{self, LogFormat, Machine, Reading};
 use portcullis::control::{self, Answer, AskError, Asked};
-use portcullis::gateway::{Gateway, Setting, Writers};
+use portcullis::gateway::{Gateway, Passed, Setting, Writers};
 use portcullis::journal::Journal;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -303,14 +303,14 @@ dir = "ledger"
             let now = mail::Timestamp(World::real().clock.wall());
             let decided = keeper.judge_start(source.name(), config, source.text(), now);
             let decided = decided.unwrap_or_else(|why| panic!("{why}"));
-            keeper.serves(&decided, now).unwrap();
-            *config = decided.passed.config;
-            Some(Arc::new(keeper))
+            *config = decided.passed.config.clone();
+            let keeper = Arc::new(keeper);
+            Some(Passed { keeper, decided })
         })
         .await
     }
 
-    async fn start_with(&self, judge: impl FnOnce(&mut Reading) -> Option<Arc<Keeper>>) -> Running {
+    async fn start_with(&self, judge: impl FnOnce(&mut Reading) -> Option<Passed>) -> Running {
         let world = World::real();
         let machine = Machine {
             now: mail::Timestamp(world.clock.wall()),

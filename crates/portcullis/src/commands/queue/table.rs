@@ -73,7 +73,7 @@ fn short(address: &str) -> String {
     format!("{head}…")
 }
 
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(in crate::commands) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -1,0 +1,113 @@
+//! The built program keeps every configuration that served, goes back to one, and tests itself behind each change.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    dead_code
+)]
+
+mod gate;
+mod returns;
+mod rollback;
+
+use gate::{House, grant, text, with_change};
+
+#[test]
+fn numbers_and_times_go_on_over_restarts_and_a_kill() {
+    let house = House::new(&text(""));
+    let gate = house.start();
+    assert_eq!(gate.event("config.load")["generation"], 1);
+    gate.stop();
+
+    // The same text is the same generation.
+    let gate = house.start();
+    assert_eq!(gate.event("config.load")["generation"], 1);
+    house.write(&with_change(&text(&grant("copier", "10.20.3.14", "")), "a copier"));
+    gate.hangup();
+    assert_eq!(gate.events("config.load", 2)[1]["generation"], 2);
+    gate.hangup();
+    gate.events("config.reloaded", 2);
+    assert_eq!(gate.count("config.load"), 2, "the same text is no change");
+    gate.kill();
+
+    let gate = house.start();
+    assert_eq!(gate.event("config.load")["generation"], 2);
+    let history = house.history();
+    assert_eq!(history.len(), 2, "{history:#?}");
+    let (first, second) = (&history[0], &history[1]);
+    assert_eq!((&first["how"], &second["how"]), (&"start".into(), &"reload".into()));
+    assert_eq!(second["author"], "ann@example.edu");
+    assert_eq!(second["reason"], "a copier");
+    assert_eq!(second["flows"]["gained"], 1, "{second:#}");
+    assert_eq!(second["proof"]["findings"].is_u64(), true);
+    assert_eq!(first["served"].as_array().unwrap().len(), 2);
+    assert!(first["served"][1]["until"].is_string() && second["served"][0].get("until").is_none());
+    let shown = house.command(&["config", "show", "1"]);
+    assert_eq!(String::from_utf8(shown.stdout).unwrap(), text(""));
+    let told = String::from_utf8(house.command(&["config", "history"]).stdout).unwrap();
+    assert!(
+        told.lines().nth(1).unwrap().contains("now") && told.contains("a copier"),
+        "{told}"
+    );
+    let told = house.command(&["config", "diff", "1", "2"]);
+    assert_eq!(told.status.code(), Some(3), "it widens");
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(
+        told.contains("newly possible (1)") && told.contains("+ [grants.copier]"),
+        "{told}"
+    );
+    gate.stop();
+}
+
+#[test]
+fn what_is_kept_and_cannot_serve_is_not_said_to_have_served() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = format!("127.0.0.1:{}", taken.local_addr().unwrap().port());
+    let house = House::new(&text(""));
+    house.start().stop();
+    // Everything is right with it, but for the port.
+    house.write(&text("").replacen("127.0.0.1:0", &there, 1));
+    let said = house.try_start().ends();
+    assert!(said.contains("cannot listen"), "{said}");
+    let history = house.history();
+    assert_eq!(history[1]["served"], serde_json::json!([]), "{history:#?}");
+    drop(taken);
+    let gate = house.start();
+    assert_eq!(gate.event("config.load")["generation"], 2, "its number waits for it");
+    gate.stop();
+}
+
+#[test]
+fn files_that_are_torn_are_told_and_keep_nobody_from_serving() {
+    let house = House::new(&text(""));
+    house.start().stop();
+    std::fs::write(house.folder().join("000001.json"), "{\"generation\": 1,").unwrap();
+    let gate = house.start();
+    assert_eq!(gate.event("config.load")["generation"], 2);
+    let told = house.command(&["config", "history"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(
+        String::from_utf8(told.stderr)
+            .unwrap()
+            .contains("generation 1 cannot be read")
+    );
+    gate.stop();
+}
+
+#[test]
+fn the_self_test_runs_at_the_start_and_on_request_and_is_green() {
+    let house = House::new(&text(&grant("copier", "127.0.0.2", "")));
+    let gate = house.start();
+    let done = gate.event("selftest.done");
+    assert_eq!(done["green"], true, "{done:#}");
+    assert!(done["report"]["refused"].as_u64().unwrap() > 60, "{done:#}");
+    let told = house.command(&["selftest"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(house.history()[0]["test"]["green"], true);
+    let counts = house.ask(&["queue", "counts"]);
+    assert_eq!(counts["messages"], 0, "nothing is left behind");
+    gate.stop();
+}
