@@ -84,7 +84,11 @@ impl<'p, 's> Flows<'p, 's> {
         let subject = self.subject;
         for (described, judged) in &mut self.nevers {
             if let Some(both) = described.among(cell, decision) {
-                judged.breach(|| broken_never(subject, described, &both, decision));
+                let cause = cause_of(subject, described, &both, decision);
+                // One message for each cause is enough: others differ in what nobody asked about.
+                if judged.breaches.iter().all(|known| known.place != cause) {
+                    judged.breach(|| broken_never(subject, described, &both, decision, cause));
+                }
             }
         }
     }
@@ -249,7 +253,25 @@ pub(crate) fn place_of(subject: &Subject<'_>, decision: &Decision) -> Place {
     place.unwrap_or_default()
 }
 
-fn broken_never(subject: &Subject<'_>, described: &Described<'_>, both: &Cell, decision: &Decision) -> Breach {
+/// The declaration that lets a message in against an assertion: its grant or forward, the route at the front gate, and
+/// elsewhere the listener, which says what clients without a grant may do.
+fn cause_of(subject: &Subject<'_>, described: &Described<'_>, both: &Cell, decision: &Decision) -> Place {
+    let listener = both.listener.and_then(|index| subject.snapshot.listener(index));
+    let by_listener = matches!(decision.ground, Some(Ground::Route(_)) | None)
+        && listener.is_some_and(|listener| listener.role != Role::Mx);
+    match place_of(subject, decision) {
+        place if place.line > 0 && !by_listener => place,
+        _ => listener.map_or(described.assertion.place, |listener| listener.place),
+    }
+}
+
+fn broken_never(
+    subject: &Subject<'_>,
+    described: &Described<'_>,
+    both: &Cell,
+    decision: &Decision,
+    place: Place,
+) -> Breach {
     let grant = decision.grant(subject.snapshot);
     let (because, remedy) = match grant {
         Some(grant) if described.clients.is_some() && !binds_clients(grant) => (
@@ -267,11 +289,6 @@ fn broken_never(subject: &Subject<'_>, described: &Described<'_>, both: &Cell, d
             },
             "change what the listener takes from clients without a grant, or narrow the assertion".to_owned(),
         ),
-    };
-    let listener = both.listener.and_then(|index| subject.snapshot.listener(index));
-    let place = match place_of(subject, decision) {
-        Place { line: 0 } => listener.map_or(described.assertion.place, |listener| listener.place),
-        place => place,
     };
     Breach {
         story: subject.story(both),
