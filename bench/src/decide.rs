@@ -106,7 +106,7 @@ fn sender(number: u32) -> String {
     format!("scan{number}@own.example")
 }
 
-fn by(number: u32) -> anyhow::Result<By> {
+pub(crate) fn by(number: u32) -> anyhow::Result<By> {
     let [_, b, c, d] = number.to_be_bytes();
     Ok(match number % 3 {
         0 => By::Login(format!("login{number}").as_str().into()),

@@ -4,7 +4,7 @@
 //! counting what arrived, and telling medians, ranges and ratios.
 //!
 //! Refuses to know: how Portcullis works. It is a program with a configuration file, like the other one; only
-//! [`decide`] looks inside, as judgement has no door of its own.
+//! [`decide`] and [`prove`] look inside, as judgement has no door of its own.
 //!
 //! How a run goes is in [`runs`], what runs there are in [`rows`]. See `docs/performance.md` for what a number means.
 
@@ -16,6 +16,7 @@ pub mod network;
 pub mod portcullis;
 pub mod postfix;
 pub mod procs;
+pub mod prove;
 pub mod report;
 pub mod rig;
 pub mod rows;

@@ -43,7 +43,7 @@ const fn row(work: &'static str, says: &'static str, unit: &'static str, reach: 
 }
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 21] = [
     row("accept-2k-1", "durable accept, 2 KB, 1 session", RATE, &[]),
     row(
         "accept-2k-20",
@@ -130,6 +130,20 @@ pub const ROWS: [Row; 17] = [
         "one judgement with 10,000 grants",
         "us",
         &[Reach::AtMost(3.0)],
+    ),
+    row("prove-100", "proving a configuration with 100 grants", "s", &[]),
+    row("prove-1000", "proving a configuration with 1,000 grants", "s", &[]),
+    row(
+        "prove-10000",
+        "proving a configuration with 10,000 grants",
+        "s",
+        &[Reach::AtMost(10.0)],
+    ),
+    row(
+        "prove-one-grant",
+        "proving one changed grant among 10,000, 99 of 100 within",
+        MILLISECONDS,
+        &[Reach::AtMost(50.0)],
     ),
 ];
 

@@ -3,6 +3,7 @@
 mod idle;
 mod judgement;
 mod latency;
+mod proofs;
 mod queue;
 mod rates;
 
@@ -63,6 +64,7 @@ pub async fn all(rig: &Rig, extent: &Extent) -> Vec<Measured> {
     if extent.wants(judgement::WORK) {
         measured.push(judgement::measure(extent));
     }
+    measured.extend(proofs::measure(extent));
     measured.retain(|row| extent.wants(row.work));
     measured.sort_by_key(|row| rows::ROWS.iter().position(|known| known.work == row.work));
     measured
