@@ -30,7 +30,7 @@ mod words;
 pub use brancher::Detail;
 pub use cell::{Cell, From, Login, Pin, Seen, Witness};
 pub use names::Names;
-pub use proof::{ASSUMPTIONS, Proof, prove, prove_change};
+pub use proof::{ASSUMPTIONS, Proof, prove, prove_change, prove_watched};
 pub use property::{Breach, Judged, Property, Severity, Story};
 pub use ranges::Ranges;
 

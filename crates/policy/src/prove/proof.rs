@@ -56,9 +56,14 @@ impl Proof {
 /// Proves every property of a snapshot. `now` is for findings alone: what has ended, what has not begun.
 #[must_use]
 pub fn prove(snapshot: &Snapshot, now: Option<Timestamp>) -> Proof {
+    prove_watched(snapshot, now, &mut |_| {})
+}
+
+/// As [`prove`]; now and then `watch` hears how many cells have been looked at.
+pub fn prove_watched(snapshot: &Snapshot, now: Option<Timestamp>, watch: &mut dyn FnMut(u64)) -> Proof {
     let subject = Subject::new(snapshot);
     let offer = subject.tables.offer.clone();
-    judge(&subject, offer, now, None)
+    judge(&subject, offer, now, None, watch)
 }
 
 /// Proves a snapshot of which `former` was proven, where only grants differ: looks at those, at whom they displace and
@@ -71,15 +76,27 @@ pub fn prove_change(former: &Snapshot, snapshot: &Snapshot, now: Option<Timestam
     let changed = Changed::between(former, snapshot).filter(Changed::is_small)?;
     let subject = Subject::new(snapshot);
     let offer = changed.offer(&subject, former);
-    Some(judge(&subject, offer, now, Some(&changed.new)))
+    Some(judge(&subject, offer, now, Some(&changed.new), &mut |_| {}))
 }
 
-fn judge(subject: &Subject<'_>, offer: Offer, now: Option<Timestamp>, only: Option<&BTreeSet<u32>>) -> Proof {
+/// Cells between two words to whoever watches.
+const WATCHED: u64 = 1 << 10;
+
+fn judge(
+    subject: &Subject<'_>,
+    offer: Offer,
+    now: Option<Timestamp>,
+    only: Option<&BTreeSet<u32>>,
+    watch: &mut dyn FnMut(u64),
+) -> Proof {
     let mut flows = Flows::new(subject);
     Brancher::new(subject.snapshot, &subject.tables, Detail::Flows)
         .offering(offer)
         .walk(&Cell::everything(), None, &mut |cell, decision| {
             flows.see(cell, decision);
+            if flows.cells.is_multiple_of(WATCHED) {
+                watch(flows.cells);
+            }
             ControlFlow::Continue(())
         });
     let mut cells = flows.cells;

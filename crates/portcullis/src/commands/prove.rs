@@ -1,11 +1,12 @@
 //! `portcullis prove`: what is true of every message under a configuration, or a counterexample.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mail::Timestamp;
 use policy::Generation;
-use policy::prove::prove;
+use policy::prove::prove_watched;
 
 use super::{ConfigFile, say, say_aside};
 use crate::change::{self, Proofs, digest, told};
@@ -57,7 +58,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::anyhow!("{} contradicts itself; mend it and prove again", path.display())
     })?;
     let begun = Instant::now();
-    let proof = prove(&snapshot, Some(now));
+    let mut counting = Counting::since(begun);
+    let proof = prove_watched(&snapshot, Some(now), &mut |cells| counting.tell(cells));
+    counting.end();
     let took = begun.elapsed();
     let file = path.display().to_string();
     if args.json {
@@ -66,4 +69,44 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         say(&told::proof(&file, &proof, took));
     }
     Ok(ExitCode::from(u8::from(!proof.may_serve())))
+}
+
+/// Tells people at a terminal that long work goes on, on a line that is gone when it is done.
+struct Counting {
+    begun: Instant,
+    told: Option<Duration>,
+    watched: bool,
+}
+
+impl Counting {
+    /// Work that takes no longer than this needs no word.
+    const PATIENCE: Duration = Duration::from_millis(500);
+    const EVERY: Duration = Duration::from_millis(200);
+
+    fn since(begun: Instant) -> Self {
+        Self {
+            begun,
+            told: None,
+            watched: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn tell(&mut self, cells: u64) {
+        let passed = self.begun.elapsed();
+        let due = self.told.map_or(Self::PATIENCE, |told| told + Self::EVERY);
+        if self.watched && passed >= due {
+            self.told = Some(passed);
+            say_aside(&format!(
+                "\r  proving: {} cells, {} s ",
+                told::grouped(cells),
+                passed.as_secs()
+            ));
+        }
+    }
+
+    fn end(self) {
+        if self.told.is_some() {
+            say_aside("\r\u{1b}[K");
+        }
+    }
 }
