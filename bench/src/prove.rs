@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use mail::{DomainPattern, Timestamp, Tolerances};
 use policy::prove::{Proof, prove, prove_change};
 use policy::{
-    AsWhom, Assertion, Bounds, By, Class, Generation, Grant, GrantState, Intent, Listener, Must, Organisation, Place,
+    AsWhom, Assertion, Bounds, Class, Generation, Grant, GrantState, Intent, Listener, Must, Organisation, Place,
     Recipients, Role, Route, Rulebook, Scope, SenderPattern, Snapshot, ToWhom, Ungranted, Who, Zone,
 };
 
