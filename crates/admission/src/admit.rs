@@ -134,7 +134,7 @@ impl Admission {
         transaction: &Transaction,
     ) -> Result<(), Rejection> {
         let listener = listener(&snapshot, visitor);
-        let mut verdicts = Verdicts::new(snapshot, transaction, self.now());
+        let mut verdicts = Verdicts::new(snapshot, 0, self.now());
         for (path, _) in &transaction.recipients {
             let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
             let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
@@ -150,7 +150,7 @@ impl Admission {
     /// Judges every recipient of the transaction by one snapshot.
     fn judge(&self, snapshot: Arc<Snapshot>, visitor: &Visitor, transaction: &Transaction) -> Verdicts {
         let listener = listener(&snapshot, visitor);
-        let mut verdicts = Verdicts::new(snapshot, transaction, self.now());
+        let mut verdicts = Verdicts::new(snapshot, transaction.recipients.len(), self.now());
         for (path, _) in &transaction.recipients {
             let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
             let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
@@ -298,8 +298,8 @@ impl Admission {
 }
 
 impl Verdicts {
-    fn new(snapshot: Arc<Snapshot>, transaction: &Transaction, now: Timestamp) -> Self {
-        let recipients = transaction.recipients.len();
+    /// None yet, with room for so many.
+    fn new(snapshot: Arc<Snapshot>, recipients: usize, now: Timestamp) -> Self {
         Self {
             snapshot,
             decisions: Vec::with_capacity(recipients),

@@ -33,9 +33,10 @@ enum Token<'a> {
 
 /// Reads an unfolded field body.
 pub(crate) fn parse(text: &str) -> Result<Vec<Mailbox>, Malformed> {
-    // Programs mostly write the address and nothing else.
+    // Programs mostly write the address and nothing else, or nothing but brackets around it.
+    let bare = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
     if text.is_ascii()
-        && let Ok(only) = Mailbox::parse(text)
+        && let Ok(only) = Mailbox::parse(bare.unwrap_or(text))
     {
         return Ok(vec![only]);
     }
@@ -226,6 +227,7 @@ mod tests {
         fn an_address_that_stands_alone_is_read_as_among_others(text in r#"["ab.\\ (]{1,6}@[ab.\[\]1:,>-]{1,8}"#) {
             // Behind a blank it is no longer an address alone, and is taken apart.
             prop_assert_eq!(parse(&text), parse(&format!(" {text}")));
+            prop_assert_eq!(parse(&format!("<{text}>")), parse(&format!(" <{text}>")));
         }
     }
 
