@@ -19,18 +19,29 @@ pub(crate) enum Charset {
 /// Appends a reply, one line for each of its text's. Control characters never pass, so that no text can add a line of its
 /// own; what the charset lacks becomes `?`; what is too long for a line is cut.
 pub(crate) fn write_reply(output: &mut BytesMut, reply: &Reply, charset: Charset) {
-    let mut lines = reply.text.split('\n').peekable();
-    while let Some(text) = lines.next() {
-        let mark = if lines.peek().is_some() { b'-' } else { b' ' };
-        // Once for the whole line, code and end included.
-        output.reserve(LINE_OCTETS_MAX.min(text.len() + 24));
-        let start = output.len();
-        // A BytesMut takes all that is written to it.
-        let _ = write_prefix(output, reply, mark);
-        let room = (LINE_OCTETS_MAX - 2).saturating_sub(output.len() - start);
-        put_text(output, text, charset, room);
-        output.put_slice(b"\r\n");
+    let mut rest = &*reply.text;
+    while let Some((line, behind)) = split_line(rest) {
+        write_line(output, reply, b'-', line, charset);
+        rest = behind;
     }
+    write_line(output, reply, b' ', rest, charset);
+}
+
+/// The first of several lines, and what is behind it.
+fn split_line(text: &str) -> Option<(&str, &str)> {
+    let end = memchr::memchr(b'\n', text.as_bytes())?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
+}
+
+fn write_line(output: &mut BytesMut, reply: &Reply, mark: u8, text: &str, charset: Charset) {
+    // Once for the whole line, code and end included.
+    output.reserve(LINE_OCTETS_MAX.min(text.len() + 24));
+    let start = output.len();
+    // A BytesMut takes all that is written to it.
+    let _ = write_prefix(output, reply, mark);
+    let room = (LINE_OCTETS_MAX - 2).saturating_sub(output.len() - start);
+    put_text(output, text, charset, room);
+    output.put_slice(b"\r\n");
 }
 
 fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: u8) -> fmt::Result {

@@ -358,6 +358,12 @@ impl Server {
 /// The line as text: no control characters, and UTF-8. The lenient dialect takes a tab for a blank, and a name in whatever
 /// charset behind HELO and EHLO.
 fn readable(line: &[u8], dialect: Dialect) -> Result<Cow<'_, str>, Fault> {
+    // Almost every line is printable US-ASCII, and needs no closer look.
+    if line.iter().all(|octet| matches!(octet, b' '..=b'~')) {
+        return std::str::from_utf8(line)
+            .map(Cow::Borrowed)
+            .map_err(|_| Fault::BadCharacter);
+    }
     let lenient = dialect == Dialect::Lenient;
     let is_hello = line
         .get(..4)
