@@ -7,7 +7,7 @@ mod world;
 
 use mail::{ForwardPath, Mailbox};
 use policy::{
-    By, Decision, Fact, Facts, Generation, GrantState, Ground, Live, Role, Rulebook, Scope, Snapshot, Verdict,
+    By, Decision, Fact, Facts, Generation, GrantState, Ground, Live, Reason, Role, Rulebook, Scope, Snapshot, Verdict,
     contains, decide, digest,
 };
 use proptest::prelude::*;
@@ -84,6 +84,32 @@ fn with(mut choice: [usize; 13], list: usize, value: usize) -> Facts<'static> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_reason_is_that_of_the_verdict_and_of_an_acceptance_that_of_its_ground(book in rulebooks(), choice in choices(FACTS)) {
+        let snapshot = build(&book).unwrap();
+        let facts = chosen_facts(choice);
+        let decision = judge(&snapshot, &facts);
+        let is_role = || recipient(&facts).is_some_and(|path| path.mailbox().is_none_or(|mailbox| {
+            mailbox.local().is("postmaster") || mailbox.local().is("abuse")
+        }));
+        let expected = match decision.verdict {
+            Verdict::Hold(why) | Verdict::Quarantine(why) | Verdict::Defer(why) | Verdict::Refuse(why) => why,
+            Verdict::Accept => match decision.ground {
+                Some(Ground::Grant(_)) => Reason::GrantAllows,
+                Some(Ground::Forward(_)) => Reason::ForwardTakes,
+                Some(Ground::Route(_)) if is_role() && book.listeners[0].role == Role::Mx => Reason::RoleAddress,
+                Some(Ground::Route(_)) => Reason::RouteTakes,
+                // Not enough is known to say on what it will stand.
+                None if book.listeners[0].role == Role::Mx => Reason::RouteTakes,
+                None => {
+                    prop_assert!(matches!(decision.reason, Reason::GrantAllows | Reason::RouteTakes));
+                    decision.reason
+                }
+            },
+        };
+        prop_assert_eq!(decision.reason, expected);
+    }
 
     #[test]
     fn nobody_relays_to_a_foreign_domain_without_a_live_grant(book in rulebooks(), choice in choices(FACTS)) {
