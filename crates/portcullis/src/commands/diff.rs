@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use mail::Timestamp;
-use policy::{Generation, Snapshot, diff::diff};
+use policy::diff::{Diff, diff};
+use policy::{Generation, Snapshot};
 
 use super::{say, say_aside};
 use crate::change::told;
@@ -17,10 +18,11 @@ use crate::config::{self, Machine};
     long_about = "Say in sentences which messages one configuration lets in and the other refuses.\n\nTexts are not \
         compared: every way judgement can go under the one is walked under the other. The widest flow comes first: to \
         other organisations before our own, without a login before with one, from many addresses before from few. Limits \
-        are no flows, nor is where a route leads. Nothing is started and nothing is changed.\n\nStatus 0: B lets in \
-        nothing that A refuses. Status 1: it does, so that it serves after A only with a `change` that says who wants it \
-        and why. Status 2: one of them cannot be read.",
-    after_help = "Example:\n  portcullis diff /etc/portcullis/portcullis.toml portcullis.toml.new"
+        are no flows, nor is where a route leads. Nothing is started and nothing is changed.\n\nStatus 0: the same is \
+        possible. Status 1: something is no longer possible, and nothing new is. Status 3: something new is possible, so \
+        that B serves after A only with a `change` that says who wants it and why. Status 2: one of them cannot be read.",
+    after_help = "Example:\n  portcullis diff /etc/portcullis/portcullis.toml portcullis.toml.new\n\n\
+        `portcullis config diff 41 42` compares two generations that have served."
 )]
 pub struct Args {
     /// The configuration that serves.
@@ -43,7 +45,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         say(&told::change(&before, &after, &found));
     }
-    Ok(ExitCode::from(u8::from(found.widens())))
+    Ok(status(&found))
+}
+
+/// What a script wants to know: the same, less, or more.
+pub(super) fn status(found: &Diff) -> ExitCode {
+    match (found.widens(), found.lost.is_empty()) {
+        (true, _) => ExitCode::from(3),
+        (false, false) => ExitCode::from(1),
+        (false, true) => ExitCode::SUCCESS,
+    }
 }
 
 /// What judgement reads in a file, wise or not.

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use policy::Snapshot;
-use policy::diff::{Diff, diff};
+use policy::diff::diff;
 use serde_json::json;
 
 use super::found::Gate;
 use crate::change::{Served, told};
+use crate::commands::diff::status;
 use crate::commands::{say, say_aside};
 use crate::generations::{Flows, Lines};
 
@@ -80,12 +81,4 @@ fn changed_lines(lines: &Lines<'_>) -> String {
     }
     let (new, gone) = lines.counts();
     format!("  lines: {new} new, {gone} gone\n{lines}")
-}
-
-fn status(flows: &Diff) -> ExitCode {
-    match (flows.widens(), flows.lost.is_empty()) {
-        (true, _) => ExitCode::from(3),
-        (false, false) => ExitCode::from(1),
-        (false, true) => ExitCode::SUCCESS,
-    }
 }
