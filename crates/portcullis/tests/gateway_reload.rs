@@ -94,11 +94,17 @@ async fn a_reload_is_judged_and_what_it_refuses_changes_nothing() {
     // Another one may send: somebody has to answer for that.
     house.write(&(house.text() + &grant("scanner", "127.0.0.5")));
     refused(running.gateway.reload().await.unwrap_err(), "newly possible");
-    // Nobody can answer for a copier that sends as somebody else.
-    house.write(&answered("CHG-1").replace("scan@example.edu", "scan@example.net"));
+    // Nobody can answer for an exception that lasts for three years.
+    let year = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year() + 3;
+    let long = format!("until    = {year}-06-30");
+    let text = answered("CHG-1");
+    let lines = text
+        .lines()
+        .map(|line| if line.starts_with("until") { &long } else { line });
+    house.write(&lines.collect::<Vec<_>>().join("\n"));
     refused(
         running.gateway.reload().await.unwrap_err(),
-        "grant copier may send as scan@example.net",
+        &format!("until {year}-06-30"),
     );
     assert_eq!(running.gateway.admission().snapshot().generation().0, 1);
     client.deliver("bob@example.org", LETTER.as_bytes()).await;

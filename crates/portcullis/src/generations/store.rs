@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail::Timestamp;
+use parking_lot::Mutex;
 use world::{Disk, DiskFile, OpenMode};
 
 use super::history::History;
@@ -19,6 +21,10 @@ const FILE_OCTETS_MAX: u64 = 256 << 20;
 const SERVED: &str = "served.jsonl";
 /// Held while somebody writes: a gate that takes over does so while the former one still runs.
 const LOCK: &str = "lock";
+/// How often it is tried. Whoever has it writes two small files.
+const LOCK_TRIES: usize = 100;
+/// How long to wait between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the text of a generation cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +61,8 @@ pub enum Last {
 pub struct Generations {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
+    /// Held while one of us writes; the lock on disk is for other processes.
+    turn: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Generations {
@@ -70,6 +78,7 @@ impl Generations {
         Self {
             disk,
             folder: change::folder(spool),
+            turn: Arc::default(),
         }
     }
 
@@ -172,6 +181,7 @@ impl Generations {
     /// # Errors
     /// It is not kept; another gate writes, or the disk refuses.
     pub fn keep(&self, writing: &Writing, text: &str, above: u64) -> io::Result<u64> {
+        let _turn = self.turn.lock();
         self.make_folder()?;
         let _lock = self.lock()?;
         let history = self.history()?;
@@ -199,6 +209,7 @@ impl Generations {
     /// # Errors
     /// The disk refuses.
     pub fn note(&self, generation: u64, at: Timestamp, what: What) -> io::Result<()> {
+        let _turn = self.turn.lock();
         self.make_folder()?;
         let _lock = self.lock()?;
         let moment = Moment { at, generation, what };
@@ -303,12 +314,14 @@ impl Generations {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.disk.open(&path, OpenMode::ReadWrite)?,
             opened => opened?,
         };
-        if file.try_lock()? {
-            Ok(file)
-        } else {
-            let why = format!("another gate writes to {} at this moment", self.folder.display());
-            Err(io::Error::new(io::ErrorKind::WouldBlock, why))
+        for _ in 0..LOCK_TRIES {
+            if file.try_lock()? {
+                return Ok(file);
+            }
+            std::thread::sleep(LOCK_PAUSE);
         }
+        let why = format!("another gate writes to {} all the time", self.folder.display());
+        Err(io::Error::new(io::ErrorKind::WouldBlock, why))
     }
 }
 

@@ -156,3 +156,25 @@ fn where_no_moment_can_be_read_something_served() {
     disk.flip(Path::new("/spool/configuration/served.jsonl"), 0, 0x80);
     assert!(matches!(store.last(), Last::Unreadable { .. }));
 }
+
+#[test]
+fn who_writes_at_the_same_time_waits_for_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = || Generations::of_spool(Arc::new(world::OsDisk), dir.path());
+    // Two gates, each with two hands.
+    let gates = [store(), store()];
+    std::thread::scope(|scope| {
+        for hand in 0..4_usize {
+            let store = gates[hand % 2].clone();
+            scope.spawn(move || {
+                for turn in 0..5 {
+                    let text = format!("{hand} {turn}");
+                    let number = store.keep(&writing(0, Came::Reload), &text, 0).unwrap();
+                    store.note(number, at(1), What::Serves).unwrap();
+                }
+            });
+        }
+    });
+    let history = gates[0].history().unwrap();
+    assert_eq!((history.entries.len(), history.damage.len()), (20, 0));
+}

@@ -42,7 +42,7 @@ fn numbers_and_times_go_on_over_restarts_and_a_kill() {
     assert_eq!(second["author"], "ann@example.edu");
     assert_eq!(second["reason"], "a copier");
     assert_eq!(second["flows"]["gained"], 1, "{second:#}");
-    assert_eq!(second["proof"]["findings"].is_u64(), true);
+    assert!(second["proof"]["findings"].is_u64());
     assert_eq!(first["served"].as_array().unwrap().len(), 2);
     assert!(first["served"][1]["until"].is_string() && second["served"][0].get("until").is_none());
     let shown = house.command(&["config", "show", "1"]);
