@@ -1,7 +1,7 @@
 //! Counts for dashboards, in the OpenMetrics format.
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use admission::{Accepted, Refused, Visitor};
 use ledger::LoginOutcome;
@@ -49,8 +49,20 @@ struct Kind {
     kind: &'static str,
 }
 
+/// What was accepted and what was refused so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Messages accepted.
+    pub(crate) accepted: u64,
+    /// Replies that refuse or defer, those to the self-test left out.
+    pub(crate) refused: u64,
+}
+
 /// All counts of a gateway.
 pub struct Metrics {
+    all_accepted: AtomicU64,
+    all_refused: AtomicU64,
+    own_refused: AtomicU64,
     registry: Registry,
     connections: Family<OfListener, Counter>,
     sessions: Family<OfListener, Gauge>,
@@ -79,6 +91,9 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
+            all_accepted: AtomicU64::default(),
+            all_refused: AtomicU64::default(),
+            own_refused: AtomicU64::default(),
             registry: Registry::with_prefix("portcullis"),
             connections: Family::default(),
             sessions: Family::default(),
@@ -152,7 +167,19 @@ impl Metrics {
         self.sessions.get_or_create(&of_listener(visitor)).dec();
     }
 
+    /// How much was accepted and refused so far.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            accepted: self.all_accepted.load(Ordering::Relaxed),
+            refused: self
+                .all_refused
+                .load(Ordering::Relaxed)
+                .saturating_sub(self.own_refused.load(Ordering::Relaxed)),
+        }
+    }
+
     pub(crate) fn accepted(&self, accepted: &Accepted<'_>) {
+        self.all_accepted.fetch_add(1, Ordering::Relaxed);
         let listener = accepted.visitor.map(|visitor| visitor.listener.clone());
         let label = OfListener {
             listener: Label(listener.unwrap_or_else(|| Name::from("notices"))),
@@ -162,6 +189,7 @@ impl Metrics {
     }
 
     pub(crate) fn refused(&self, refused: &Refused<'_>) {
+        self.all_refused.fetch_add(1, Ordering::Relaxed);
         let listener = Label(refused.visitor.listener.clone());
         self.refused
             .get_or_create(&Refusal {
@@ -186,9 +214,10 @@ impl Metrics {
         self.notices.get_or_create(&Kind { kind }).inc();
     }
 
-    /// Notes whether the self-test found nothing wrong.
-    pub(crate) fn tested(&self, green: bool) {
+    /// Notes whether the self-test found nothing wrong, and how many of its attempts were refused.
+    pub(crate) fn tested(&self, green: bool, refused: u64) {
         self.selftest_green.set(i64::from(green));
+        self.own_refused.fetch_add(refused, Ordering::Relaxed);
     }
 
     /// Counts what came of an attempt for one recipient: `delivered`, `deferred` or `failed`.

@@ -5,6 +5,7 @@ mod back;
 mod deliveries;
 mod front;
 mod held;
+mod mix;
 mod recorded;
 mod reload;
 mod stores;
@@ -257,6 +258,9 @@ impl Gateway {
             shutdown.clone(),
         ));
         tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
+        if live.keeper.is_some() {
+            tasks.spawn(mix::watch(live.clone(), shutdown.clone()));
+        }
         let mut gateway = Self {
             live,
             addresses,

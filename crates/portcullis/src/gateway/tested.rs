@@ -104,7 +104,8 @@ async fn test(live: &Live) -> (Generation, Report) {
         "report": report,
     });
     recorder.journal.note(recorder.now(), "selftest.done", &fields);
-    recorder.metrics.tested(report.is_green());
+    let refused = report.refused + report.put_off;
+    recorder.metrics.tested(report.is_green(), refused as u64);
     for found in &report.found {
         tracing::error!(event = "selftest.red", generation = generation.0, what = %found, "what must not be is so");
     }
