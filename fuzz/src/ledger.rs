@@ -64,9 +64,9 @@ pub(crate) fn run(octets: &[u8]) {
         }
         let reader = Reader::new(Arc::new(disk.clone()), DIR);
         for number in 0..4 {
-            let told = reader.events_of(Key::Message(MessageId::new(number))).unwrap();
+            let told = reader.events_of(&Key::Message(MessageId::new(number))).unwrap();
             assert!(noise || told.len() <= 1);
-            let _ = reader.events_of(Key::Session(SessionId::new(number))).unwrap();
+            let _ = reader.events_of(&Key::Session(SessionId::new(number))).unwrap();
         }
         // What nobody can go on from is refused in words.
         if let Ok(opening) = ledger::open(ledger::Config::new(DIR), &world_on(&disk, 2), Writer::Task) {

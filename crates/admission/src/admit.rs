@@ -272,6 +272,7 @@ impl Admission {
             sender: &sender,
             authors: composition.scanned.from.mailboxes(),
             subject: subject.as_deref(),
+            message_id: composition.scanned.message_id.as_deref(),
             generation: verdicts.snapshot.generation(),
             rulebook: verdicts.snapshot.hash(),
             recipients: told

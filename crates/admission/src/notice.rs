@@ -143,6 +143,7 @@ impl Admission {
             sender: &ReversePath::Null,
             authors: &[],
             subject: None,
+            message_id: None,
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),
             recipients: vec![AcceptedRecipient {

@@ -95,6 +95,8 @@ pub struct Accepted<'a> {
     pub authors: &'a [Mailbox],
     /// The subject.
     pub subject: Option<&'a str>,
+    /// The Message-ID it came with.
+    pub message_id: Option<&'a str>,
     /// The rulebook that was asked.
     pub generation: Generation,
     /// The digest of that rulebook.

@@ -83,6 +83,8 @@ pub(crate) struct Chain {
     /// Where the chain stands: the last line that is durable. `None` before the first.
     end: Option<Previous>,
     next_seq: u64,
+    /// Octets after which a file is closed.
+    file_octets: u64,
     /// Held for as long as the chain lives, so that no other process writes as the same writer.
     _lock: Box<dyn DiskFile>,
 }
@@ -94,6 +96,7 @@ impl Chain {
         dir: &Path,
         writer: &str,
         now: Timestamp,
+        file_octets: u64,
     ) -> io::Result<(Self, Option<Damage>)> {
         disk.create_dir(dir)?;
         let lock = take_lock(disk.as_ref(), &dir.join(format!("{writer}.lock")))?;
@@ -109,6 +112,7 @@ impl Chain {
             open: None,
             end: None,
             next_seq: 0,
+            file_octets,
             _lock: lock,
         };
         let damage = chain.find_end(&names)?;
@@ -131,7 +135,8 @@ impl Chain {
     pub(crate) fn append(&mut self, now: Timestamp, entries: &[(Timestamp, Entry)]) -> io::Result<()> {
         let day = now.to_date();
         let turns = self.newest.as_ref().is_some_and(|newest| *day > *newest.day);
-        if turns {
+        let full = self.end.as_ref().is_some_and(|end| end.octets >= self.file_octets);
+        if turns || full {
             self.open = None;
         }
         let (file, name, fresh) = match (self.open.take(), &self.newest) {

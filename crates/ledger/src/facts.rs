@@ -126,6 +126,9 @@ pub struct Accepted {
     /// The mailboxes of the From header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub header_from: Vec<Words>,
+    /// The Message-ID it came with.
+    #[serde(rename = "msgid", default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Words>,
     /// What was set right on the way, under the grant's tolerances; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mended: Option<Words>,

@@ -12,7 +12,7 @@ use world::DiskFile;
 
 use crate::complete::Identity;
 use crate::line::{self, LINE_OCTETS_MAX};
-use crate::reader::{Reader, Search};
+use crate::reader::{Next, Reader};
 
 /// A message may have been recorded behind lines of this much earlier, had the clock been set.
 const CLOCK_SLACK_MS: i64 = 3_600_000;
@@ -31,15 +31,15 @@ pub(crate) fn missing_of(
     let too_old = Timestamp(oldest.0.saturating_sub(CLOCK_SLACK_MS));
     let messages: BTreeSet<MessageId> = wanted.iter().map(Identity::message).collect();
     let mut missing = wanted;
-    reader.newest_first(|file| {
+    reader.newest_first(|_, file| {
         let mut windows = Windows::of(file)?;
         while let Some(octets) = windows.before()? {
             strike_out(&octets, &messages, &mut missing);
             if missing.is_empty() || is_before(&octets, too_old) {
-                return Ok(Search::Enough);
+                return Ok(Next::Enough);
             }
         }
-        Ok(Search::On)
+        Ok(Next::Older)
     })?;
     Ok(missing)
 }
@@ -112,7 +112,7 @@ impl<'a> Windows<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -154,6 +154,7 @@ mod tests {
                 held: None,
                 quarantined: false,
             }],
+            message_id: None,
             header_from: vec!["x".repeat(1000).as_str().into()],
             mended: None,
             judged: None,
@@ -161,7 +162,7 @@ mod tests {
     }
 
     /// Lines of `EACH` messages, one a second.
-    fn lines(from: u64) -> Vec<u8> {
+    pub(crate) fn lines(from: u64) -> Vec<u8> {
         let mut octets = Vec::new();
         for number in from..from + EACH {
             let at = Timestamp(LONG_AGO + number as i64 * 1000);

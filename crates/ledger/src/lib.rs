@@ -10,21 +10,25 @@
 //! The letter was stored before it came here; the record lags the truth by at most a second and is completed from the
 //! spool after a crash ([`Ledger::complete`]). From here `trace` tells the letter's story.
 //!
-//! On disk: `2026-11-21.gate.0000.jsonl`, one file per day, writer and start of the writer. The first line of a file
-//! names the last good line before it, so the files of a writer are one chain.
+//! On disk: `2026-11-21.gate.0000.jsonl`, a new file for each day, writer, start of the writer and 64 MiB. The first line
+//! of a file names the last good line before it, so the files of a writer are one chain. Beside a closed file lies its
+//! [`index()`], which may be deleted.
 
 mod chain;
 mod complete;
 mod entry;
 mod event;
 mod facts;
+mod index;
 mod judged;
+mod key;
 mod known;
 mod line;
 mod lineup;
 mod progress;
 mod reader;
 mod record;
+mod search;
 mod text;
 mod verify;
 
@@ -35,9 +39,11 @@ pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, ConfigLoaded, Deferred, Ground, Login, LoginOutcome, NoticeSent,
     Origin, Refused, TestimonyError, Tls,
 };
+pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};
+pub use key::Key;
 pub use line::{Hash, Line};
-pub use reader::{Key, Progress, Reader};
+pub use reader::{Progress, Reader};
 pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
 pub use text::Words;
 pub use verify::{Broken, Fault, Head, Report, Torn, verify};

@@ -50,6 +50,19 @@ impl Hash {
         text
     }
 
+    /// Its octets.
+    pub(crate) fn octets(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// Its first 64 bits.
+    pub(crate) fn leading_u64(self) -> u64 {
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |number, octet| number << 8 | u64::from(*octet))
+    }
+
     /// The hash of these octets.
     pub(crate) fn of(octets: &[u8]) -> Self {
         let mut hash = [0; 32];

@@ -1,63 +1,25 @@
 //! Finding what was said of a message, a session or an event id.
 //!
-//! Files are read newest first, a line is parsed only where the id's letters occur in it. An index comes later.
+//! Files are read newest first. The index of a closed file says which parts of it to read; of one that has none every
+//! line is looked at, and parsed only where the letters that were asked for occur in it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{EventId, MessageId, SessionId, Timestamp};
-use memchr::{memchr, memmem};
+use mail::Timestamp;
+use memchr::memchr;
 use world::{Disk, DiskFile, OpenMode};
 
-use crate::Event;
 use crate::chain;
+use crate::key::Key;
 use crate::line::{self, LINE_OCTETS_MAX, Line};
+use crate::search::Search;
 
 /// Octets read at once.
 const READ_OCTETS: usize = 128 << 10;
-
-/// What to look for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// Everything about a message.
-    Message(MessageId),
-    /// The refusal a client was told of.
-    Event(EventId),
-    /// Everything that happened in a session.
-    Session(SessionId),
-}
-
-impl Key {
-    fn text(self) -> String {
-        match self {
-            Self::Message(id) => id.to_string(),
-            Self::Event(id) => id.to_string(),
-            Self::Session(id) => id.to_string(),
-        }
-    }
-
-    fn fits(self, event: &Event) -> bool {
-        match self {
-            Self::Message(id) => {
-                let notice = matches!(event, Event::NoticeSent(facts) if facts.notice == id);
-                event.message() == Some(id) || notice
-            }
-            Self::Event(id) => event.id() == Some(id),
-            Self::Session(id) => event.session() == Some(id),
-        }
-    }
-
-    /// Whether nothing about this can stand before the event.
-    fn begins_with(self, event: &Event) -> bool {
-        match self {
-            Self::Message(id) => matches!(event, Event::Accepted(facts) if facts.message == id),
-            Self::Event(_) => true,
-            Self::Session(_) => false,
-        }
-    }
-}
 
 /// How far a reading has come, in octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,28 +51,39 @@ impl Reader {
     /// The folder or a file in it cannot be read.
     ///
     /// [`verify`]: crate::verify()
-    pub fn events_of(&self, key: Key) -> io::Result<Vec<Line>> {
-        let needle = key.text();
-        let finder = memmem::Finder::new(&needle);
+    pub fn events_of(&self, key: &Key) -> io::Result<Vec<Line>> {
         let mut found: Vec<Line> = Vec::new();
-        self.newest_first(|file| {
+        self.newest_first(|name, file| {
             let mut begun = false;
-            let mut lines = Lines::from(file, 0);
-            while let Some(piece) = lines.next()? {
-                if finder.find(&piece.octets).is_none() {
-                    continue;
-                }
-                let Ok(line) = line::read(&piece.octets) else { continue };
-                if key.fits(&line.event) {
-                    begun |= key.begins_with(&line.event);
-                    found.push(line);
-                }
+            let mut search = Search::of(self.disk.as_ref(), &self.dir, name, file, key)?;
+            while let Some(line) = search.before()? {
+                begun |= key.begins_with(&line.event);
+                found.push(line);
             }
-            Ok(if begun { Search::Enough } else { Search::On })
+            Ok(if begun { Next::Enough } else { Next::Older })
         })?;
-        found.sort_by_key(|line| (line.at, line.seq));
-        // A write whose sync failed is made again in the next file: the same event then stands twice.
-        found.dedup_by(|a, b| a.at == b.at && a.event == b.event);
+        Ok(in_order(found))
+    }
+
+    /// The last `most` lines about this, in the order they were written. Blocks.
+    ///
+    /// # Errors
+    /// The folder or a file in it cannot be read.
+    pub fn last_of(&self, key: &Key, most: usize) -> io::Result<Vec<Line>> {
+        let mut found: Vec<Line> = Vec::new();
+        self.newest_first(|name, file| {
+            let mut search = Search::of(self.disk.as_ref(), &self.dir, name, file, key)?;
+            // Another writer may have written at the same time: of each as many are taken.
+            let mut of_this = 0;
+            while of_this < most {
+                let Some(line) = search.before()? else { break };
+                found.push(line);
+                of_this += 1;
+            }
+            Ok(if of_this == most { Next::Enough } else { Next::Older })
+        })?;
+        let mut found = in_order(found);
+        found.drain(..found.len().saturating_sub(most));
         Ok(found)
     }
 
@@ -147,29 +120,56 @@ impl Reader {
         Ok(())
     }
 
-    /// Hands each file to `look`, the newest first, until it has seen enough: then the other files of that day follow,
-    /// which another writer may have filled, and no older ones.
-    pub(crate) fn newest_first(&self, mut look: impl FnMut(&dyn DiskFile) -> io::Result<Search>) -> io::Result<()> {
+    /// The names of the files there are, oldest first within each writer. Blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn files(&self) -> io::Result<Vec<String>> {
+        let names = chain::files(self.disk.as_ref(), &self.dir)?;
+        Ok(names.iter().map(chain::FileName::text).collect())
+    }
+
+    /// Hands each file to `look`, the newest first, until it has seen enough of its writer: then the files of that day
+    /// that other writers may have filled follow, and no older ones.
+    pub(crate) fn newest_first(&self, mut look: impl FnMut(&str, &dyn DiskFile) -> io::Result<Next>) -> io::Result<()> {
         let mut names = chain::files(self.disk.as_ref(), &self.dir)?;
         names.sort_by(|a, b| (&b.day, b.part, &b.writer).cmp(&(&a.day, a.part, &a.writer)));
         let mut last_day: Option<Box<str>> = None;
+        let mut done: BTreeSet<Box<str>> = BTreeSet::new();
         for name in names {
             if last_day.as_ref().is_some_and(|day| *day != name.day) {
                 break;
             }
-            let file = self.disk.open(&self.dir.join(name.text()), OpenMode::Read)?;
-            if look(file.as_ref())? == Search::Enough {
+            if done.contains(&name.writer) {
+                continue;
+            }
+            let text = name.text();
+            let file = match self.disk.open(&self.dir.join(&text), OpenMode::Read) {
+                Ok(file) => file,
+                // Its time to be kept had come since the folder was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if look(&text, file.as_ref())? == Next::Enough {
                 last_day = Some(name.day);
+                done.insert(name.writer);
             }
         }
         Ok(())
     }
 }
 
+/// In the order they were written, each once: a write whose sync failed is made again in the next file.
+fn in_order(mut found: Vec<Line>) -> Vec<Line> {
+    found.sort_by_key(|line| (line.at, line.seq));
+    found.dedup_by(|a, b| a.at == b.at && a.event == b.event);
+    found
+}
+
 /// Whether to look into older files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
-    On,
+pub(crate) enum Next {
+    Older,
     Enough,
 }
 
@@ -191,15 +191,23 @@ pub(crate) struct Lines<'a> {
     buffer: Vec<u8>,
     /// Octets of `buffer` that were handed out.
     used: usize,
+    /// Octets read at once.
+    step: usize,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn from(file: &'a dyn DiskFile, at: u64) -> Self {
+        Self::in_steps(file, at, READ_OCTETS)
+    }
+
+    /// The same for who wants few lines: so many octets are read at once.
+    pub(crate) fn in_steps(file: &'a dyn DiskFile, at: u64, step: usize) -> Self {
         Self {
             file,
             at,
             buffer: Vec::new(),
             used: 0,
+            step,
         }
     }
 
@@ -224,7 +232,7 @@ impl<'a> Lines<'a> {
         self.at += self.used as u64;
         self.used = 0;
         let kept = self.buffer.len();
-        self.buffer.resize(kept + READ_OCTETS, 0);
+        self.buffer.resize(kept + self.step, 0);
         let read = match self.buffer.get_mut(kept..) {
             Some(room) => self.file.read_at(self.at + kept as u64, room)?,
             None => 0,

@@ -36,6 +36,9 @@ pub struct Config {
     pub late_max: Duration,
     /// Events that may wait to be written.
     pub queue: usize,
+    /// Octets after which a file is closed and another begun: what lies in the open one is found without an index, so
+    /// it is kept short.
+    pub file_octets: u64,
 }
 
 impl Config {
@@ -47,6 +50,7 @@ impl Config {
             writer: "gate".into(),
             late_max: Duration::from_millis(500),
             queue: 16_384,
+            file_octets: 64 << 20,
         }
     }
 }
@@ -152,8 +156,8 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         return Err(OpenError::Writer(config.writer));
     }
     let now = Timestamp(world.clock.wall());
-    let (chain, damage) =
-        Chain::open(world.disk.clone(), &config.dir, &config.writer, now).map_err(|error| match error.kind() {
+    let (chain, damage) = Chain::open(world.disk.clone(), &config.dir, &config.writer, now, config.file_octets)
+        .map_err(|error| match error.kind() {
             io::ErrorKind::ResourceBusy => OpenError::Busy(config.dir.clone()),
             _ => OpenError::Disk(config.dir.clone(), error),
         })?;

@@ -37,7 +37,10 @@ async fn check(disk: SimDisk, durable: &[(usize, u64, Head)], operations: usize,
     let after = house.verify();
     assert_eq!(after.first_broken(), None, "{seed}: {after:?}");
     for (_, number, head) in durable.iter().filter(|(at, ..)| *at <= operations) {
-        let story = opening.reader.events_of(Key::Message(MessageId::new(*number))).unwrap();
+        let story = opening
+            .reader
+            .events_of(&Key::Message(MessageId::new(*number)))
+            .unwrap();
         assert_eq!(story.len(), 2, "{seed}: what was durable is there");
         let report = verify(&house.disk, Path::new(DIR), std::slice::from_ref(head)).unwrap();
         assert_eq!(report.first_broken(), None, "{seed}: the head that was given holds");
@@ -99,7 +102,7 @@ async fn a_disk_that_refuses_costs_no_event() {
             opening.ledger.record(delivered(3)).await;
             opening.closer.close().await.unwrap();
             for number in 1..=3 {
-                let story = opening.reader.events_of(Key::Message(MessageId::new(number))).unwrap();
+                let story = opening.reader.events_of(&Key::Message(MessageId::new(number))).unwrap();
                 assert_eq!(story.len(), 1, "{kind:?} {fault:?}");
             }
             let report = house.verify();
@@ -167,7 +170,7 @@ async fn what_the_spool_remembers_is_added_once() {
     }
     let opening = house.open();
     for (number, lines) in [(1, 3), (2, 2), (3, 2), (4, 2)] {
-        let story = opening.reader.events_of(Key::Message(MessageId::new(number))).unwrap();
+        let story = opening.reader.events_of(&Key::Message(MessageId::new(number))).unwrap();
         assert_eq!(story.len(), lines, "message {number}: {story:?}");
     }
 }
@@ -185,7 +188,7 @@ async fn of_a_notice_that_was_accepted_it_is_told_that_it_was_sent() {
     let remembered = vec![(Timestamp(GENESIS), Event::Accepted(Box::new(facts)))];
     let completed = opening.ledger.complete(remembered.clone()).await.unwrap();
     assert_eq!((completed.known, completed.added), (0, 2));
-    let story = opening.reader.events_of(Key::Message(MessageId::new(5))).unwrap();
+    let story = opening.reader.events_of(&Key::Message(MessageId::new(5))).unwrap();
     assert!(matches!(&story[0].event, Event::NoticeSent(sent) if sent.notice == MessageId::new(7)));
     assert_eq!(opening.ledger.complete(remembered).await.unwrap().added, 0);
 }

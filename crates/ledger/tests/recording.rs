@@ -82,7 +82,7 @@ async fn a_full_queue_drops_refusals_aloud_and_lets_acceptances_wait() {
         assert_eq!(
             opening
                 .reader
-                .events_of(Key::Message(MessageId::new(number)))
+                .events_of(&Key::Message(MessageId::new(number)))
                 .unwrap()
                 .len(),
             1
@@ -119,7 +119,7 @@ async fn a_message_a_session_and_an_event_id_are_found() {
         opening.ledger.flush().await.unwrap();
     }
     let kinds = |key| -> Vec<String> {
-        let found = opening.reader.events_of(key).unwrap();
+        let found = opening.reader.events_of(&key).unwrap();
         found
             .iter()
             .map(|line| format!("{:?}", line.event).split('(').next().unwrap().to_owned())
@@ -210,8 +210,8 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         events.len() as u64 + 1,
         "each of them can be read"
     );
-    let mut found = opening.reader.events_of(Key::Message(message)).unwrap();
-    found.extend(opening.reader.events_of(Key::Session(SessionId::new(5))).unwrap());
+    let mut found = opening.reader.events_of(&Key::Message(message)).unwrap();
+    found.extend(opening.reader.events_of(&Key::Session(SessionId::new(5))).unwrap());
     for event in events.iter().filter(|event| !matches!(event, Event::ConfigLoaded(_))) {
         assert!(found.iter().any(|line| line.event == *event), "{event:?}");
     }

@@ -93,7 +93,7 @@ async fn send(world: &World) -> MessageId {
 fn testified(disk: &SimDisk, id: MessageId) -> usize {
     let reader = Reader::new(Arc::new(disk.clone()), "/ledger");
     // Where not even the folder was kept, nothing is said.
-    let lines = reader.events_of(Key::Message(id)).unwrap_or_default();
+    let lines = reader.events_of(&Key::Message(id)).unwrap_or_default();
     lines
         .iter()
         .filter(|line| matches!(line.event, Event::Accepted(_)))
@@ -147,7 +147,7 @@ async fn what_an_operator_hears_is_done_is_on_record_when_the_power_goes() {
     let (gateway, _world) = start(after.clone(), 5000).await;
     assert_eq!(gateway.view().counts().messages, 0, "it is gone");
     let lines = Reader::new(Arc::new(after), "/ledger")
-        .events_of(Key::Message(id))
+        .events_of(&Key::Message(id))
         .unwrap();
     let removals = lines.iter().filter(|line| matches!(line.event, Event::Removed(_)));
     assert_eq!(removals.count(), 1, "and who took it out is known");

@@ -28,7 +28,7 @@ async fn recorded(running: &Running, sessions: &[SessionId]) -> Vec<Line> {
         running
             .gateway
             .reader()
-            .events_of(ledger::Key::Session(*session))
+            .events_of(&ledger::Key::Session(*session))
             .unwrap()
     };
     sessions.iter().flat_map(read).collect()

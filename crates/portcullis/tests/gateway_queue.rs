@@ -267,7 +267,7 @@ async fn what_happened_just_before_a_stop_is_told_before_it_has_stopped() {
         .count();
     assert_eq!(logged, count);
     let delivered = ids.iter().filter(|id| {
-        let lines = reader.events_of(ledger::Key::Message(id.parse().unwrap())).unwrap();
+        let lines = reader.events_of(&ledger::Key::Message(id.parse().unwrap())).unwrap();
         lines
             .iter()
             .any(|line| matches!(line.event, ledger::Event::Delivered(_)))

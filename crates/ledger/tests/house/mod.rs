@@ -100,6 +100,7 @@ pub fn accepted(number: u64) -> Accepted {
             quarantined: false,
         }],
         header_from: Vec::new(),
+        message_id: Some("<20261121.1@chem.example.edu>".into()),
         mended: None,
         judged: None,
     }

@@ -23,7 +23,7 @@ use crate::story::Tale;
     after_help = "Example:\n  portcullis trace 06M3K8FQ2XRA"
 )]
 pub struct Args {
-    /// The id of a message, a session or a refusal, as replies and logs write it.
+    /// The id of a message, a session or a refusal, as replies and logs write it; or the Message-ID of its header.
     #[arg(value_name = "ID")]
     pub id: String,
     /// The configuration file.

@@ -157,9 +157,12 @@ impl Desk {
     /// # Errors
     /// In words: nothing is known of it, or it cannot be read.
     pub async fn trace(&self, id: &str) -> Result<Tale, String> {
-        let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
         // What was told a moment ago is to be found.
         self.recorder.ledger.flush().await;
+        let (reader, asked) = (self.reader.clone(), id.to_owned());
+        let named = tokio::task::spawn_blocking(move || message_named(&reader, &asked)).await;
+        let id = &named.map_err(|error| error.to_string())??;
+        let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
         // A message that cannot be read has a story nevertheless: the ledger's.
         let story = self.view.get(message).await.ok().flatten();
         let (reader, text) = (self.reader.clone(), id.to_owned());
@@ -215,6 +218,29 @@ impl Desk {
     }
 }
 
+/// The id of the message that somebody else's words mean: where they are a Message-ID, the last that came with it.
+/// Blocks.
+///
+/// # Errors
+/// In words: no message came with it, or the ledger cannot be read.
+pub(crate) fn message_named(reader: &Reader, asked: &str) -> Result<String, String> {
+    let asked = asked.trim();
+    let bare = asked
+        .strip_prefix('<')
+        .and_then(|id| id.strip_suffix('>'))
+        .unwrap_or(asked);
+    if !bare.contains('@') {
+        return Ok(asked.to_owned());
+    }
+    let found = reader
+        .last_of(&Key::MessageId(bare.into()), 1)
+        .map_err(|error| format!("the ledger cannot be read: {error}"))?;
+    let message = found.last().and_then(|line| line.event.message());
+    message
+        .map(|id| id.to_string())
+        .ok_or_else(|| format!("no message came with the Message-ID <{bare}>"))
+}
+
 /// Tells what the ledger, and the spool where `story` is given, know of an id. Blocks.
 ///
 /// # Errors
@@ -223,7 +249,7 @@ pub(crate) fn trace(reader: &Reader, id: &str, story: Option<&spool::Story>) -> 
     let message: MessageId = protocol::id(id).map_err(|error| error.to_string())?;
     let read = |key| {
         reader
-            .events_of(key)
+            .events_of(&key)
             .map_err(|error| format!("the ledger cannot be read: {error}"))
     };
     if let Some(tale) = story::tell(story, &read(Key::Message(message))?) {

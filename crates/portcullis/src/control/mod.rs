@@ -43,7 +43,7 @@ pub async fn ask_here(desk: &Desk, request: Request) -> Result<Answer, AskError>
 /// # Errors
 /// In words: nothing is known of it, or the ledger cannot be read.
 pub fn trace_files(reader: &ledger::Reader, id: &str) -> Result<crate::story::Tale, String> {
-    desk::trace(reader, id, None)
+    desk::trace(reader, &desk::message_named(reader, id)?, None)
 }
 
 /// Where the gateway of this spool is reached.

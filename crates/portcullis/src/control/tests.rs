@@ -70,7 +70,7 @@ async fn an_operator_holds_and_releases_and_both_are_testified_to() {
     assert_eq!(rig.states(id).await, [State::Ready, State::Ready]);
 
     rig.desk.recorder.ledger.flush().await;
-    let lines = rig.desk.reader.events_of(Key::Message(id)).unwrap();
+    let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let changes: Vec<_> = lines
         .iter()
         .filter_map(|line| match &line.event {
@@ -119,7 +119,7 @@ async fn what_judgement_holds_is_not_freed_by_a_release_of_everything() {
 /// Who freed which recipients of a message, as the ledger has it.
 async fn releases(rig: &Rig, id: MessageId) -> Vec<(String, String)> {
     rig.desk.recorder.ledger.flush().await;
-    let lines = rig.desk.reader.events_of(Key::Message(id)).unwrap();
+    let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let released = lines.into_iter().filter_map(|line| match line.event {
         Event::Released(facts) => Some(facts),
         _ => None,
@@ -306,7 +306,7 @@ async fn mail_is_retried_given_back_and_removed() {
         0
     );
     rig.desk.recorder.ledger.flush().await;
-    let lines = rig.desk.reader.events_of(Key::Message(id)).unwrap();
+    let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let removals = lines
         .iter()
         .filter(|line| matches!(line.event, Event::Removed(_)))

@@ -11,6 +11,7 @@ mod reload;
 mod stores;
 mod succeed;
 mod tested;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,6 +42,7 @@ use crate::witness::Recorder;
 use deliveries::Deliveries;
 use front::Certificates;
 use stores::Stores;
+use upkeep::Upkeep;
 
 pub use back::resolver;
 pub use reload::ReloadError;
@@ -257,6 +259,15 @@ impl Gateway {
             desk.recorder.clone(),
             shutdown.clone(),
         ));
+        if writers == Writers::Threads {
+            let upkeep = Upkeep {
+                disk: world.disk.clone(),
+                dir: config.ledger.dir.clone(),
+                reader: live.reader.clone(),
+                clock: world.clock.clone(),
+            };
+            tasks.spawn(upkeep.watch(shutdown.clone()));
+        }
         tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
         if live.keeper.is_some() {
             tasks.spawn(mix::watch(live.clone(), shutdown.clone()));

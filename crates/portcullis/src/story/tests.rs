@@ -57,6 +57,7 @@ fn accepted(to: &[&str]) -> Line {
             rulebook: 1,
             recipients: to.iter().map(recipient).collect(),
             header_from: Vec::new(),
+            message_id: None,
             mended: None,
             judged: None,
         })),

@@ -24,6 +24,7 @@ pub(super) fn accepted(accepted: &admission::Accepted<'_>) -> ledger::Accepted {
         rulebook: accepted.rulebook,
         recipients: accepted.recipients.iter().map(recipient).collect(),
         header_from: accepted.authors.iter().map(Words::of).collect(),
+        message_id: accepted.message_id.map(Words::new),
         mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
         judged: accepted.visitor.map(|_| judged(accepted.at, accepted.learned)),
     }

@@ -1,7 +1,7 @@
-//! `portcullis ledger`: the proof that testimony was not tampered with.
+//! `portcullis ledger verify`: the proof that testimony was not tampered with.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,37 +9,13 @@ use ledger::{Fault, Hash, Head, Report};
 use serde_json::{Value, json};
 use world::OsDisk;
 
-use super::{queue, say};
+use super::{Folder, say};
 
-/// Arguments of `ledger`.
+/// Arguments of `ledger verify`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Follow the chain of every writer and name the first link that does not hold
-    #[command(
-        long_about = "Follow the chain of every writer and name the first link that does not hold.\n\nEach line is \
-            sealed with a hash that covers the line before, so a line that was changed, taken out or put in breaks the \
-            chain there. A chain cut off at its very end cannot show that by itself: keep the heads this prints somewhere \
-            else, and give them back with --head. The gate may run meanwhile.\n\nStatus 0: every link holds. Status 1: \
-            one does not. Status 2: it cannot be read.",
-        after_help = "Example:\n  portcullis ledger verify --head gate:1042:9f2c...e1"
-    )]
-    Verify(Verify),
-}
-
-#[derive(Debug, clap::Args)]
-struct Verify {
-    /// The configuration file.
+pub(super) struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
-    /// The ledger's folder, in place of the configuration's.
-    #[arg(long, value_name = "DIR")]
-    ledger: Option<PathBuf>,
+    folder: Folder,
     /// A head that was written down earlier, as WRITER:LINE:HASH; may be repeated.
     #[arg(long = "head", value_name = "HEAD", value_parser = head)]
     heads: Vec<Head>,
@@ -48,14 +24,9 @@ struct Verify {
     json: bool,
 }
 
-/// Runs what it says.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Command::Verify(args) = args.command;
-    let dir = match &args.ledger {
-        Some(dir) => dir.clone(),
-        None => queue::config_of(&args.config)?.ledger.dir,
-    };
-    let (text, outcome) = answer(&dir, &args.heads, args.json)?;
+/// Follows the chains, and says what holds.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (text, outcome) = answer(&args.folder.path()?, &args.heads, args.json)?;
     say(&text);
     Ok(outcome)
 }
@@ -163,6 +134,7 @@ fn as_json(report: &Report) -> Value {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
 
     use ledger::{Attempt, Config, Event, Writer};
     use mail::MessageId;
