@@ -1,7 +1,10 @@
 //! Health and metrics over plain HTTP, for monitors on loopback or a management network.
 //!
 //! `GET /health` answers 200 while the gateway does its work and 503 with the reasons while it does not; `GET /metrics`
-//! answers in the OpenMetrics format. There is nothing else, and nobody can change anything here.
+//! answers in the OpenMetrics format; `GET /why?about=10.20.3.14&last=3` tells the last decisions as `portcullis why
+//! --json` does, and only to who asks from this machine, for it names people. Nobody can change anything here.
+
+mod query;
 
 use std::convert::Infallible;
 use std::io;
@@ -57,13 +60,13 @@ async fn accept(listener: Box<dyn Listener>, desk: Desk, mut shutdown: Shutdown)
             _ = shutdown.beyond(Phase::Draining) => break,
             accepted = listener.accept() => accepted,
         };
-        let (Ok(permit), Ok((stream, _))) = (permit, accepted) else {
+        let (Ok(permit), Ok((stream, peer))) = (permit, accepted) else {
             pause(&*desk.recorder.clock, BREATH).await;
             continue;
         };
         let (desk, shutdown) = (desk.clone(), shutdown.clone());
         connections.spawn(async move {
-            converse(stream, desk, shutdown).await;
+            converse(stream, peer, desk, shutdown).await;
             drop(permit);
         });
     }
@@ -73,11 +76,11 @@ async fn pause(clock: &dyn Clock, how_long: Duration) {
     clock.sleep_until(clock.monotonic() + how_long).await;
 }
 
-async fn converse(stream: Box<dyn Stream>, desk: Desk, shutdown: Shutdown) {
+async fn converse(stream: Box<dyn Stream>, peer: SocketAddr, desk: Desk, shutdown: Shutdown) {
     let clock = desk.recorder.clock.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let (desk, phase) = (desk.clone(), shutdown.phase());
-        async move { Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &desk, phase).await) }
+        async move { Ok::<_, Infallible>(answer(&request, peer, &desk, phase).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -93,8 +96,9 @@ async fn converse(stream: Box<dyn Stream>, desk: Desk, shutdown: Shutdown) {
     }
 }
 
-async fn answer(method: &Method, path: &str, desk: &Desk, phase: Phase) -> Response<String> {
-    let known = matches!(path, "/health" | "/metrics");
+async fn answer<B>(request: &Request<B>, peer: SocketAddr, desk: &Desk, phase: Phase) -> Response<String> {
+    let (method, path) = (request.method(), request.uri().path());
+    let known = matches!(path, "/health" | "/metrics" | "/why");
     if known && !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = response(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -109,10 +113,11 @@ async fn answer(method: &Method, path: &str, desk: &Desk, phase: Phase) -> Respo
     match path {
         "/health" => health(desk, phase).await,
         "/metrics" => response(StatusCode::OK, OPEN_METRICS, metrics(desk)),
+        "/why" => why(request.uri().query().unwrap_or_default(), peer, desk).await,
         _ => response(
             StatusCode::NOT_FOUND,
             "text/plain",
-            "There are /health and /metrics\n".to_owned(),
+            "There are /health, /metrics and /why\n".to_owned(),
         ),
     }
 }
@@ -138,6 +143,27 @@ async fn health(desk: &Desk, phase: Phase) -> Response<String> {
             "oldest_age_secs": counts.oldest.map(|oldest| desk.recorder.now().since(oldest).as_secs()),
         },
     });
+    response(code, "application/json", format!("{body}\n"))
+}
+
+async fn why(query: &str, peer: SocketAddr, desk: &Desk) -> Response<String> {
+    let (code, body) = if !peer.ip().to_canonical().is_loopback() {
+        (
+            StatusCode::FORBIDDEN,
+            json!({ "error": "this names people; ask from this machine" }),
+        )
+    } else if let Some(about) = query::value(query, "about") {
+        let last = query::value(query, "last").and_then(|last| last.parse().ok());
+        match desk.why(&about, last).await {
+            Ok(account) => (StatusCode::OK, serde_json::to_value(account).unwrap_or_default()),
+            Err(why) => (StatusCode::NOT_FOUND, json!({ "error": why })),
+        }
+    } else {
+        (
+            StatusCode::BAD_REQUEST,
+            json!({ "error": "ask as /why?about=10.20.3.14, about an id, an address, a grant or a login" }),
+        )
+    };
     response(code, "application/json", format!("{body}\n"))
 }
 

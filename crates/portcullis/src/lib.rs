@@ -28,4 +28,5 @@ pub mod succession;
 pub mod supervisor;
 pub mod troubles;
 pub mod version;
+pub mod why;
 pub mod witness;

@@ -8,6 +8,7 @@ use gateway_house::{Client, House, LETTER, Peer, Running, grant};
 use ledger::{Event, Line};
 use mail::SessionId;
 use policy::{Live, Snapshot, decide, digest};
+use portcullis::control::{AskError, Asked};
 use portcullis::recollection::Recollection;
 
 /// A former student's address, whose mail goes on to the outside.
@@ -132,5 +133,37 @@ async fn every_decision_in_the_ledger_can_be_made_again_and_comes_to_the_same() 
     ];
     let decided: Vec<(&str, usize)> = told.into_iter().zip(again).collect();
     assert_eq!(decided, expected);
+
+    // What the help desk is told of it, and what would be decided once the rules have changed.
+    house.write(&(house.text() + &grant("unknown", "127.0.0.9").replace("scan@", "x@")));
+    running.gateway.reload().await.unwrap();
+    let why = |about: &str| Asked::Why {
+        about: about.to_owned(),
+        last: Some(3),
+    };
+    let told = running.ask(why("127.0.0.9")).await.unwrap().done;
+    let last = &told["decisions"][0];
+    assert_eq!(
+        (last["what"].as_str(), last["rule"].as_str()),
+        (Some("refused"), Some("no-grant")),
+        "{told:#}"
+    );
+    assert!(last["reply"].as_str().unwrap().starts_with("554 5.7.1 "), "{told:#}");
+    assert_eq!(last["now"], "it would be accepted now, by grant unknown");
+    let told = running.ask(why("COPIER")).await.unwrap().done;
+    assert_eq!(told["decisions"].as_array().unwrap().len(), 3, "{told:#}");
+    assert!(
+        told["decisions"][0]["now"]
+            .as_str()
+            .unwrap()
+            .contains("refused again: from-not-granted"),
+        "{told:#}"
+    );
+    let told = running.ask(why("bob@example.org")).await.unwrap().done;
+    assert_eq!(told["decisions"].as_array().unwrap().len(), 3, "{told:#}");
+    assert!(matches!(
+        running.ask(why("nobody@example.org")).await,
+        Err(AskError::Refused(_))
+    ));
     running.stop().await;
 }

@@ -18,6 +18,7 @@ pub mod serve;
 pub mod sink;
 pub mod trace;
 pub mod upgrade;
+pub mod why;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -77,6 +78,8 @@ enum Command {
     Queue(queue::Args),
     #[command(about = "Tell the story of one message, session or refusal")]
     Trace(trace::Args),
+    #[command(about = "Tell the last decisions about a machine, a person, a grant or a message, and what to do next")]
+    Why(why::Args),
     #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
     Upgrade(upgrade::Args),
     #[command(about = "Try to relay through the gate that runs, as strangers do")]
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Why(args) => why::run(args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Ledger(args) => ledger::run(args),

@@ -18,6 +18,7 @@ use crate::generations::{Came, Wish};
 use crate::selftest::Report;
 use crate::story::{self, Tale};
 use crate::succession::Succession;
+use crate::why::{self, Account, Present};
 use crate::witness::Recorder;
 
 /// Reads the configuration again, as somebody wishes: what came of it, in words.
@@ -84,6 +85,7 @@ impl Desk {
             Asked::Reload => self.reload(&by, Came::Reload).await,
             Asked::Rollback { of, from } => self.reload(&by, Came::Rollback { of, from }).await,
             Asked::SelfTest => Ok(to_value((self.selftest)().await?)),
+            Asked::Why { about, last } => Ok(to_value(self.why(&about, last).await?)),
             Asked::Status => Ok(self.status().await),
             Asked::Upgrade { binary, grace_secs } => {
                 handing::upgrade(self, &by, binary, Duration::from_secs(grace_secs)).await
@@ -168,6 +170,29 @@ impl Desk {
         let (reader, text) = (self.reader.clone(), id.to_owned());
         let found = tokio::task::spawn_blocking(move || trace(&reader, &text, story.as_ref())).await;
         found.map_err(|error| error.to_string())?
+    }
+
+    /// Tells the last decisions about something.
+    ///
+    /// # Errors
+    /// In words: nothing is known of it, or it cannot be read.
+    pub async fn why(&self, about: &str, last: Option<usize>) -> Result<Account, String> {
+        // What was decided a moment ago is to be found.
+        self.recorder.ledger.flush().await;
+        let (reader, about, snapshot, now) = (
+            self.reader.clone(),
+            about.to_owned(),
+            self.admission.snapshot(),
+            self.now(),
+        );
+        let telling = tokio::task::spawn_blocking(move || {
+            let present = Present {
+                snapshot: &snapshot,
+                now,
+            };
+            why::account(&reader, &about, last.unwrap_or(why::LAST_DEFAULT), Some(present))
+        });
+        telling.await.map_err(|error| error.to_string())?
     }
 
     async fn reload(&self, by: &changes::Operator, came: Came) -> Result<Value, Unanswered> {

@@ -56,6 +56,14 @@ pub enum Asked {
         /// A message, a session or a refusal.
         id: String,
     },
+    /// Done: an [`Account`](crate::why::Account) of the last decisions.
+    Why {
+        /// An id, an address of a machine or a person, a grant or a login.
+        about: String,
+        /// How many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<usize>,
+    },
     /// Reads the configuration again. Done: what came of it, in words.
     Reload,
     /// Reads the configuration again, into which the text of an earlier generation was written. Done: what came of it, in

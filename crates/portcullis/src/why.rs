@@ -1,0 +1,344 @@
+//! Why something was treated as it was, for whoever answers the telephone.
+//!
+//! Pure: [`account`] takes what the ledger has of a source, a grant, a login, an address or an id and gives an
+//! [`Account`], which shows itself as text and as JSON. Of each decision it says the reason in words, what was answered,
+//! and what to do next; of a refusal also whether the rules that serve now would decide the same.
+
+mod advice;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use ledger::{Attempt, Event, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused};
+use mail::{EventId, MessageId, SessionId, Timestamp};
+use policy::{Live, Snapshot, decide};
+use serde::{Deserialize, Serialize};
+
+use crate::recollection::Recollection;
+use crate::story::bare;
+use advice::Advice;
+
+/// Decisions told unless more are asked for.
+pub const LAST_DEFAULT: usize = 10;
+/// Decisions told at most.
+pub const LAST_MAX: usize = 1000;
+
+/// The last decisions about something, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What was asked about.
+    pub about: String,
+    /// What was decided.
+    pub decisions: Vec<Decision>,
+}
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What, in a word or two: `refused`, `not now`, `accepted`, `held`, `delivered`, ...
+    pub what: String,
+    /// The id it can be traced by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it came from: the client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The listener it came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<String>,
+    /// The login it proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The grant it stood on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// The envelope sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The recipients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// The stable reason code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The reason, in words.
+    pub because: String,
+    /// What was answered: by us to a client, or by another server to us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+    /// What to do next.
+    pub next: String,
+    /// What the rules that serve now would decide, where it was a refusal of theirs and they can be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
+}
+
+/// The rules that serve, and what time it is.
+#[derive(Clone, Copy)]
+pub struct Present<'a> {
+    /// The rules.
+    pub snapshot: &'a Snapshot,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// Tells the last decisions about an id, an address of a machine or a person, a grant or a login. Blocks.
+///
+/// # Errors
+/// In words: nothing is known of it, or the ledger cannot be read.
+pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Present<'_>>) -> Result<Account, String> {
+    let about = about.trim();
+    let most = most.clamp(1, LAST_MAX);
+    for key in keys(about) {
+        let lines = reader
+            .last_of(&key, most)
+            .map_err(|error| format!("the ledger cannot be read: {error}"))?;
+        let decisions: Vec<Decision> = lines.iter().rev().filter_map(|line| told(line, present)).collect();
+        if !decisions.is_empty() {
+            return Ok(Account {
+                about: about.to_owned(),
+                decisions,
+            });
+        }
+    }
+    Err(format!(
+        "the ledger knows nothing of {about}: no message, refusal, session, source, address, grant or login is called so"
+    ))
+}
+
+/// What the words may mean, the likeliest first.
+fn keys(about: &str) -> Vec<Key> {
+    let bare = bare(about);
+    if let Ok(ip) = about.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return vec![Key::Source(ip.to_canonical())];
+    }
+    if bare.contains('@') {
+        return vec![Key::Address(bare.as_str().into()), Key::MessageId(bare.as_str().into())];
+    }
+    let mut keys = Vec::new();
+    if let Ok(id) = about.parse::<MessageId>() {
+        let number = id.number();
+        keys.push(Key::Event(EventId::new(number)));
+        keys.push(Key::Message(id));
+        keys.push(Key::Session(SessionId::new(number)));
+    }
+    keys.push(Key::Grant(about.into()));
+    keys.push(Key::Login(about.into()));
+    keys
+}
+
+/// What a line tells; `None` where nothing was decided about anybody.
+fn told(line: &Line, present: Option<Present<'_>>) -> Option<Decision> {
+    let at = line.at.to_rfc3339();
+    Some(match &line.event {
+        Event::Refused(facts) => refused(at, facts, again(&line.event, present)),
+        Event::Accepted(facts) => accepted(at, facts),
+        Event::Login(facts) => login(at, facts),
+        Event::Delivered(attempt) => tried(at, "delivered", attempt, "The next server has it; ask there"),
+        Event::Failed(attempt) => tried(
+            at,
+            "failed",
+            attempt,
+            "Its sender (or the contact of its grant) was told; mend what the other server names and send it again",
+        ),
+        Event::Deferred(facts) => {
+            let next = format!("Nothing: it is tried again at {}", facts.until.to_rfc3339());
+            tried(at, "deferred", &facts.attempt, &next)
+        }
+        Event::Held(change) => changed(at, "held", change, "`portcullis queue release` lets it go"),
+        Event::Released(change) => changed(at, "released", change, "Nothing"),
+        Event::Removed(change) => changed(at, "removed", change, "Ask who removed it; it is not delivered"),
+        _ => return None,
+    })
+}
+
+fn blank(at: String, what: &str, because: String, next: String) -> Decision {
+    Decision {
+        at,
+        what: what.to_owned(),
+        id: None,
+        source: None,
+        listener: None,
+        login: None,
+        grant: None,
+        from: None,
+        to: Vec::new(),
+        rule: None,
+        because,
+        reply: None,
+        next,
+        now: None,
+    }
+}
+
+impl Decision {
+    fn from(self, origin: &Origin) -> Self {
+        if origin.session.number() == 0 {
+            return self;
+        }
+        Self {
+            source: Some(origin.client.to_string()),
+            listener: Some(origin.listener.to_string()),
+            login: origin.login.as_ref().map(ToString::to_string),
+            grant: origin.grant.as_ref().map(ToString::to_string),
+            ..self
+        }
+    }
+}
+
+fn refused(at: String, facts: &Refused, now: Option<String>) -> Decision {
+    let Advice { because, next } = advice::of(facts.reason.as_str());
+    let enhanced = facts.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
+    let to = facts.rcpt.iter().chain(&facts.recipients);
+    let what = if facts.code < 500 { "not now" } else { "refused" };
+    Decision {
+        id: Some(facts.event.to_string()),
+        from: facts.from.as_ref().map(|from| path(from.as_str())),
+        to: to.map(|one| path(one.as_str())).collect(),
+        rule: Some(facts.reason.to_string()),
+        reply: Some(format!("{}{enhanced} {}", facts.code, facts.text)),
+        now,
+        ..blank(at, what, because.to_owned(), next.to_owned())
+    }
+    .from(&facts.origin)
+}
+
+fn accepted(at: String, facts: &ledger::Accepted) -> Decision {
+    let held = facts
+        .recipients
+        .iter()
+        .find_map(|one| Some((one.held.as_ref()?, one.quarantined)));
+    let ground = facts.recipients.first().map(|one| match &one.basis {
+        Ground::Grant(name) => format!("grant {name} allows it"),
+        Ground::Route(name) => format!("route {name} takes it"),
+        Ground::Forward(name) => format!("forward {name} takes it"),
+        Ground::Notice { parent, kind } => format!("it is the {kind} notice about {parent}"),
+    });
+    let ground = ground.unwrap_or_default();
+    let id = facts.message.to_string();
+    let (what, because, next) = match held {
+        Some((reason, quarantined)) => {
+            let Advice { because, next } = advice::of(reason.as_str());
+            let what = if quarantined { "set aside" } else { "held" };
+            (what, format!("{ground}, but {because}"), next.to_owned())
+        }
+        None => (
+            "accepted",
+            ground,
+            format!("`portcullis trace {id}` tells what became of it"),
+        ),
+    };
+    Decision {
+        id: Some(id),
+        from: Some(path(facts.from.as_str())),
+        to: facts
+            .recipients
+            .iter()
+            .map(|one| path(one.asked.as_ref().unwrap_or(&one.rcpt).as_str()))
+            .collect(),
+        rule: held.map(|(reason, _)| reason.to_string()),
+        ..blank(at, what, because, next)
+    }
+    .from(&facts.origin)
+}
+
+fn login(at: String, facts: &ledger::Login) -> Decision {
+    let (because, next) = match facts.outcome {
+        LoginOutcome::Proved => ("it proved who it is", "Nothing"),
+        LoginOutcome::UnknownLogin => (
+            "there is no such login",
+            "Compare the user name on the machine with its grant",
+        ),
+        LoginOutcome::WrongSecret => ("the password is wrong", "Set the password on the machine again"),
+        LoginOutcome::WithoutGrant => (
+            "the password is right, but no grant is bound to this login here",
+            "Ask for a grant for this login",
+        ),
+        LoginOutcome::Malformed => (
+            "the program does not follow the login mechanism",
+            "Choose another mechanism on the machine, or a newer program",
+        ),
+        LoginOutcome::LockedOut => (
+            "too many failures came before it",
+            "Stop the machine that tries a wrong password, and wait for the lock to end",
+        ),
+        LoginOutcome::Unavailable => (
+            "nobody could be asked for the password",
+            "Try again; tell who runs this gate",
+        ),
+    };
+    let what = if facts.outcome == LoginOutcome::Proved {
+        "login"
+    } else {
+        "login refused"
+    };
+    Decision {
+        id: facts.event.map(|event| event.to_string()),
+        ..blank(at, what, because.to_owned(), next.to_owned())
+    }
+    .from(&facts.origin)
+}
+
+fn tried(at: String, what: &str, attempt: &Attempt, next: &str) -> Decision {
+    let because = match attempt.host.as_str() {
+        "" => "no server was reached".to_owned(),
+        host => format!("{host} answered so"),
+    };
+    Decision {
+        id: Some(attempt.message.to_string()),
+        to: vec![path(attempt.rcpt.as_str())],
+        reply: Some(attempt.text.to_string()),
+        ..blank(at, what, because, next.to_owned())
+    }
+}
+
+fn changed(at: String, what: &str, change: &ledger::Change, next: &str) -> Decision {
+    Decision {
+        id: Some(change.message.to_string()),
+        to: change.rcpt.iter().map(|rcpt| path(rcpt.as_str())).collect(),
+        ..blank(
+            at,
+            what,
+            format!("{} did so: {}", change.by, change.reason),
+            next.to_owned(),
+        )
+    }
+}
+
+fn path(text: &str) -> String {
+    match bare(text) {
+        empty if empty.is_empty() => "<>".to_owned(),
+        address => address,
+    }
+}
+
+/// What the rules that serve would decide at this moment on the same facts.
+fn again(event: &Event, present: Option<Present<'_>>) -> Option<String> {
+    let present = present?;
+    let mut accepted = None;
+    let mut other = None;
+    let recollected = Recollection::of(event);
+    if recollected.is_empty() {
+        return None;
+    }
+    for mut one in recollected {
+        one.now = present.now;
+        let decision = decide(present.snapshot, &mut Live::new(&one.facts(present.snapshot)));
+        if decision.verdict.accepts() {
+            accepted = Some(decision.grant(present.snapshot).map(|grant| grant.name.to_string()));
+        } else {
+            other = Some(decision.reason);
+        }
+    }
+    Some(match (accepted, other) {
+        (Some(Some(grant)), None) => format!("it would be accepted now, by grant {grant}"),
+        (Some(None), None) => "it would be accepted now, as far as it was asked".to_owned(),
+        (Some(_), Some(reason)) => format!("some of its recipients would be accepted now, others not: {reason}"),
+        (None, Some(reason)) => format!("it would be refused again: {reason}"),
+        (None, None) => return None,
+    })
+}
