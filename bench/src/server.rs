@@ -92,6 +92,9 @@ impl Server {
         if let Err(why) = server.greets().await {
             bail!("{} did not start: {why}\n{}", contender.name(), server.log_tail());
         }
+        if contender == Contender::Portcullis {
+            server.has_tested_itself().await?;
+        }
         if setup.hold && contender == Contender::Portcullis {
             portcullis::queue(&server.portcullis, server.dir.path(), &["suspend", "--all"]).await?;
         }
@@ -165,6 +168,18 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Waits until Portcullis has tried its own doors, which it does at each start and not for each message.
+    async fn has_tested_itself(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while !fs::read_to_string(self.dir.path().join("log"))?.contains("selftest.done") {
+            if began.elapsed() > PATIENCE {
+                bail!("the self-test did not end:\n{}", self.log_tail());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Ends Portcullis in good order and starts it again with the folders it had; when it was started, once it greets.
