@@ -98,15 +98,13 @@ impl Reader {
         let mut names = chain::files(self.disk.as_ref(), &self.dir)?;
         names.retain(|name| *name.day >= *first);
         names.sort_by(|a, b| (&a.day, &a.writer, a.part).cmp(&(&b.day, &b.writer, b.part)));
-        let mut files = Vec::with_capacity(names.len());
-        for name in names {
-            files.push(self.disk.open(&self.dir.join(name.text()), OpenMode::Read)?);
-        }
+        let open = |name: &chain::FileName| self.disk.open(&self.dir.join(name.text()), OpenMode::Read);
         let mut progress = Progress { read: 0, of: 0 };
-        for file in &files {
-            progress.of += file.len()?;
+        for name in &names {
+            progress.of += open(name)?.len()?;
         }
-        for file in &files {
+        for name in &names {
+            let file = open(name)?;
             let before = progress.read;
             let mut lines = Lines::from(file.as_ref(), 0);
             while let Some(piece) = lines.next()? {

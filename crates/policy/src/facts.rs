@@ -25,15 +25,6 @@ pub enum Fact<T> {
 }
 
 impl<T> Fact<T> {
-    /// The same about a reference.
-    pub const fn as_ref(&self) -> Fact<&T> {
-        match self {
-            Self::Known(value) => Fact::Known(value),
-            Self::Unknown => Fact::Unknown,
-            Self::NotYet => Fact::NotYet,
-        }
-    }
-
     /// Applies `f` to what is known.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Fact<U> {
         match self {

@@ -23,38 +23,34 @@ pub struct Recollection {
 }
 
 impl Recollection {
-    /// What an event remembers: one for each recipient of a message, one for a client or a sender that was refused.
+    /// What an event remembers: one for each recipient of a message in their order, one for a client or a sender that was
+    /// refused; nothing where it was no decision of judgement about somebody's message, or cannot be read.
     #[must_use]
     pub fn of(event: &Event) -> Vec<Self> {
-        let read = match event {
+        Self::recall(event).unwrap_or_default()
+    }
+
+    /// The same, with why it cannot be decided again.
+    ///
+    /// # Errors
+    /// The first reason there is; nothing is decided on half of the facts.
+    pub fn recall(event: &Event) -> Result<Vec<Self>, Unreadable> {
+        match event {
             Event::Accepted(facts) => {
                 let recipients = facts.recipients.iter();
                 let asked: Vec<&Words> = recipients.map(|one| one.asked.as_ref().unwrap_or(&one.rcpt)).collect();
-                let size = Some(facts.size);
-                let known = facts.judged.as_ref();
-                known.and_then(|judged| {
-                    Self::read(
-                        &facts.origin,
-                        Some(&facts.from),
-                        &asked,
-                        size,
-                        &facts.header_from,
-                        judged,
-                    )
-                })
+                let judged = facts.judged.as_ref().ok_or(Unreadable::Old)?;
+                let (from, size) = (Some(&facts.from), Some(facts.size));
+                Self::read(&facts.origin, from, &asked, size, &facts.header_from, judged)
             }
             Event::Refused(facts) => {
-                let one = facts.rcpt.iter();
-                let asked: Vec<&Words> = one.chain(&facts.recipients).collect();
-                let known = facts.judged.as_ref();
-                known.and_then(|judged| {
-                    let sender = facts.from.as_ref();
-                    Self::read(&facts.origin, sender, &asked, facts.size, &facts.header_from, judged)
-                })
+                let asked: Vec<&Words> = facts.rcpt.iter().chain(&facts.recipients).collect();
+                let judged = facts.judged.as_ref().ok_or(Unreadable::NotJudged)?;
+                let from = facts.from.as_ref();
+                Self::read(&facts.origin, from, &asked, facts.size, &facts.header_from, judged)
             }
-            _ => None,
-        };
-        read.unwrap_or_default()
+            _ => Err(Unreadable::NotJudged),
+        }
     }
 
     /// The facts, as judgement by this snapshot takes them.
@@ -73,7 +69,6 @@ impl Recollection {
         facts
     }
 
-    /// `None` where a fact cannot be read: nothing is decided on half of them.
     fn read(
         origin: &Origin,
         from: Option<&Words>,
@@ -81,16 +76,16 @@ impl Recollection {
         size: Option<u64>,
         authors: &[Words],
         judged: &Judged,
-    ) -> Option<Vec<Self>> {
+    ) -> Result<Vec<Self>, Unreadable> {
         if !judged.is_understood() {
-            return None;
+            return Err(Unreadable::Later);
         }
         let form = match judged.from {
             Fact::Known(FromForm::Missing) => Fact::Known(FromScan::Missing),
             Fact::Known(FromForm::Malformed) => Fact::Known(FromScan::Malformed),
             Fact::Known(FromForm::Mailboxes) => {
-                let mailboxes = authors.iter().map(|words| words.as_str().parse().ok());
-                Fact::Known(FromScan::Mailboxes(mailboxes.collect::<Option<_>>()?))
+                let mailboxes = authors.iter().map(|words| mailbox(words.as_str()));
+                Fact::Known(FromScan::Mailboxes(mailboxes.collect::<Result<_, _>>()?))
             }
             Fact::Unknown => Fact::Unknown,
             Fact::NotYet => Fact::NotYet,
@@ -113,10 +108,10 @@ impl Recollection {
             },
         };
         if recipients.is_empty() {
-            return Some(vec![nobody_yet]);
+            return Ok(vec![nobody_yet]);
         }
         let each = recipients.iter().map(|words| {
-            Some(Self {
+            Ok(Self {
                 recipient: Some(forward_path(words.as_str())?),
                 ..nobody_yet.clone()
             })
@@ -125,20 +120,52 @@ impl Recollection {
     }
 }
 
-fn reverse_path(text: &str) -> Option<ReversePath> {
-    match inner(text)? {
-        "" => Some(ReversePath::Null),
-        mailbox => Some(ReversePath::Mailbox(mailbox.parse::<Mailbox>().ok()?)),
+/// Why a record cannot be decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unreadable {
+    /// It was written before records carried all facts.
+    Old,
+    /// It was written by a later version of this program.
+    Later,
+    /// An address in it was cut, or is none.
+    Address,
+    /// It was refused by the dialogue, the doors or the disk: nobody asked who may send.
+    NotJudged,
+}
+
+impl Unreadable {
+    /// In words that follow a number of records.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Old => "were written before records carried all facts",
+            Self::Later => "were written by a later version of this program",
+            Self::Address => "have an address that was cut or is none",
+            Self::NotJudged => "were refused by the dialogue, the doors or the disk, not by who may send what",
+        }
     }
 }
 
-fn forward_path(text: &str) -> Option<ForwardPath> {
+fn mailbox(text: &str) -> Result<Mailbox, Unreadable> {
+    text.parse().map_err(|_| Unreadable::Address)
+}
+
+fn reverse_path(text: &str) -> Result<ReversePath, Unreadable> {
     match inner(text)? {
-        "postmaster" => Some(ForwardPath::Postmaster),
-        mailbox => Some(ForwardPath::Mailbox(mailbox.parse::<Mailbox>().ok()?)),
+        "" => Ok(ReversePath::Null),
+        text => mailbox(text).map(ReversePath::Mailbox),
     }
 }
 
-fn inner(path: &str) -> Option<&str> {
-    path.strip_prefix('<')?.strip_suffix('>')
+fn forward_path(text: &str) -> Result<ForwardPath, Unreadable> {
+    match inner(text)? {
+        "postmaster" => Ok(ForwardPath::Postmaster),
+        text => mailbox(text).map(ForwardPath::Mailbox),
+    }
+}
+
+/// Paths are recorded in their angle brackets.
+fn inner(path: &str) -> Result<&str, Unreadable> {
+    let inner = path.strip_prefix('<').and_then(|path| path.strip_suffix('>'));
+    inner.ok_or(Unreadable::Address)
 }

@@ -10,12 +10,11 @@ mod recorded;
 mod report;
 
 pub use fate::Fate;
-pub use recorded::{Addressee, Recorded, Unreadable};
+pub use recorded::Recorded;
 pub use report::{Group, Report};
 
 use std::collections::BTreeSet;
 
-use admission::gather;
 use ledger::Line;
 use policy::{Live, Snapshot, decide};
 
@@ -58,26 +57,16 @@ impl<'s> Replay<'s> {
             // Ids rise with time.
             self.recent.pop_first();
         }
-        for addressee in &recorded.recipients {
-            let would = self.fate(recorded, addressee);
-            self.report.count(recorded, addressee, would);
+        for (recollection, was) in &recorded.decisions {
+            let would = match self.snapshot.listener_named(&recorded.listener) {
+                Some(_) => {
+                    let facts = recollection.facts(self.snapshot);
+                    Fate::of(&decide(self.snapshot, &mut Live::new(&facts)))
+                }
+                None => Fate::NoListener,
+            };
+            self.report.count(recorded, *was, would);
         }
-    }
-
-    /// What would become of it.
-    fn fate(&self, recorded: &Recorded, addressee: &Addressee) -> Fate {
-        let Some(listener) = self.snapshot.listener_named(&recorded.visitor.listener) else {
-            return Fate::NoListener;
-        };
-        let facts = gather(
-            listener,
-            &recorded.visitor,
-            recorded.now,
-            recorded.sender.as_ref(),
-            addressee.path.as_ref(),
-            &recorded.learned,
-        );
-        Fate::of(&decide(self.snapshot, &mut Live::new(&facts)))
     }
 
     /// What came of it.

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Addressee, Fate, Recorded, Unreadable};
+use super::{Fate, Recorded};
+use crate::recollection::Unreadable;
 use crate::story::Printable;
 
 /// Different groups at most; what comes later is counted in one more.
@@ -45,14 +46,14 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn count(&mut self, recorded: &Recorded, addressee: &Addressee, would_be: Fate) {
+    pub(super) fn count(&mut self, recorded: &Recorded, was: Fate, would_be: Fate) {
         self.decided += 1;
-        if addressee.was.is_like(would_be) {
+        if was.is_like(would_be) {
             self.same += 1;
             return;
         }
         let grant = recorded.grant.as_ref().map(ToString::to_string);
-        let key = (grant, recorded.from.clone(), addressee.was, would_be);
+        let key = (grant, recorded.from.clone(), was, would_be);
         if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&key) {
             self.beyond += 1;
             return;
