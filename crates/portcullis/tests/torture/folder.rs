@@ -133,3 +133,20 @@ impl Log {
         newest.map(|name| self.folder.join(name))
     }
 }
+
+/// Ids of messages that the ledger in this folder says were accepted.
+pub fn accepted(ledger: &Path) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    let files = fs::read_dir(ledger).unwrap().map(|file| file.unwrap().path());
+    // Indexes lie beside the files.
+    for file in files.filter(|path| path.extension().is_some_and(|end| end == "jsonl")) {
+        let text = fs::read_to_string(file).unwrap();
+        for line in text.lines().filter(|line| line.contains("\"data.accept\"")) {
+            let id = line
+                .split_once("\"qid\":\"")
+                .and_then(|(_, rest)| rest.split('"').next());
+            ids.extend(id.map(str::to_owned));
+        }
+    }
+    ids
+}

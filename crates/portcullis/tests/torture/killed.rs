@@ -5,7 +5,6 @@
 //! again was settled already.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::account::{Arrivals, Counts, Life, count, missing};
-use crate::folder::{Kind, Log, look, writes_checkpoint};
+use crate::folder::{Kind, Log, accepted, look, writes_checkpoint};
 use crate::house::{Gate, Plan};
 use crate::load::{self, Book, Load, Manner};
 use crate::progress::{Progress, reaches};
@@ -279,16 +278,7 @@ fn delivered(log: &str) -> BTreeSet<String> {
 
 /// Ids of acknowledged messages that the ledger does not know.
 fn untold(ledger: &Path, book: &Book) -> Vec<String> {
-    let mut told = BTreeSet::new();
-    for file in fs::read_dir(ledger).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text.lines().filter(|line| line.contains("\"data.accept\"")) {
-            let id = line
-                .split_once("\"qid\":\"")
-                .and_then(|(_, rest)| rest.split('"').next());
-            told.extend(id.map(str::to_owned));
-        }
-    }
+    let told = accepted(ledger);
     book.heard(|heard| {
         let ids = heard.acknowledged.iter().map(|one| one.id.clone());
         ids.filter(|id| !told.contains(id)).collect()

@@ -1,12 +1,12 @@
 //! What goes well.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use portcullis::version::version;
 
 use super::heirs::{Heir, NEXT, Rig, lives};
 use super::knocking::Knocking;
+use crate::folder::accepted;
 use crate::house::{binary, eventually};
 use crate::{letters, load};
 
@@ -57,24 +57,9 @@ fn not_one_connection_is_refused_while_one_gate_follows_another() {
         "{verified}"
     );
     eventually("all of it in the ledger", || {
-        let told = accepted(&rig);
+        let told = accepted(&rig.gate.path("ledger"));
         seen.taken.iter().all(|id| told.contains(id)).then_some(())
     });
-}
-
-/// Ids of messages that the ledger says were accepted.
-fn accepted(rig: &Rig) -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
-    for file in fs::read_dir(rig.gate.path("ledger")).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text.lines().filter(|line| line.contains("\"data.accept\"")) {
-            let id = line
-                .split_once("\"qid\":\"")
-                .and_then(|(_, rest)| rest.split('"').next());
-            ids.extend(id.map(str::to_owned));
-        }
-    }
-    ids
 }
 
 #[test]
