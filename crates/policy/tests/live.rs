@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use mail::{DomainPattern, ForwardPath};
 use policy::{
     ContentClass, Decision, Fact, FactDigest, Facts, FromHeader, Ground, Live, Reader, Reason, Recipients, Role,
-    Standing, Usage, Verdict, decide, digest,
+    Standing, Ungranted, Usage, Verdict, decide, digest,
 };
-use world::{NOW, facts, from, route, rulebook, snapshot, to};
+use world::{NOW, facts, forward, from, route, rulebook, snapshot, to};
 
 fn domains(texts: &[&str]) -> Vec<DomainPattern> {
     texts.iter().map(|text| DomainPattern::parse(text).unwrap()).collect()
@@ -89,6 +89,37 @@ fn what_is_refused_beside_others_that_are_accepted_is_set_aside_and_never_delive
     assert_eq!(
         *accepted.permit(&own, FactDigest(1)).unwrap().standing(),
         Standing::Ready
+    );
+}
+
+#[test]
+fn what_a_forward_takes_what_nobody_can_verify_and_what_is_not_named_yet_have_their_own_reasons() {
+    let sender = from("alice@foreign.test");
+    let mut book = rulebook(Role::Mx);
+    book.routes = vec![route("own.test", Recipients::Asked)];
+    book.forwards = vec![forward(NOW)];
+    let front = snapshot(book);
+    let forwarded = decide_on(&front, &facts(&sender, &to("fwd@own.test")));
+    assert_eq!(
+        (forwarded.verdict, forwarded.reason),
+        (Verdict::Accept, Reason::ForwardTakes)
+    );
+    let anna = to("anna@own.test");
+    let mut unknown = facts(&sender, &anna);
+    unknown.exists = Fact::Unknown;
+    let deferred = decide_on(&front, &unknown);
+    assert_eq!(deferred.verdict, Verdict::Defer(Reason::RecipientUnverifiable));
+    assert_eq!(deferred.reason, Reason::RecipientUnverifiable);
+
+    let mut book = rulebook(Role::Relay);
+    book.listeners[0].ungranted = Ungranted::InternalOnly;
+    let inside = from("scan@own.test");
+    let mut unnamed = facts(&inside, &anna);
+    unnamed.recipient = Fact::NotYet;
+    let so_far = decide_on(&snapshot(book), &unnamed);
+    assert_eq!(
+        (so_far.verdict, so_far.reason, so_far.complete),
+        (Verdict::Accept, Reason::RouteTakes, false)
     );
 }
 

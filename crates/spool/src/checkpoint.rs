@@ -11,7 +11,7 @@ use crate::codec::{Decoder, Encoder, Malformed};
 use crate::core::Shared;
 use crate::entry::Entry;
 use crate::index::Index;
-use crate::layout::{CHECKPOINT_MAGIC, FileName, VERSION};
+use crate::layout::{CHECKPOINT_MAGIC, FileName, NUMBER_MAX, VERSION};
 use crate::record::{SegmentEnd, put_suspended, take_suspended};
 use crate::writer::LogWriter;
 use crate::{Damage, Selector, Testimony};
@@ -285,6 +285,9 @@ fn decode_summary(frame: &[u8]) -> Result<Summary, Malformed> {
         sequence: from.u32()?,
         end: from.u32()?,
     };
+    if position.sequence > NUMBER_MAX {
+        return Err(Malformed);
+    }
     let last_id = from.u64()?;
     let suspended = take_suspended(&mut from)?;
     let damaged = from.list(|from| {

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+/// The highest number of a segment or checkpoint that can be ours. A writer that begins one each second comes here in 68
+/// years; what claims more is damage, and one more than that must still be a number.
+pub(crate) const NUMBER_MAX: u32 = u32::MAX / 2;
+
 /// The format this programme writes, and the only one it reads.
 pub(crate) const VERSION: u32 = 3;
 const SEGMENT_MAGIC: [u8; 8] = *b"PTCSEGMT";
@@ -260,7 +264,11 @@ impl FileName {
             .split_once('-')
             .map_or((stem, None), |(writer, number)| (writer, Some(number)));
         let writer = u32::from_str_radix(writer, 16).ok()?;
-        let short = || u32::from_str_radix(number?, 16).ok();
+        let short = || {
+            u32::from_str_radix(number?, 16)
+                .ok()
+                .filter(|number| *number <= NUMBER_MAX)
+        };
         match suffix {
             "lock" if number.is_none() => Some(Self::Lock { writer }),
             "taken" if number.is_none() => Some(Self::Taken { writer }),
@@ -365,5 +373,7 @@ mod tests {
             assert_eq!(FileName::parse(Path::new(path.file_name().unwrap())), Some(name));
         }
         assert_eq!(FileName::parse(Path::new("lost+found")), None);
+        // The one behind it would be no number.
+        assert_eq!(FileName::parse(Path::new("00000001-ffffffff.segment")), None);
     }
 }
