@@ -118,9 +118,14 @@ impl LetterHead {
 
     /// Octets as delivered.
     pub(crate) fn octets(&self) -> u64 {
+        // Lengths that were read from a disk are claims, and may be more than fits.
         let inserted: u64 = self.edits.iter().map(|edit| edit.insert.len() as u64).sum();
-        let dropped: u64 = self.edits.iter().map(|edit| edit.drop).sum();
-        (self.prepend.len() as u64 + self.raw_octets + inserted).saturating_sub(dropped)
+        let dropped = self
+            .edits
+            .iter()
+            .fold(0, |sum: u64, edit| sum.saturating_add(edit.drop));
+        let all = (self.prepend.len() as u64 + inserted).saturating_add(self.raw_octets);
+        all.saturating_sub(dropped)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
