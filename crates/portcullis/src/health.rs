@@ -267,6 +267,24 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn why_is_told_to_this_machine_alone_and_says_what_to_ask() {
+        let rig = Rig::new(100);
+        let (at, _served) = open(&rig).await;
+        let bare = ask(at, "GET /why HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(
+            bare.starts_with("HTTP/1.1 400 ") && bare.contains("/why?about="),
+            "{bare}"
+        );
+        let nobody = ask(at, "GET /why?about=192.0.2.7 HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(
+            nobody.starts_with("HTTP/1.1 404 ") && nobody.contains("192.0.2.7"),
+            "{nobody}"
+        );
+        let elsewhere = why("about=192.0.2.7", "192.0.2.1:4000".parse().unwrap(), &rig.desk).await;
+        assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_not_waited_for() {
         let rig = Rig::new(100);
