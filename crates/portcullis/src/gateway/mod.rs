@@ -1,4 +1,5 @@
-//! All the wiring of one gateway, readable from top to bottom. No statics: several can live in one process.
+//! One gateway: what it is made of, how it goes on and how it ends; how it begins stands in `start.rs`. No statics:
+//! several can live in one process.
 
 mod adopt;
 mod back;
@@ -8,6 +9,7 @@ mod held;
 mod mix;
 mod recorded;
 mod reload;
+mod start;
 mod stores;
 mod succeed;
 mod tested;
@@ -19,30 +21,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::{Admission, LocalLimits};
-use anyhow::Context;
+use admission::Admission;
 use dns::Resolver;
 use inbound::Gate;
 use outbound::Outbound;
 use parking_lot::Mutex;
-use policy::{Generation, Name};
+use policy::Name;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use wire::{Shutdown, ShutdownTrigger};
+use wire::ShutdownTrigger;
 use world::World;
 
 use crate::change::{Decided, Keeper};
 use crate::config::Config;
-use crate::control::{self, Desk, Storage};
+use crate::control::Desk;
 use crate::generations::{Came, Wish};
-use crate::health;
 use crate::identities::StaticLogins;
 use crate::journal::Journal;
 use crate::succession::{Relief, Succession};
 use crate::witness::Recorder;
 use deliveries::Deliveries;
 use front::Certificates;
-use stores::Stores;
-use upkeep::Upkeep;
 
 pub use back::resolver;
 pub use reload::ReloadError;
@@ -92,12 +90,7 @@ pub struct Gateway {
     live: Arc<Live>,
     addresses: BTreeMap<Name, Vec<SocketAddr>>,
     health: Vec<SocketAddr>,
-    /// Ends everything but what the two below end.
-    trigger: ShutdownTrigger,
-    /// Ends accepting.
-    doors: ShutdownTrigger,
-    /// Ends what monitors see.
-    monitors: ShutdownTrigger,
+    ends: Ends,
     /// Listeners with their sessions.
     entrances: JoinSet<()>,
     tasks: JoinSet<()>,
@@ -112,6 +105,16 @@ pub struct Gateway {
     /// Whether another gate serves in our place.
     left: bool,
     recovery: spool::RecoveryReport,
+}
+
+/// How its parts are told to end.
+struct Ends {
+    /// Ends everything but what the two below end.
+    everything: ShutdownTrigger,
+    /// Ends accepting.
+    doors: ShutdownTrigger,
+    /// Ends what monitors see.
+    monitors: ShutdownTrigger,
 }
 
 /// What a reload may change, and what tools look at.
@@ -146,164 +149,7 @@ impl Gateway {
     /// Opens the gate in place of the one that runs, where there is one, which accepts nobody any more when this returns.
     /// After an error that one goes on as if nothing had been.
     pub async fn succeed(config: Config, setting: Setting, heritage: Heritage) -> anyhow::Result<Self> {
-        let Heritage {
-            place,
-            predecessor,
-            grace,
-        } = heritage;
-        let Setting {
-            world,
-            resolver,
-            journal,
-            writers,
-            file,
-            keeper,
-        } = setting;
-        let certificates = front::certificates(&config, &world.clock)?;
-        let back_config = back::config(&config, &world.clock)?;
-
-        let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
-        let (keeper, started) = recorded::begin(keeper, predecessor.is_some(), &world).await?;
-        let generation = started.as_ref().map_or(Generation(1), |started| started.number);
-        let snapshot = config
-            .snapshot(generation)
-            .map_err(|_| anyhow::anyhow!("the configuration contradicts itself; `portcullis check` says where"))?;
-        let snapshot = Arc::new(snapshot);
-        let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
-        let recorder = stores.recorder.clone();
-
-        let (trigger, shutdown) = ShutdownTrigger::new();
-        let (doors, closing) = ShutdownTrigger::new();
-        let (monitors, monitored) = ShutdownTrigger::new();
-        let admission = Admission::new(
-            admission::Config {
-                hostname: config.hostname.clone(),
-                snapshot,
-            },
-            stores.intake,
-            Arc::new(LocalLimits::new(world.clock.clone())),
-            Arc::new(recorder.clone()),
-            &world,
-        );
-        let logins = StaticLogins::new(
-            config.logins.clone(),
-            config.limits.clone(),
-            world.clock.clone(),
-            &*world.rng,
-        );
-        let logins = Arc::new(match writers {
-            Writers::Threads => logins,
-            Writers::Tasks => logins.hashing_here(),
-        });
-        let gate = Gate::new(
-            front::doors(&config.limits),
-            admission.clone(),
-            logins.clone(),
-            &world,
-            shutdown.clone(),
-        )
-        .closing_on(closing)
-        .naming_clients(resolver.clone());
-        let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
-        let deliveries = Arc::new(Deliveries::new(recorder.clone()));
-        let ports = outbound::Ports {
-            dispatch: stores.dispatch.clone(),
-            resolver,
-            world: world.clone(),
-            desk: Arc::new(admission.clone()),
-            watcher: deliveries.clone(),
-        };
-        let back = Outbound::new(back_config, ports);
-
-        let live = Arc::new(Live {
-            admission: admission.clone(),
-            gate: gate.clone(),
-            back: back.clone(),
-            logins,
-            certificates: Mutex::new(certificates),
-            listeners: bound.iter().map(|one| (one.name(), one.settings())).collect(),
-            bound: bound.iter().map(|one| one.address).collect(),
-            recorder: recorder.clone(),
-            world: world.clone(),
-            file,
-            keeper,
-            testing: Mutex::default(),
-            reloading: tokio::sync::Mutex::default(),
-            view: stores.view,
-            dispatch: stores.dispatch,
-            reader: stores.reader,
-        });
-        let succession = Succession::new(place);
-        let desk = desk(&config, &live, succession.clone());
-
-        let adopter = Arc::new(stores.adopter);
-        let told = predecessor
-            .as_ref()
-            .map_or(&[][..], |predecessor| predecessor.suspended());
-        succeed::suspend_as(told, &live.dispatch, &adopter).await?;
-        let (health, watchers) = watch_health(&config, &world, desk.clone(), monitored).await?;
-
-        // From here on nothing fails but the word to the predecessor: who is let in is served.
-        let (mut entrances, mut tasks) = (JoinSet::new(), JoinSet::new());
-        let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
-        for listening in bound {
-            addresses.entry(listening.name()).or_default().push(listening.address);
-            entrances.spawn(gate.clone().serve(listening));
-        }
-        let watched = shutdown.clone();
-        tasks.spawn(async move { back.run(watched).await });
-        tasks.spawn(held::watch(
-            desk.admission.clone(),
-            desk.view.clone(),
-            desk.dispatch.clone(),
-            desk.recorder.clone(),
-            shutdown.clone(),
-        ));
-        if writers == Writers::Threads {
-            let upkeep = Upkeep {
-                disk: world.disk.clone(),
-                dir: config.ledger.dir.clone(),
-                reader: live.reader.clone(),
-                clock: world.clock.clone(),
-            };
-            tasks.spawn(upkeep.watch(shutdown.clone()));
-        }
-        tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
-        if live.keeper.is_some() {
-            tasks.spawn(mix::watch(live.clone(), shutdown.clone()));
-        }
-        let mut gateway = Self {
-            live,
-            addresses,
-            health,
-            trigger,
-            doors,
-            monitors,
-            entrances,
-            tasks,
-            watchers,
-            succession,
-            deliveries,
-            spool: stores.spool,
-            ledger: stores.ledger,
-            desk: desk.clone(),
-            left: false,
-            recovery: stores.recovery,
-        };
-        match succeed::relieve(claim, predecessor, grace).await {
-            Ok(Some(socket)) => gateway.watchers.push(control::serve_at(socket, desk, shutdown)),
-            Ok(None) => {}
-            Err(why) => {
-                // Whoever came through our door in this moment is served to the end.
-                gateway.stop().await;
-                return Err(why);
-            }
-        }
-        if let Some(started) = started {
-            recorded::serves(&gateway.live, started).await;
-            tested::begin(&gateway.live, tested::After::Start);
-        }
-        Ok(gateway)
+        start::start(config, setting, heritage).await
     }
 
     /// Where each listener is bound, ports chosen.
@@ -367,9 +213,9 @@ impl Gateway {
     /// Accepts nobody any more, lets sessions go on as if nothing had been, and waits until the last has ended, no longer
     /// than `grace`. [`stop`](Self::stop) comes next.
     pub async fn leave(&mut self, grace: Duration) {
-        self.doors.drain();
+        self.ends.doors.drain();
         // The successor listens there as well; who asks shall hear of it, not of us.
-        self.monitors.stop();
+        self.ends.monitors.stop();
         self.succession.let_go();
         self.left = true;
         tested::end(&self.live);
@@ -389,9 +235,9 @@ impl Gateway {
     /// Ends in good order: no new sessions, those that are open finish their message, deliveries under way end; what is
     /// queued stays on disk.
     pub async fn stop(mut self) {
-        self.doors.drain();
-        self.trigger.drain();
-        self.monitors.drain();
+        self.ends.doors.drain();
+        self.ends.everything.drain();
+        self.ends.monitors.drain();
         self.succession.let_go();
         tested::end(&self.live);
         let clock = self.live.world.clock.clone();
@@ -405,10 +251,10 @@ impl Gateway {
             () = drained => {}
             () = patience => {}
         }
-        self.trigger.stop();
+        self.ends.everything.stop();
         self.entrances.shutdown().await;
         self.tasks.shutdown().await;
-        self.monitors.stop();
+        self.ends.monitors.stop();
         for watcher in self.watchers {
             // One that panicked has said so itself.
             let _ = watcher.await;
@@ -423,42 +269,4 @@ impl Gateway {
         let journal = self.live.recorder.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.flush(LAST_LINES)).await;
     }
-}
-
-/// What operators and monitors may use.
-fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
-    let control = live.back.control();
-    Desk {
-        view: live.view.clone(),
-        dispatch: live.dispatch.clone(),
-        reader: live.reader.clone(),
-        recorder: live.recorder.clone(),
-        admission: live.admission.clone(),
-        storage: Storage {
-            disk: live.world.disk.clone(),
-            dir: config.spool.dir.clone(),
-            keep_free_octets: config.spool.keep_free_octets,
-        },
-        reload: reload::callback(live),
-        selftest: tested::callback(live),
-        succession,
-        wake: Arc::new(move || control.wake_destinations()),
-    }
-}
-
-/// Opens health for monitors.
-async fn watch_health(
-    config: &Config,
-    world: &World,
-    desk: Desk,
-    shutdown: Shutdown,
-) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
-    let (mut addresses, mut watchers) = (Vec::new(), Vec::new());
-    for at in &config.health {
-        let listening = world.net.listen(*at).await;
-        let listener = listening.with_context(|| format!("cannot listen on {at}"))?;
-        addresses.push(listener.local_addr()?);
-        watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
-    }
-    Ok((addresses, watchers))
 }

@@ -1,0 +1,286 @@
+//! From a configuration to a gateway that takes mail, readable from top to bottom: first whatever may fail, then the doors.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use admission::{Admission, LocalLimits};
+use anyhow::Context;
+use inbound::{Gate, Listening};
+use outbound::Outbound;
+use parking_lot::Mutex;
+use policy::{Generation, Name, Snapshot};
+use tokio::task::{JoinHandle, JoinSet};
+use wire::{Shutdown, ShutdownTrigger};
+use world::World;
+
+use super::deliveries::Deliveries;
+use super::front;
+use super::recorded::{self, Recorded};
+use super::stores::Stores;
+use super::succeed::{self, Heritage};
+use super::upkeep::Upkeep;
+use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, reload, tested};
+use crate::config::Config;
+use crate::control::{self, Desk, Storage};
+use crate::health;
+use crate::identities::StaticLogins;
+use crate::succession::Succession;
+use crate::witness::Recorder;
+
+/// See [`Gateway::succeed`].
+pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) -> anyhow::Result<Gateway> {
+    let Heritage {
+        place,
+        predecessor,
+        grace,
+    } = heritage;
+    let Setting {
+        world,
+        resolver,
+        journal,
+        writers,
+        file,
+        keeper,
+    } = setting;
+    let certificates = front::certificates(&config, &world.clock)?;
+    let back_config = back::config(&config, &world.clock)?;
+
+    let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
+    let (keeper, started) = recorded::begin(keeper, predecessor.is_some(), &world).await?;
+    let snapshot = snapshot(&config, started.as_ref())?;
+    let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
+
+    let (ends, told) = ends();
+    let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);
+    let logins = Arc::new(logins(&config, &world, writers));
+    let ends_of_gate = (told.everything.clone(), told.doors);
+    let gate = gate(&config, admission.clone(), logins.clone(), &world, ends_of_gate).naming_clients(resolver.clone());
+    let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
+    let deliveries = Arc::new(Deliveries::new(stores.recorder.clone()));
+    let ports = outbound::Ports {
+        dispatch: stores.dispatch.clone(),
+        resolver,
+        world: world.clone(),
+        desk: Arc::new(admission.clone()),
+        watcher: deliveries.clone(),
+    };
+    let back = Outbound::new(back_config, ports);
+
+    let live = Arc::new(Live {
+        admission,
+        gate: gate.clone(),
+        back,
+        logins,
+        certificates: Mutex::new(certificates),
+        listeners: bound.iter().map(|one| (one.name(), one.settings())).collect(),
+        bound: bound.iter().map(|one| one.address).collect(),
+        recorder: stores.recorder,
+        world: world.clone(),
+        file,
+        keeper,
+        testing: Mutex::default(),
+        reloading: tokio::sync::Mutex::default(),
+        view: stores.view,
+        dispatch: stores.dispatch,
+        reader: stores.reader,
+    });
+    let succession = Succession::new(place);
+    let desk = desk(&config, &live, succession.clone());
+
+    let adopter = Arc::new(stores.adopter);
+    let suspended = predecessor
+        .as_ref()
+        .map_or(&[][..], |predecessor| predecessor.suspended());
+    succeed::suspend_as(suspended, &live.dispatch, &adopter).await?;
+    let (health, watchers) = watch_health(&config, &world, desk.clone(), told.monitors).await?;
+
+    // From here on nothing fails but the word to the predecessor: who is let in is served.
+    let (entrances, addresses) = open_doors(&gate, bound);
+    let mut tasks = run(&live, adopter, &told.everything);
+    if writers == Writers::Threads {
+        tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
+    }
+    let mut gateway = Gateway {
+        live,
+        addresses,
+        health,
+        ends,
+        entrances,
+        tasks,
+        watchers,
+        succession,
+        deliveries,
+        spool: stores.spool,
+        ledger: stores.ledger,
+        desk: desk.clone(),
+        left: false,
+        recovery: stores.recovery,
+    };
+    match succeed::relieve(claim, predecessor, grace).await {
+        Ok(Some(socket)) => gateway.watchers.push(control::serve_at(socket, desk, told.everything)),
+        Ok(None) => {}
+        Err(why) => {
+            // Whoever came through our door in this moment is served to the end.
+            gateway.stop().await;
+            return Err(why);
+        }
+    }
+    if let Some(started) = started {
+        recorded::serves(&gateway.live, started).await;
+        tested::begin(&gateway.live, tested::After::Start);
+    }
+    Ok(gateway)
+}
+
+/// What is decided by.
+fn snapshot(config: &Config, started: Option<&Recorded>) -> anyhow::Result<Arc<Snapshot>> {
+    let generation = started.map_or(Generation(1), |started| started.number);
+    let snapshot = config
+        .snapshot(generation)
+        .map_err(|_| anyhow::anyhow!("the configuration contradicts itself; `portcullis check` says where"))?;
+    Ok(Arc::new(snapshot))
+}
+
+/// What hears of the end, beside what tells it.
+struct Told {
+    everything: Shutdown,
+    doors: Shutdown,
+    monitors: Shutdown,
+}
+
+fn ends() -> (Ends, Told) {
+    let (everything, heard_by_everything) = ShutdownTrigger::new();
+    let (doors, heard_by_doors) = ShutdownTrigger::new();
+    let (monitors, heard_by_monitors) = ShutdownTrigger::new();
+    let ends = Ends {
+        everything,
+        doors,
+        monitors,
+    };
+    let told = Told {
+        everything: heard_by_everything,
+        doors: heard_by_doors,
+        monitors: heard_by_monitors,
+    };
+    (ends, told)
+}
+
+/// Who judges, and takes mail in.
+fn admission(
+    config: &Config,
+    snapshot: Arc<Snapshot>,
+    intake: spool::Intake,
+    recorder: &Recorder,
+    world: &World,
+) -> Admission {
+    let settings = admission::Config {
+        hostname: config.hostname.clone(),
+        snapshot,
+    };
+    let limits = Arc::new(LocalLimits::new(world.clock.clone()));
+    Admission::new(settings, intake, limits, Arc::new(recorder.clone()), world)
+}
+
+/// Who serves clients until the first of the ends, and lets nobody in any more after the second.
+fn gate(
+    config: &Config,
+    admission: Admission,
+    logins: Arc<StaticLogins>,
+    world: &World,
+    (everything, doors): (Shutdown, Shutdown),
+) -> Gate {
+    Gate::new(front::doors(&config.limits), admission, logins, world, everything).closing_on(doors)
+}
+
+/// Who may log in.
+fn logins(config: &Config, world: &World, writers: Writers) -> StaticLogins {
+    let logins = StaticLogins::new(
+        config.logins.clone(),
+        config.limits.clone(),
+        world.clock.clone(),
+        &*world.rng,
+    );
+    match writers {
+        Writers::Threads => logins,
+        Writers::Tasks => logins.hashing_here(),
+    }
+}
+
+/// What operators and monitors may use.
+fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
+    let control = live.back.control();
+    Desk {
+        view: live.view.clone(),
+        dispatch: live.dispatch.clone(),
+        reader: live.reader.clone(),
+        recorder: live.recorder.clone(),
+        admission: live.admission.clone(),
+        storage: Storage {
+            disk: live.world.disk.clone(),
+            dir: config.spool.dir.clone(),
+            keep_free_octets: config.spool.keep_free_octets,
+        },
+        reload: reload::callback(live),
+        selftest: tested::callback(live),
+        succession,
+        wake: Arc::new(move || control.wake_destinations()),
+    }
+}
+
+/// Opens health for monitors.
+async fn watch_health(
+    config: &Config,
+    world: &World,
+    desk: Desk,
+    shutdown: Shutdown,
+) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
+    let (mut addresses, mut watchers) = (Vec::new(), Vec::new());
+    for at in &config.health {
+        let listening = world.net.listen(*at).await;
+        let listener = listening.with_context(|| format!("cannot listen on {at}"))?;
+        addresses.push(listener.local_addr()?);
+        watchers.push(health::serve(listener, desk.clone(), shutdown.clone()));
+    }
+    Ok((addresses, watchers))
+}
+
+/// Lets clients in, at every listener.
+fn open_doors(gate: &Gate, bound: Vec<Listening>) -> (JoinSet<()>, BTreeMap<Name, Vec<SocketAddr>>) {
+    let mut entrances = JoinSet::new();
+    let mut addresses: BTreeMap<Name, Vec<SocketAddr>> = BTreeMap::new();
+    for listening in bound {
+        addresses.entry(listening.name()).or_default().push(listening.address);
+        entrances.spawn(gate.clone().serve(listening));
+    }
+    (entrances, addresses)
+}
+
+/// Starts what goes on beside the sessions: deliveries, what is held, what other processes left, the mix that is watched.
+fn run(live: &Arc<Live>, adopter: Arc<spool::Adopter>, shutdown: &Shutdown) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let (back, until) = (live.back.clone(), shutdown.clone());
+    tasks.spawn(async move { back.run(until).await });
+    tasks.spawn(held::watch(
+        live.admission.clone(),
+        live.view.clone(),
+        live.dispatch.clone(),
+        live.recorder.clone(),
+        shutdown.clone(),
+    ));
+    tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
+    if live.keeper.is_some() {
+        tasks.spawn(mix::watch(live.clone(), shutdown.clone()));
+    }
+    tasks
+}
+
+/// Who keeps the ledger's index.
+fn upkeep(config: &Config, live: &Live) -> Upkeep {
+    Upkeep {
+        disk: live.world.disk.clone(),
+        dir: config.ledger.dir.clone(),
+        reader: live.reader.clone(),
+        clock: live.world.clock.clone(),
+    }
+}
