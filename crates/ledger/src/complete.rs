@@ -102,7 +102,12 @@ impl Identity {
                 facts.rcpt.as_ref().map(|rcpt| rcpt.as_str().into()),
             ),
             Event::NoticeSent(facts) => Self::Notice(facts.parent, facts.notice),
-            Event::Refused(_) | Event::Login(_) | Event::ConfigLoaded(_) | Event::Opened(_) | Event::Dropped(_) => {
+            Event::Refused(_)
+            | Event::Login(_)
+            | Event::ConfigLoaded(_)
+            | Event::SelfTested(_)
+            | Event::Opened(_)
+            | Event::Dropped(_) => {
                 return None;
             }
         })

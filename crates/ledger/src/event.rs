@@ -3,7 +3,8 @@
 use mail::{EventId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Accepted, Attempt, Change, ConfigLoaded, Deferred, Login, LoginOutcome, NoticeSent, Refused};
+use crate::configured::{ConfigLoaded, SelfTested};
+use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused};
 use crate::line::Hash;
 
 /// Something that happened and is testified to. The names in the record are stable; a fact may be added, none may
@@ -44,6 +45,9 @@ pub enum Event {
     /// A configuration serves from now on.
     #[serde(rename = "config.load")]
     ConfigLoaded(Box<ConfigLoaded>),
+    /// The relay self-test ended.
+    #[serde(rename = "selftest.done")]
+    SelfTested(Box<SelfTested>),
     /// A file of the ledger begins; only the ledger itself says so.
     #[serde(rename = "ledger.open")]
     Opened(Box<Opened>),
@@ -122,7 +126,12 @@ impl Event {
             Self::Deferred(facts) => Some(facts.attempt.message),
             Self::Held(facts) | Self::Released(facts) | Self::Removed(facts) => Some(facts.message),
             Self::NoticeSent(facts) => Some(facts.parent),
-            Self::Refused(_) | Self::Login(_) | Self::ConfigLoaded(_) | Self::Opened(_) | Self::Dropped(_) => None,
+            Self::Refused(_)
+            | Self::Login(_)
+            | Self::ConfigLoaded(_)
+            | Self::SelfTested(_)
+            | Self::Opened(_)
+            | Self::Dropped(_) => None,
         }
     }
 

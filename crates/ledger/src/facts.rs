@@ -296,22 +296,6 @@ pub struct Change {
     pub reason: Words,
 }
 
-/// A configuration that serves from now on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfigLoaded {
-    /// Its generation.
-    pub generation: u64,
-    /// Its hash.
-    #[serde(rename = "rulebook")]
-    pub hash: u64,
-    /// Who changed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<Words>,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Words>,
-}
-
 /// A login that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {

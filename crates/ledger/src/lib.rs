@@ -16,6 +16,7 @@
 
 mod chain;
 mod complete;
+mod configured;
 mod entry;
 mod event;
 mod facts;
@@ -33,11 +34,12 @@ mod text;
 mod verify;
 
 pub use complete::Completed;
+pub use configured::{ConfigLoaded, LoadedBy, SelfTested};
 pub use entry::Entry;
 pub use event::{Dropped, Event, Opened, Previous};
 pub use facts::{
-    Accepted, AcceptedRecipient, Attempt, Change, ConfigLoaded, Deferred, Ground, Login, LoginOutcome, NoticeSent,
-    Origin, Refused, TestimonyError, Tls,
+    Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
+    TestimonyError, Tls,
 };
 pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};

@@ -1,7 +1,7 @@
 //! `portcullis config`: help with writing a configuration, and those that have served.
 
 mod difference;
-mod found;
+pub(super) mod found;
 mod history;
 mod rollback;
 

@@ -1,36 +1,38 @@
 //! `portcullis diff`: what a change makes possible, and what impossible.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use mail::Timestamp;
 use policy::diff::{Diff, diff};
-use policy::{Generation, Snapshot};
 
-use super::{say, say_aside};
+use super::config::found::Gate;
+use super::say;
+use super::side::Side;
 use crate::change::told;
-use crate::config::{self, Machine};
 
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Say in sentences which messages one configuration lets in and the other refuses.\n\nTexts are not \
+    long_about = "Say in sentences which messages one configuration lets in and the other refuses.\n\nEach is a file, \
+        or the number of a generation that has served; a file that is named like a number is written ./3. Texts are not \
         compared: every way judgement can go under the one is walked under the other. The widest flow comes first: to \
         other organisations before our own, without a login before with one, from many addresses before from few. Limits \
         are no flows, nor is where a route leads. Nothing is started and nothing is changed.\n\nStatus 0: the same is \
         possible. Status 1: something is no longer possible, and nothing new is. Status 3: something new is possible, so \
         that B serves after A only with a `change` that says who wants it and why. Status 2: one of them cannot be read.",
-    after_help = "Example:\n  portcullis diff /etc/portcullis/portcullis.toml portcullis.toml.new\n\n\
-        `portcullis config diff 41 42` compares two generations that have served."
+    after_help = "Examples:\n  portcullis diff /etc/portcullis/portcullis.toml portcullis.toml.new\n  \
+        portcullis diff 41 portcullis.toml.new\n\n\
+        `portcullis config diff 41 42` also says which lines changed between two generations."
 )]
 pub struct Args {
-    /// The configuration that serves.
+    /// The configuration that serves: a file, or the number of a generation.
     #[arg(value_name = "A")]
-    pub before: PathBuf,
-    /// The one that is to serve.
+    pub before: Side,
+    /// The one that is to serve: a file, or the number of a generation.
     #[arg(value_name = "B")]
-    pub after: PathBuf,
+    pub after: Side,
+    /// Where generations lie, for numbers.
+    #[command(flatten)]
+    pub gate: Gate,
     /// Answer in JSON: each flow with all that describes it, and a message that shows it.
     #[arg(long)]
     pub json: bool,
@@ -38,8 +40,11 @@ pub struct Args {
 
 /// Compares and tells.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let found = diff(&snapshot(&args.before)?, &snapshot(&args.after)?);
-    let (before, after) = (args.before.display().to_string(), args.after.display().to_string());
+    let Args {
+        before, after, gate, ..
+    } = &args;
+    let found = diff(&*before.snapshot(gate)?, &*after.snapshot(gate)?);
+    let (before, after) = (before.name(), after.name());
     if args.json {
         say(&format!("{:#}\n", told::change_json(&before, &after, &found)));
     } else {
@@ -55,16 +60,4 @@ pub(super) fn status(found: &Diff) -> ExitCode {
         (false, false) => ExitCode::from(1),
         (false, true) => ExitCode::SUCCESS,
     }
-}
-
-/// What judgement reads in a file, wise or not.
-fn snapshot(path: &Path) -> anyhow::Result<Snapshot> {
-    let now = Timestamp(world::World::real().clock.wall());
-    let reading = config::load_as_written(path, &Machine::look(now))
-        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
-    let built = reading.config.and_then(|config| config.snapshot(Generation(0)).ok());
-    built.with_context(|| {
-        say_aside(&reading.report.render());
-        format!("{} is not understood; mend it and compare again", path.display())
-    })
 }

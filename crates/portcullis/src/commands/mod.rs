@@ -15,6 +15,7 @@ pub mod replay;
 pub mod selftest;
 pub mod send;
 pub mod serve;
+pub mod side;
 pub mod sink;
 pub mod trace;
 pub mod upgrade;

@@ -9,7 +9,7 @@ use world::World;
 
 use super::{Live, Passed};
 use crate::change::{Decided, Keeper};
-use crate::generations::{Came, What, Wish};
+use crate::generations::{What, Wish};
 
 /// A configuration with its number, about to serve.
 pub(super) struct Recorded {
@@ -20,13 +20,12 @@ pub(super) struct Recorded {
 /// Gives what is started a number. That it cannot be kept is no reason not to serve: the queue has to be delivered.
 pub(super) async fn begin(
     passed: Option<Passed>,
-    relieves: bool,
+    wish: Wish,
     world: &World,
 ) -> anyhow::Result<(Option<Arc<Keeper>>, Option<Recorded>)> {
     let Some(Passed { keeper, decided }) = passed else {
         return Ok((None, None));
     };
-    let wish = Wish::of(if relieves { Came::Upgrade } else { Came::Start });
     let now = Timestamp(world.clock.wall());
     let decided = Arc::new(decided);
     let number = match keep(&keeper, &decided, wish, 0, now).await {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use ledger::{ConfigLoaded, Event, Words};
+use ledger::{ConfigLoaded, Event, LoadedBy, Words};
 use policy::Generation;
 
 use super::Live;
@@ -42,10 +42,20 @@ pub enum ReloadError {
 }
 
 /// Testimony that a configuration serves from now on.
-pub(super) fn loaded(config: &Config, generation: Generation) -> Event {
+pub(super) fn loaded(config: &Config, generation: Generation, wish: &Wish) -> Event {
+    let (how, of) = match wish.came {
+        Came::Start => (LoadedBy::Start, None),
+        Came::Upgrade => (LoadedBy::Upgrade, None),
+        Came::Reload => (LoadedBy::Reload, None),
+        Came::Rollback { of, .. } => (LoadedBy::Rollback, Some(of)),
+        Came::Return { of, .. } => (LoadedBy::Return, Some(of)),
+    };
     Event::ConfigLoaded(Box::new(ConfigLoaded {
         generation: generation.0,
         hash: config.hash,
+        how: Some(how),
+        of,
+        by: wish.by.as_deref().map(Words::new),
         author: config.change.as_ref().map(|change| Words::new(&change.author)),
         reason: config.change.as_ref().map(|change| Words::new(&change.reason)),
     }))
@@ -105,7 +115,11 @@ pub(super) async fn serve(
     let certificates = front::certificates(config, &live.world.clock).map_err(ReloadError::Unusable)?;
     let back = back::config(config, &live.world.clock).map_err(ReloadError::Unusable)?;
     let recorded = match decided {
-        Some(decided) => Some(recorded::next(live, decided, wish).await.map_err(ReloadError::Unkept)?),
+        Some(decided) => Some(
+            recorded::next(live, decided, wish.clone())
+                .await
+                .map_err(ReloadError::Unkept)?,
+        ),
         None => None,
     };
     let generation = recorded
@@ -133,7 +147,7 @@ pub(super) async fn serve(
             "generation {generation} goes on serving: its text is the same{stayed}"
         ));
     }
-    live.recorder.testify(loaded(config, generation)).await;
+    live.recorder.testify(loaded(config, generation, &wish)).await;
     if let Some(recorded) = recorded {
         recorded::serves(live, recorded).await;
     }

@@ -23,6 +23,7 @@ use super::upkeep::Upkeep;
 use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, reload, tested};
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
+use crate::generations::{Came, Wish};
 use crate::health;
 use crate::identities::StaticLogins;
 use crate::succession::Succession;
@@ -47,9 +48,13 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     let back_config = back::config(&config, &world.clock)?;
 
     let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
-    let (keeper, started) = recorded::begin(keeper, predecessor.is_some(), &world).await?;
+    let wish = Wish::of(match &predecessor {
+        Some(_) => Came::Upgrade,
+        None => Came::Start,
+    });
+    let (keeper, started) = recorded::begin(keeper, wish.clone(), &world).await?;
     let snapshot = snapshot(&config, started.as_ref())?;
-    let stores = Stores::open(&config, &snapshot, &world, journal, writers).await?;
+    let stores = Stores::open(&config, &snapshot, &wish, &world, journal, writers).await?;
 
     let (ends, told) = ends();
     let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);

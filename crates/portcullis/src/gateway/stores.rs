@@ -12,6 +12,7 @@ use world::World;
 
 use super::{Writers, held, reload};
 use crate::config::Config;
+use crate::generations::Wish;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::witness::Recorder;
@@ -35,6 +36,7 @@ impl Stores {
     pub(super) async fn open(
         config: &Config,
         snapshot: &Snapshot,
+        wish: &Wish,
         world: &World,
         journal: Journal,
         writers: Writers,
@@ -50,7 +52,9 @@ impl Stores {
             metrics: Arc::new(Metrics::new()),
             clock: world.clock.clone(),
         };
-        recorder.testify(reload::loaded(config, snapshot.generation())).await;
+        recorder
+            .testify(reload::loaded(config, snapshot.generation(), wish))
+            .await;
         held::hold_suspended(snapshot, &queue.dispatch, &recorder).await;
         Ok(Self {
             intake: queue.intake,

@@ -56,7 +56,11 @@ pub(super) fn callback(live: &Arc<Live>) -> SelfTest {
         let live = live.upgrade();
         Box::pin(async move {
             match live {
-                Some(live) => Ok(test(&live).await.1),
+                Some(live) => {
+                    let (generation, report) = test(&live).await;
+                    testify(&live, report.testimony(generation, "operator", None)).await;
+                    Ok(report)
+                }
                 None => Err("the gateway is stopping".to_owned()),
             }
         })
@@ -91,19 +95,12 @@ fn doors(live: &Live) -> Vec<Door> {
     doors.collect()
 }
 
-/// Tests, and tells the log, the metrics and the history.
+/// Tests, and tells the metrics and the history.
 async fn test(live: &Live) -> (Generation, Report) {
     let snapshot = live.admission.snapshot();
     let generation = snapshot.generation();
     let report = selftest::run(&live.world, snapshot.rulebook(), doors(live)).await;
     let recorder = &live.recorder;
-    let fields = serde_json::json!({
-        "generation": generation.0,
-        "green": report.is_green(),
-        "helo": selftest::HELLO,
-        "report": report,
-    });
-    recorder.journal.note(recorder.now(), "selftest.done", &fields);
     let refused = report.refused + report.put_off;
     recorder.metrics.tested(report.is_green(), refused as u64);
     for found in &report.found {
@@ -117,17 +114,29 @@ async fn test(live: &Live) -> (Generation, Report) {
     (generation, report)
 }
 
+async fn testify(live: &Live, tested: ledger::SelfTested) {
+    live.recorder.testify(ledger::Event::SelfTested(Box::new(tested))).await;
+}
+
 async fn test_and_judge(live: &Arc<Live>, after: After) {
     let (generation, report) = test(live).await;
-    let After::Change(failed_before) = after else { return };
+    let After::Change(failed_before) = after else {
+        return testify(live, report.testimony(generation, "start", None)).await;
+    };
     let is_new = |found: &&selftest::Found| match found.what {
         Finding::Relays { .. } => true,
         Finding::Fails(_) => !failed_before.contains(&(found.listener.clone(), found.address)),
     };
     let Some(found) = report.found.iter().find(is_new) else {
-        return;
+        return testify(live, report.testimony(generation, "change", None)).await;
     };
-    match return_from(live, generation, &found.to_string()).await {
+    let returned = return_from(live, generation, &found.to_string()).await;
+    let done = match &returned {
+        Ok(said) => said.clone(),
+        Err(why) => Some(format!("nothing: {why}")),
+    };
+    testify(live, report.testimony(generation, "change", done.as_deref())).await;
+    match returned {
         Ok(Some(said)) => {
             tracing::error!(
                 event = "config.returned",

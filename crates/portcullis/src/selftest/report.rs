@@ -4,8 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use policy::Name;
+use ledger::{SelfTested, Words};
+use policy::{Generation, Name};
 use serde::{Deserialize, Serialize};
+
+/// Findings of a kind that the ledger keeps; the history has all.
+const TOLD_MAX: usize = 100;
 
 /// What is wrong at a door.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,6 +79,29 @@ impl Report {
     #[must_use]
     pub fn is_green(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// As the ledger keeps it: `after` is what the test followed on, `done` what was done about what it found.
+    #[must_use]
+    pub fn testimony(&self, generation: Generation, after: &str, done: Option<&str>) -> SelfTested {
+        let relayed = self
+            .found
+            .iter()
+            .filter(|one| matches!(one.what, Finding::Relays { .. }));
+        SelfTested {
+            generation: generation.0,
+            green: self.is_green(),
+            after: Words::new(after),
+            helo: Words::new(super::HELLO),
+            listeners: self.doors as u64,
+            tried: (self.refused + self.put_off + relayed.count()) as u64,
+            refused: self.refused as u64,
+            put_off: self.put_off as u64,
+            red: self.found.iter().take(TOLD_MAX).map(Words::of).collect(),
+            missed: self.missed.iter().take(TOLD_MAX).map(|why| Words::new(why)).collect(),
+            done: done.map(Words::new),
+            took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 
     pub(super) fn add(&mut self, mut other: Self) {

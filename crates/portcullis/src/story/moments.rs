@@ -133,6 +133,7 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::Accepted(_)
         | Event::Login(_)
         | Event::ConfigLoaded(_)
+        | Event::SelfTested(_)
         | Event::Opened(_)
         | Event::Dropped(_) => return None,
     })

@@ -19,7 +19,8 @@ use gate::{House, grant, text, with_change};
 fn numbers_and_times_go_on_over_restarts_and_a_kill() {
     let house = House::new(&text(""));
     let gate = house.start();
-    assert_eq!(gate.event("config.load")["generation"], 1);
+    let loaded = gate.event("config.load");
+    assert_eq!((&loaded["generation"], &loaded["how"]), (&1.into(), &"start".into()));
     gate.stop();
 
     // The same text is the same generation.
@@ -27,7 +28,8 @@ fn numbers_and_times_go_on_over_restarts_and_a_kill() {
     assert_eq!(gate.event("config.load")["generation"], 1);
     house.write(&with_change(&text(&grant("copier", "10.20.3.14", "")), "a copier"));
     gate.hangup();
-    assert_eq!(gate.events("config.load", 2)[1]["generation"], 2);
+    let loaded = &gate.events("config.load", 2)[1];
+    assert_eq!((&loaded["generation"], &loaded["how"]), (&2.into(), &"reload".into()));
     gate.hangup();
     gate.events("config.reloaded", 2);
     assert_eq!(gate.count("config.load"), 2, "the same text is no change");
@@ -59,6 +61,15 @@ fn numbers_and_times_go_on_over_restarts_and_a_kill() {
         told.contains("newly possible (1)") && told.contains("+ [grants.copier]"),
         "{told}"
     );
+    let of_numbers = house.command(&["diff", "1", "2"]);
+    assert_eq!(of_numbers.status.code(), Some(3), "{of_numbers:?}");
+    let of_numbers = String::from_utf8(of_numbers.stdout).unwrap();
+    assert!(of_numbers.contains("generation 2:"), "{of_numbers}");
+    let with_the_file = house.command(&["diff", "2", house.file().to_str().unwrap()]);
+    assert_eq!(with_the_file.status.code(), Some(0), "it serves: {with_the_file:?}");
+    let missing = house.command(&["diff", "2", "7"]);
+    assert_eq!(missing.status.code(), Some(2), "{missing:?}");
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("no generation 7"));
     gate.stop();
 }
 
@@ -103,7 +114,8 @@ fn the_self_test_runs_at_the_start_and_on_request_and_is_green() {
     let gate = house.start();
     let done = gate.event("selftest.done");
     assert_eq!(done["green"], true, "{done:#}");
-    assert!(done["report"]["refused"].as_u64().unwrap() > 60, "{done:#}");
+    assert!(done["refused"].as_u64().unwrap() > 60, "{done:#}");
+    assert_eq!((&done["tried"], &done["after"]), (&done["refused"], &"start".into()));
     let told = house.command(&["selftest"]);
     assert_eq!(told.status.code(), Some(0), "{told:?}");
     assert_eq!(house.history()[0]["test"]["green"], true);

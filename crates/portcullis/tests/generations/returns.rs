@@ -46,6 +46,14 @@ fn a_certificate_that_has_ended_brings_the_former_generation_back() {
     let tested = gate.events("selftest.done", 3);
     let greens: Vec<_> = tested.iter().map(|one| one["green"].as_bool().unwrap()).collect();
     assert_eq!(greens, [true, false, true]);
+    assert_eq!(tested[1]["after"], "change");
+    assert!(
+        tested[1]["red"][0].as_str().unwrap().contains("certificate has ended"),
+        "{tested:#?}"
+    );
+    assert!(tested[1]["done"].as_str().unwrap().contains("serves"), "{tested:#?}");
+    let loaded = &gate.events("config.load", 3)[2];
+    assert_eq!((&loaded["how"], &loaded["of"]), (&"return".into(), &1.into()));
     let history = house.history();
     assert_eq!((&history[2]["how"], &history[2]["of"]), (&"return".into(), &1.into()));
     assert_eq!(history[1]["test"]["green"], false);
@@ -70,6 +78,8 @@ fn what_would_let_in_more_does_not_come_back_by_itself() {
             .contains("lets in what generation 2 refuses"),
         "{stays:#}"
     );
+    let tested = &gate.events("selftest.done", 2)[1];
+    assert!(tested["done"].as_str().unwrap().starts_with("nothing: "), "{tested:#}");
     assert_eq!(house.history().len(), 2);
     assert_eq!(gate.count("config.returned"), 0);
     gate.stop();

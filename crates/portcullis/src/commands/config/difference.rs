@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use policy::Snapshot;
 use policy::diff::diff;
 use serde_json::json;
 
 use super::found::Gate;
-use crate::change::{Served, told};
+use crate::change::told;
 use crate::commands::diff::status;
+use crate::commands::side::Side;
 use crate::commands::{say, say_aside};
 use crate::generations::{Flows, Lines};
 
@@ -39,7 +39,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let generations = args.gate.generations()?;
     let (before, after) = (generations.text(args.before)?, generations.text(args.after)?);
-    let flows = snapshot(args, args.before).and_then(|before| Ok(diff(&before, &*snapshot(args, args.after)?)));
+    let sides = (Side::Generation(args.before), Side::Generation(args.after));
+    let flows = sides
+        .0
+        .snapshot(&args.gate)
+        .and_then(|before| Ok(diff(&before, &*sides.1.snapshot(&args.gate)?)));
     let lines = Lines::between(&before, &after);
     if args.json {
         let (new, gone) = lines.counts();
@@ -51,9 +55,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         });
         say(&format!("{told:#}\n"));
     } else {
-        let name = |number: u64| format!("generation {number}");
         if let Ok(flows) = &flows {
-            say(&told::change(&name(args.before), &name(args.after), flows));
+            say(&told::change(&sides.0.name(), &sides.1.name(), flows));
         }
         say(&changed_lines(&lines));
     }
@@ -63,15 +66,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             say_aside(&format!("portcullis: what became possible cannot be told: {why}\n"));
             Ok(ExitCode::from(2))
         }
-    }
-}
-
-/// As judgement read it when it served.
-fn snapshot(args: &Args, number: u64) -> anyhow::Result<Box<Snapshot>> {
-    match args.gate.served(&args.gate.generations()?, number)? {
-        Served::Read { snapshot, .. } => Ok(snapshot),
-        Served::Nothing => anyhow::bail!("there is no generation {number}"),
-        Served::Unreadable { why, .. } => anyhow::bail!("generation {number}: {why}"),
     }
 }
 

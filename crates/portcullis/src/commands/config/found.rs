@@ -12,13 +12,13 @@ use crate::generations::Generations;
 
 /// Which gate is meant.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Gate {
+pub struct Gate {
     /// The configuration file; it says where the spool is.
     #[command(flatten)]
-    pub(super) config: ConfigFile,
+    pub config: ConfigFile,
     /// The spool's folder, in place of the configuration's: the generations lie in it.
     #[arg(long, value_name = "DIR")]
-    pub(super) spool: Option<PathBuf>,
+    pub spool: Option<PathBuf>,
 }
 
 impl Gate {
@@ -36,7 +36,7 @@ impl Gate {
     }
 
     /// Its generations.
-    pub(super) fn generations(&self) -> anyhow::Result<Generations> {
+    pub(in crate::commands) fn generations(&self) -> anyhow::Result<Generations> {
         let spool = self.spool()?;
         std::fs::metadata(&spool).with_context(|| format!("the spool in {} cannot be read", spool.display()))?;
         Ok(Generations::of_spool(Arc::new(OsDisk), &spool))
@@ -45,7 +45,7 @@ impl Gate {
 
 impl Gate {
     /// What a generation allowed.
-    pub(super) fn served(&self, generations: &Generations, number: u64) -> anyhow::Result<Served> {
+    pub(in crate::commands) fn served(&self, generations: &Generations, number: u64) -> anyhow::Result<Served> {
         let proofs = Proofs::at(change::folder(&self.spool()?).join("proofs"));
         Ok(Served::generation(generations, number, &proofs))
     }
