@@ -10,6 +10,8 @@ use mail::SessionId;
 use policy::{Live, Snapshot, decide, digest};
 use portcullis::control::{AskError, Asked};
 use portcullis::recollection::Recollection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// A former student's address, whose mail goes on to the outside.
 fn forward() -> String {
@@ -20,6 +22,21 @@ fn forward() -> String {
             "[forwards.old]\nfrom = \"old@example.edu\"\nto = \"new@elsewhere.example\"\n".to_owned(),
             |text, line| text + line + "\n",
         )
+}
+
+/// Where a portal asks.
+const HEALTH: &str = "[listeners.health]\nrole = \"health\"\nlisten = [\"127.0.0.1:0\"]\n";
+
+/// What is answered over HTTP, as JSON.
+async fn over_http(running: &Running, path: &str) -> serde_json::Value {
+    let mut stream = TcpStream::connect(running.gateway.health()[0]).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+    serde_json::from_str(body).unwrap_or_else(|why| panic!("{why}: {answer}"))
 }
 
 /// What the ledger has of the sessions, in their order.
@@ -67,7 +84,7 @@ fn decided_again(line: &Line, snapshot: &Snapshot) -> usize {
 async fn every_decision_in_the_ledger_can_be_made_again_and_comes_to_the_same() {
     let (outside, inside) = (Peer::usual().await, Peer::usual().await);
     let house = House::new(outside.address, inside.address);
-    house.write(&(house.text() + &forward()));
+    house.write(&(house.text() + &forward() + HEALTH));
     let running = house.start().await;
 
     // Accepted, for two, from a granted copier; then each way to be refused, from the door to the end of the body.
@@ -135,7 +152,7 @@ async fn every_decision_in_the_ledger_can_be_made_again_and_comes_to_the_same() 
     assert_eq!(decided, expected);
 
     // What the help desk is told of it, and what would be decided once the rules have changed.
-    house.write(&(house.text() + &grant("unknown", "127.0.0.9").replace("scan@", "x@")));
+    house.write(&(house.text() + HEALTH + &grant("unknown", "127.0.0.9").replace("scan@", "x@")));
     running.gateway.reload().await.unwrap();
     let why = |about: &str| Asked::Why {
         about: about.to_owned(),
@@ -159,6 +176,7 @@ async fn every_decision_in_the_ledger_can_be_made_again_and_comes_to_the_same() 
             .contains("refused again: from-not-granted"),
         "{told:#}"
     );
+    assert_eq!(over_http(&running, "/why?about=COPIER&last=3").await, told);
     let told = running.ask(why("bob@example.org")).await.unwrap().done;
     assert_eq!(told["decisions"].as_array().unwrap().len(), 3, "{told:#}");
     assert!(matches!(
