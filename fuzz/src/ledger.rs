@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use ledger::{Attempt, Event, Key, Reader, Writer, verify};
+use ledger::{Anchors, Attempt, Event, Key, Reader, Writer, verify};
 use mail::{AttemptId, EnhancedCode, MessageId, SessionId};
 use world::sim::disk::SimDisk;
 
@@ -55,7 +55,7 @@ pub(crate) fn run(octets: &[u8]) {
         }
     }
     story(async {
-        let report = verify(&disk, Path::new(DIR), &[]).unwrap();
+        let report = verify(&disk, Path::new(DIR), &Anchors::default()).unwrap();
         if let Some(at) = touched {
             assert!(
                 report.first_broken().is_some() || !report.torn.is_empty(),
@@ -72,7 +72,7 @@ pub(crate) fn run(octets: &[u8]) {
         if let Ok(opening) = ledger::open(ledger::Config::new(DIR), &world_on(&disk, 2), Writer::Task) {
             opening.ledger.record(delivered(77)).await;
             opening.closer.close().await.unwrap();
-            verify(&disk, Path::new(DIR), &[]).unwrap();
+            verify(&disk, Path::new(DIR), &Anchors::default()).unwrap();
         }
     });
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mail::Timestamp;
 use world::{Disk, DiskFile, OpenMode};
 
+use crate::anchor::Place;
 use crate::event::{Opened, Previous};
 use crate::line::{self, Hash};
 use crate::reader::Lines;
@@ -99,7 +100,7 @@ impl Chain {
         file_octets: u64,
     ) -> io::Result<(Self, Option<Damage>)> {
         disk.create_dir(dir)?;
-        let lock = take_lock(disk.as_ref(), &dir.join(format!("{writer}.lock")))?;
+        let lock = take_lock(disk.as_ref(), dir, writer)?;
         let names: Vec<FileName> = files(disk.as_ref(), dir)?
             .into_iter()
             .filter(|f| &*f.writer == writer)
@@ -115,19 +116,28 @@ impl Chain {
             file_octets,
             _lock: lock,
         };
-        let damage = chain.find_end(&names)?;
+        let End { last, damage } = find_end(chain.disk.as_ref(), dir, &names)?;
+        if let Some((file, line, octets)) = last {
+            chain.next_seq = line.seq + 1;
+            chain.end = Some(Previous {
+                file: file.into(),
+                octets,
+                hash: line.hash,
+            });
+        }
         chain.append(now, &[])?;
         Ok((chain, damage))
     }
 
-    /// The last durable line: its file, where that ends, its seal.
-    pub(crate) fn end(&self) -> Option<&Previous> {
-        self.end.as_ref()
-    }
-
-    /// The number the next line gets.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.next_seq
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        let (file, hash) = self.end.as_ref().map_or(("", Hash::NONE), |end| (&end.file, end.hash));
+        Place {
+            writer: self.writer.clone(),
+            file: file.into(),
+            seq: self.next_seq.saturating_sub(1),
+            hash,
+        }
     }
 
     /// Appends entries. They are durable when this returns; after an error none of them counts, and they may be given
@@ -210,34 +220,40 @@ impl Chain {
         let file = self.disk.open(&self.dir.join(name.text()), OpenMode::CreateNew)?;
         Ok((file, name))
     }
+}
 
-    /// Walks back to the newest file with a good line, and in it to its last good line.
-    fn find_end(&mut self, names: &[FileName]) -> io::Result<Option<Damage>> {
-        let mut damage = None;
-        for name in names.iter().rev() {
-            let file = self.disk.open(&self.dir.join(name.text()), OpenMode::Read)?;
-            let len = file.len()?;
-            let found = last_good_line(file.as_ref(), len)?;
-            let at = found.as_ref().map_or(0, |found| found.1);
-            if at < len {
-                damage = Some(Damage {
-                    file: name.text(),
-                    at,
-                    octets: len - at,
-                });
-            }
-            if let Some((line, octets)) = found {
-                self.end = Some(Previous {
-                    file: name.text().into(),
-                    octets,
-                    hash: line.hash,
-                });
-                self.next_seq = line.seq + 1;
-                break;
-            }
+/// The end of a chain as its files show it.
+pub(crate) struct End {
+    /// Its last good line: the file, the line, the octet behind it.
+    pub(crate) last: Option<(String, line::Line, u64)>,
+    /// What was found behind it.
+    pub(crate) damage: Option<Damage>,
+}
+
+/// Walks back to the newest of a writer's files with a good line, and in it to its last good line, which is durable when
+/// this returns: a process that was killed may have left it to the memory of the machine alone.
+pub(crate) fn find_end(disk: &dyn Disk, dir: &Path, names: &[FileName]) -> io::Result<End> {
+    let mut damage = None;
+    for name in names.iter().rev() {
+        let file = disk.open(&dir.join(name.text()), OpenMode::Read)?;
+        let len = file.len()?;
+        let found = last_good_line(file.as_ref(), len)?;
+        let at = found.as_ref().map_or(0, |found| found.1);
+        if at < len {
+            damage = Some(Damage {
+                file: name.text(),
+                at,
+                octets: len - at,
+            });
         }
-        Ok(damage)
+        if let Some((line, octets)) = found {
+            file.sync()?;
+            disk.sync_dir(dir)?;
+            let last = Some((name.text(), line, octets));
+            return Ok(End { last, damage });
+        }
     }
+    Ok(End { last: None, damage })
 }
 
 /// The last line of the unbroken run at the end of a file, and the octet behind it. A crash may have left anything in
@@ -263,9 +279,11 @@ fn last_good_line(file: &dyn DiskFile, len: u64) -> io::Result<Option<(line::Lin
     Ok(last)
 }
 
-fn take_lock(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-    let lock = match disk.open(path, OpenMode::CreateNew) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(path, OpenMode::ReadWrite)?,
+/// Takes a writer's lock; [`ResourceBusy`](io::ErrorKind::ResourceBusy) where another process holds it.
+pub(crate) fn take_lock(disk: &dyn Disk, dir: &Path, writer: &str) -> io::Result<Box<dyn DiskFile>> {
+    let path = dir.join(format!("{writer}.lock"));
+    let lock = match disk.open(&path, OpenMode::CreateNew) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(&path, OpenMode::ReadWrite)?,
         other => other?,
     };
     if lock.try_lock()? {

@@ -107,7 +107,8 @@ impl Identity {
             | Event::ConfigLoaded(_)
             | Event::SelfTested(_)
             | Event::Opened(_)
-            | Event::Dropped(_) => {
+            | Event::Dropped(_)
+            | Event::Anchored(_) => {
                 return None;
             }
         })

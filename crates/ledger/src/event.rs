@@ -3,6 +3,7 @@
 use mail::{EventId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
+use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested};
 use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused};
 use crate::line::Hash;
@@ -54,6 +55,9 @@ pub enum Event {
     /// Refusals came faster than they could be written; only the ledger itself says so.
     #[serde(rename = "ledger.dropped")]
     Dropped(Dropped),
+    /// Where the chains stand was written down in a second place; only the ledger itself says so.
+    #[serde(rename = "ledger.anchored")]
+    Anchored(Anchored),
 }
 
 /// The first line of a file.
@@ -107,6 +111,24 @@ impl Dropped {
     }
 }
 
+/// An anchor that is durable: so that anchors cannot be taken away unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchored {
+    pub(crate) anchor: u64,
+    pub(crate) seal: Hash,
+}
+
+impl Anchored {
+    /// Of this anchor.
+    #[must_use]
+    pub fn of(anchor: &Anchor) -> Self {
+        Self {
+            anchor: anchor.number,
+            seal: anchor.hash,
+        }
+    }
+}
+
 impl Event {
     /// Whether it may be left out, and counted, when strangers cause more of them than can be written.
     pub(crate) fn may_be_dropped(&self) -> bool {
@@ -131,7 +153,8 @@ impl Event {
             | Self::ConfigLoaded(_)
             | Self::SelfTested(_)
             | Self::Opened(_)
-            | Self::Dropped(_) => None,
+            | Self::Dropped(_)
+            | Self::Anchored(_) => None,
         }
     }
 

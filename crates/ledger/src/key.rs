@@ -126,7 +126,7 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
             tell(Key::Message(facts.notice));
             tell(address(&facts.rcpt));
         }
-        Event::ConfigLoaded(_) | Event::SelfTested(_) | Event::Opened(_) | Event::Dropped(_) => {}
+        Event::ConfigLoaded(_) | Event::SelfTested(_) | Event::Opened(_) | Event::Dropped(_) | Event::Anchored(_) => {}
     }
 }
 

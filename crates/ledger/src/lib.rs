@@ -14,6 +14,7 @@
 //! of a file names the last good line before it, so the files of a writer are one chain. Beside a closed file lies its
 //! [`index()`], which may be deleted.
 
+mod anchor;
 mod chain;
 mod complete;
 mod configured;
@@ -33,10 +34,11 @@ mod search;
 mod text;
 mod verify;
 
+pub use anchor::{Anchor, AnchorFault, Anchors, BrokenAnchor, Cause, Heads, Place, write_anchor};
 pub use complete::Completed;
 pub use configured::{ConfigLoaded, LoadedBy, SelfTested};
 pub use entry::Entry;
-pub use event::{Dropped, Event, Opened, Previous};
+pub use event::{Anchored, Dropped, Event, Opened, Previous};
 pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
     TestimonyError, Tls,
@@ -48,4 +50,4 @@ pub use line::{Hash, Line};
 pub use reader::{Progress, Reader};
 pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
 pub use text::Words;
-pub use verify::{Broken, Fault, Head, Report, Torn, verify};
+pub use verify::{AnchorPlace, Broken, Expected, Fault, Head, Report, Torn, verify};

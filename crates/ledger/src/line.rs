@@ -22,7 +22,7 @@ const VERSION: u8 = 1;
 /// What stands before the seal.
 const SEAL_MARK: &str = ",\"hash\":\"";
 /// What stands behind it.
-const SEAL_END: &str = "\"}";
+pub(crate) const SEAL_END: &str = "\"}";
 /// Hexadecimal digits of a seal.
 const SEAL_DIGITS: usize = 64;
 /// Room for what a line has besides its entry: its place in the chain and the seal.
@@ -165,6 +165,11 @@ pub(crate) fn write(out: &mut Vec<u8>, seq: u64, at: Timestamp, prev: Hash, entr
     out.extend_from_slice(&prev.digits());
     out.extend_from_slice(b"\",");
     out.extend_from_slice(entry.members());
+    seal(out, start)
+}
+
+/// Ends the line that begins at `start` with its seal and a line end; returns the seal.
+pub(crate) fn seal(out: &mut Vec<u8>, start: usize) -> Hash {
     let seal = Hash::of(out.get(start..).unwrap_or_default());
     out.extend_from_slice(SEAL_MARK.as_bytes());
     out.extend_from_slice(&seal.digits());
@@ -173,8 +178,8 @@ pub(crate) fn write(out: &mut Vec<u8>, seq: u64, at: Timestamp, prev: Hash, entr
     seal
 }
 
-/// Reads a line (without its line end) whose seal fits.
-pub(crate) fn read(octets: &[u8]) -> Result<Line, LineFault> {
+/// Whether the seal at the end of a line (without its line end) fits what stands before it.
+pub(crate) fn unseal(octets: &[u8]) -> Result<(), LineFault> {
     let sealed = octets.len().checked_sub(SEAL_MARK.len() + SEAL_DIGITS + SEAL_END.len());
     let (body, seal) = sealed
         .and_then(|at| octets.split_at_checked(at))
@@ -185,6 +190,12 @@ pub(crate) fn read(octets: &[u8]) -> Result<Line, LineFault> {
     if seal != Some(&Hash::of(body).digits()[..]) {
         return Err(LineFault::Seal);
     }
+    Ok(())
+}
+
+/// Reads a line (without its line end) whose seal fits.
+pub(crate) fn read(octets: &[u8]) -> Result<Line, LineFault> {
+    unseal(octets)?;
     let read: Read = serde_json::from_slice(octets).map_err(|_| LineFault::Unreadable)?;
     if read.v != VERSION {
         return Err(LineFault::Unreadable);

@@ -7,16 +7,16 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mail::Timestamp;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use world::{Clock, World};
 
+use crate::anchor::Place;
 use crate::chain::{self, BATCH_OCTETS_MAX, Chain, Damage};
-use crate::line::Hash;
 use crate::progress::{Progress, Tally};
 use crate::{Entry, Head, Reader, Torn, line};
 
@@ -122,6 +122,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     counts: Arc<Counts>,
     progress: Arc<Progress>,
+    place: Arc<std::sync::Mutex<Place>>,
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
     /// One completion at a time: two of them could both miss the same event.
@@ -170,15 +171,16 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         );
     }
     let report = OpenReport {
-        head: head_of(&chain, &config.writer),
+        head: chain.place().into(),
         torn: damage.map(|Damage { file, at, octets }| Torn { file, at, octets }),
     };
     let (queue, items) = mpsc::channel(config.queue.max(1));
     let counts = Arc::new(Counts::default());
     let hurry = Arc::new(Notify::new());
     let progress = Arc::new(Progress::default());
+    let place = Arc::new(std::sync::Mutex::new(chain.place()));
     let scribe = Scribe {
-        name: config.writer.clone(),
+        place: place.clone(),
         late_max: config.late_max,
         clock: world.clock.clone(),
         writer,
@@ -195,6 +197,7 @@ pub fn open(config: Config, world: &World, writer: Writer) -> Result<Opening, Op
         clock: world.clock.clone(),
         counts,
         progress,
+        place,
         reader: reader.clone(),
         writer,
         completing: Mutex::new(()),
@@ -240,6 +243,12 @@ impl Ledger {
         let inner = &self.inner;
         let waiting = inner.queue.max_capacity() - inner.queue.capacity();
         inner.progress.until(waiting, inner.clock.monotonic())
+    }
+
+    /// Where the chain stands: its last durable line.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.inner.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How the ledger fares.
@@ -295,18 +304,20 @@ impl Closer {
     }
 }
 
-fn head_of(chain: &Chain, writer: &str) -> Head {
-    let hash = chain.end().map_or(Hash::NONE, |end| end.hash);
-    Head {
-        writer: writer.into(),
-        seq: chain.next_seq().saturating_sub(1),
-        hash,
+impl From<Place> for Head {
+    fn from(place: Place) -> Self {
+        Self {
+            writer: place.writer,
+            seq: place.seq,
+            hash: place.hash,
+        }
     }
 }
 
 /// The background task: gathers, writes, answers.
 struct Scribe {
-    name: Box<str>,
+    /// Where the chain stands, for who asks.
+    place: Arc<std::sync::Mutex<Place>>,
     late_max: Duration,
     clock: Arc<dyn Clock>,
     writer: Writer,
@@ -365,10 +376,11 @@ impl Scribe {
                     None => return,
                 };
                 self.counts.written.fetch_add(events, Ordering::Relaxed);
+                *self.place.lock().unwrap_or_else(PoisonError::into_inner) = chain.place();
             }
             self.tally.wrote(batch.items, items.len(), self.clock.monotonic());
             for flushed in batch.flushed {
-                let _ = flushed.send(head_of(&chain, &self.name));
+                let _ = flushed.send(chain.place().into());
             }
             if batch.last {
                 return;

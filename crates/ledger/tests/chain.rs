@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use house::{DIR, FIRST, House, a_day, accepted, delivered};
-use ledger::{Event, Fault, verify};
+use ledger::{Anchors, Event, Fault, verify};
 use world::{Clock, Disk};
 
 #[tokio::test(start_paused = true)]
@@ -189,7 +189,7 @@ async fn a_file_taken_away_is_named_by_the_one_that_follows() {
 async fn an_end_cut_off_shows_against_a_head_that_was_written_down() {
     let house = a_day().await;
     let head = house.verify().heads;
-    let check = || verify(&house.disk, Path::new(DIR), &head).unwrap();
+    let check = || verify(&house.disk, Path::new(DIR), &Anchors::default().with_heads(&head)).unwrap();
     assert_eq!(check().first_broken(), None);
 
     let lines = house.lines(FIRST);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use house::{DIR, House, accepted, delivered};
-use ledger::{Event, Head, Key, verify};
+use ledger::{Anchors, Event, Head, Key, verify};
 use mail::{AttemptId, EventId, MessageId, Timestamp};
 use world::sim::GENESIS;
 use world::sim::disk::{Fate, Fault, Kind, SimDisk};
@@ -42,7 +42,12 @@ async fn check(disk: SimDisk, durable: &[(usize, u64, Head)], operations: usize,
             .events_of(&Key::Message(MessageId::new(*number)))
             .unwrap();
         assert_eq!(story.len(), 2, "{seed}: what was durable is there");
-        let report = verify(&house.disk, Path::new(DIR), std::slice::from_ref(head)).unwrap();
+        let report = verify(
+            &house.disk,
+            Path::new(DIR),
+            &Anchors::default().with_heads(std::slice::from_ref(head)),
+        )
+        .unwrap();
         assert_eq!(report.first_broken(), None, "{seed}: the head that was given holds");
     }
     opening.ledger.record(delivered(99)).await;

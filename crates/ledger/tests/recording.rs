@@ -283,6 +283,6 @@ async fn a_real_disk_keeps_it_too() {
         assert_eq!(completed.added, 1 - number);
         opening.closer.close().await.unwrap();
     }
-    let report = ledger::verify(world.disk.as_ref(), folder.path(), &[]).unwrap();
+    let report = ledger::verify(world.disk.as_ref(), folder.path(), &ledger::Anchors::default()).unwrap();
     assert_eq!((report.first_broken(), report.files, report.lines), (None, 2, 5));
 }

@@ -34,6 +34,8 @@ pub enum OpenMode {
     Read,
     /// It must exist; reading and writing.
     ReadWrite,
+    /// It must exist; reading, and writing at its end alone. This is possible with files that are set to allow no more.
+    Append,
     /// It must not exist; reading and writing. Mode 0600.
     CreateNew,
 }
@@ -72,6 +74,7 @@ impl Disk for OsDisk {
         match mode {
             OpenMode::Read => &mut options,
             OpenMode::ReadWrite => options.write(true),
+            OpenMode::Append => options.append(true),
             OpenMode::CreateNew => options.write(true).create_new(true),
         };
         Ok(Box::new(options.open(path)?))

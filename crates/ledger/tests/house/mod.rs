@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::{
-    Accepted, AcceptedRecipient, Attempt, Config, Event, Ground, Judged, Opening, Origin, Refused, Report, Words,
-    Writer, open, verify,
+    Accepted, AcceptedRecipient, Anchors, Attempt, Config, Event, Ground, Judged, Opening, Origin, Refused, Report,
+    Words, Writer, open, verify,
 };
 use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId, Timestamp};
 use world::World;
@@ -42,7 +42,7 @@ impl House {
     }
 
     pub fn verify(&self) -> Report {
-        verify(&self.disk, Path::new(DIR), &[]).unwrap()
+        verify(&self.disk, Path::new(DIR), &Anchors::default()).unwrap()
     }
 
     pub fn path(&self, name: &str) -> std::path::PathBuf {

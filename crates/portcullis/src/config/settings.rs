@@ -323,6 +323,10 @@ pub struct SpoolSettings {
 pub struct LedgerSettings {
     /// The folder.
     pub dir: PathBuf,
+    /// A second place for where it stands.
+    pub anchors: Option<PathBuf>,
+    /// Where syslog listens, if that is another.
+    pub syslog: Option<PathBuf>,
 }
 
 /// Whom we ask about names.

@@ -2,6 +2,7 @@
 //! several can live in one process.
 
 mod adopt;
+mod anchoring;
 mod back;
 mod deliveries;
 mod front;
@@ -12,6 +13,7 @@ mod reload;
 mod start;
 mod stores;
 mod succeed;
+mod syslog;
 mod tested;
 mod upkeep;
 
@@ -39,6 +41,7 @@ use crate::identities::StaticLogins;
 use crate::journal::Journal;
 use crate::succession::{Relief, Succession};
 use crate::witness::Recorder;
+use anchoring::Anchoring;
 use deliveries::Deliveries;
 use front::Certificates;
 
@@ -100,6 +103,7 @@ pub struct Gateway {
     deliveries: Arc<Deliveries>,
     spool: spool::Closer,
     ledger: ledger::Closer,
+    anchoring: Option<Arc<Anchoring>>,
     /// What operators may use.
     desk: Desk,
     /// Whether another gate serves in our place.
@@ -265,6 +269,9 @@ impl Gateway {
         }
         self.spool.close().await;
         self.ledger.close().await;
+        if let Some(anchoring) = &self.anchoring {
+            anchoring.end().await;
+        }
         // The last lines tell how it ended; a log nobody reads any more is not waited for.
         let journal = self.live.recorder.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.flush(LAST_LINES)).await;

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use wire::{Shutdown, ShutdownTrigger};
 use world::World;
 
+use super::anchoring::Anchoring;
 use super::deliveries::Deliveries;
 use super::front;
 use super::recorded::{self, Recorded};
@@ -103,6 +104,13 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     // From here on nothing fails but the word to the predecessor: who is let in is served.
     let (entrances, addresses) = open_doors(&gate, bound);
     let mut tasks = run(&live, adopter, &told.everything);
+    let anchoring = match writers {
+        Writers::Threads => Anchoring::of(&config, live.recorder.ledger.clone(), &world).map(Arc::new),
+        Writers::Tasks => None,
+    };
+    if let Some(anchoring) = &anchoring {
+        tasks.spawn(anchoring.clone().watch(told.everything.clone()));
+    }
     if writers == Writers::Threads {
         tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
     }
@@ -118,6 +126,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         deliveries,
         spool: stores.spool,
         ledger: stores.ledger,
+        anchoring,
         desk: desk.clone(),
         left: false,
         recovery: stores.recovery,

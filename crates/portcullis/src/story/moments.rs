@@ -135,7 +135,8 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::ConfigLoaded(_)
         | Event::SelfTested(_)
         | Event::Opened(_)
-        | Event::Dropped(_) => return None,
+        | Event::Dropped(_)
+        | Event::Anchored(_) => return None,
     })
 }
 

@@ -321,7 +321,12 @@ fn kill_one_gate(dice: Dice) -> Dice {
     let untold = untold(&rig.gate.path("ledger"), &rig.book);
     assert!(untold.is_empty(), "not in the ledger: {untold:?}");
     let world = world::World::real();
-    let ledger = ledger::verify(world.disk.as_ref(), &rig.gate.path("ledger"), &[]).unwrap();
+    let ledger = ledger::verify(
+        world.disk.as_ref(),
+        &rig.gate.path("ledger"),
+        &ledger::Anchors::default(),
+    )
+    .unwrap();
     assert!(ledger.broken.is_empty(), "{:?}", ledger.broken);
     rig.dice
 }

@@ -21,10 +21,12 @@ enum Command {
     #[command(
         long_about = "Follow the chain of every writer and name the first link that does not hold.\n\nEach line is \
             sealed with a hash that covers the line before, so a line that was changed, taken out or put in breaks the \
-            chain there. A chain cut off at its very end cannot show that by itself: keep the heads this prints somewhere \
-            else, and give them back with --head. The gate may run meanwhile.\n\nStatus 0: every link holds. Status 1: \
+            chain there. A chain cut off at its very end, or written anew, cannot show that by itself: give the file to which \
+            the gate writes anchors with --anchors, or keep the heads this prints somewhere else and give them back with \
+            --head. The gate may run meanwhile.\n\nStatus 0: every link holds. Status 1: \
             one does not. Status 2: it cannot be read.",
-        after_help = "Example:\n  portcullis ledger verify --head gate:1042:9f2c...e1"
+        after_help = "Example:\n  portcullis ledger verify --anchors /mnt/audit/portcullis.anchors\n  portcullis ledger verify --head \
+            gate:1042:9f2c...e1"
     )]
     Verify(verify::Args),
     /// Write the index of every closed file that has none that fits

@@ -1,11 +1,11 @@
 //! `portcullis ledger verify`: the proof that testimony was not tampered with.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ledger::{Fault, Hash, Head, Report};
+use ledger::{AnchorFault, Anchors, Broken, BrokenAnchor, Fault, Hash, Head, Report};
 use serde_json::{Value, json};
 use world::OsDisk;
 
@@ -19,6 +19,10 @@ pub(super) struct Args {
     /// A head that was written down earlier, as WRITER:LINE:HASH; may be repeated.
     #[arg(long = "head", value_name = "HEAD", value_parser = head)]
     heads: Vec<Head>,
+    /// A file of anchors, as `anchors` in `[ledger]` has it written; may be repeated. Where a chain was cut off or written
+    /// anew behind an anchor, it is named, and so is an anchor that was changed.
+    #[arg(long = "anchors", value_name = "FILE")]
+    anchors: Vec<PathBuf>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -26,21 +30,23 @@ pub(super) struct Args {
 
 /// Follows the chains, and says what holds.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (text, outcome) = answer(&args.folder.path()?, &args.heads, args.json)?;
+    let anchors = Anchors::read(&OsDisk, &args.anchors).context("the anchors cannot be read")?;
+    let known = anchors.with_heads(&args.heads);
+    let (text, outcome) = answer(&args.folder.path()?, &known, args.json)?;
     say(&text);
     Ok(outcome)
 }
 
 /// What is said of the ledger in a folder, and the exit status.
-fn answer(dir: &Path, heads: &[Head], as_object: bool) -> anyhow::Result<(String, ExitCode)> {
-    let report = ledger::verify(&OsDisk, dir, heads)
+fn answer(dir: &Path, known: &Anchors, as_object: bool) -> anyhow::Result<(String, ExitCode)> {
+    let report = ledger::verify(&OsDisk, dir, known)
         .with_context(|| format!("the ledger in {} cannot be read", dir.display()))?;
     let text = if as_object {
         format!("{:#}\n", as_json(&report))
     } else {
         as_text(&report)
     };
-    let outcome = if report.broken.is_empty() {
+    let outcome = if report.is_whole() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
@@ -65,16 +71,10 @@ fn as_text(report: &Report) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     for broken in &report.broken {
-        let place = match broken.line {
-            0 => "behind its last line".to_owned(),
-            line => format!("line {line} (octet {})", broken.at),
-        };
-        let file = if broken.file.is_empty() {
-            "a writer of which nothing is left"
-        } else {
-            &broken.file
-        };
-        let _ = writeln!(text, "BROKEN  {file}, {place}: {}", words(broken.fault));
+        let _ = writeln!(text, "BROKEN  {}", broken_link(broken));
+    }
+    for broken in &report.broken_anchors {
+        let _ = writeln!(text, "BROKEN  {}", broken_anchor(broken));
     }
     for torn in &report.torn {
         let _ = writeln!(
@@ -89,12 +89,62 @@ fn as_text(report: &Report) -> String {
     for head in &report.heads {
         let _ = writeln!(text, "head    {}:{}:{}", head.writer, head.seq, head.hash);
     }
-    let outcome = match report.broken.len() {
-        0 => "Every link holds.",
+    let anchors = match report.anchors {
+        0 => String::new(),
+        anchors => format!(" and {anchors} anchors"),
+    };
+    let outcome = match (report.broken.len(), report.broken_anchors.len()) {
+        (0, 0) => "Every link holds.",
+        (0, _) => "The ledger's links hold; its anchors were changed, or are not all here.",
         _ => "The ledger was changed, or a disk has damaged it.",
     };
-    let _ = writeln!(text, "{} lines in {} files. {outcome}", report.lines, report.files);
+    let _ = writeln!(
+        text,
+        "{} lines in {} files{anchors}. {outcome}",
+        report.lines, report.files
+    );
     text
+}
+
+/// A broken link in words: whose chain, where, what, and what should be there.
+fn broken_link(broken: &Broken) -> String {
+    let place = match broken.line {
+        0 => "behind its last line".to_owned(),
+        line => format!("line {line} (octet {})", broken.at),
+    };
+    let mut text = if broken.file.is_empty() {
+        format!(
+            "writer {}, of which nothing is left: {}",
+            broken.writer,
+            words(broken.fault)
+        )
+    } else {
+        format!("{}, {place}: {}", broken.file, words(broken.fault))
+    };
+    if let Some(expected) = &broken.expected {
+        let _ = write!(text, "; {}:{}:{}", broken.writer, expected.seq, expected.hash);
+        if let Some(anchor) = &expected.anchor {
+            let _ = write!(
+                text,
+                " in {}, as line {} of {} says",
+                anchor.file,
+                anchor.line,
+                anchor.path.display()
+            );
+        }
+    }
+    text
+}
+
+fn broken_anchor(broken: &BrokenAnchor) -> String {
+    let file = broken.file.display();
+    match broken.fault {
+        AnchorFault::Missing => format!(
+            "anchor {}, of which the ledger tells, is in none of these files: they were cut, or one is not among them",
+            broken.line
+        ),
+        fault => format!("{file}, line {}: {}", broken.line, anchor_words(fault)),
+    }
 }
 
 fn words(fault: Fault) -> &'static str {
@@ -108,11 +158,17 @@ fn words(fault: Fault) -> &'static str {
     }
 }
 
+fn anchor_words(fault: AnchorFault) -> &'static str {
+    match fault {
+        AnchorFault::Unreadable => "this anchor cannot be read",
+        AnchorFault::Seal => "the octets of this anchor are not those that were sealed",
+        AnchorFault::Link => "this anchor does not follow the one before; something was taken out, put in or moved",
+        AnchorFault::BeginningMissing => "the anchors before this one are missing",
+        AnchorFault::Missing => "this anchor is missing",
+    }
+}
+
 fn as_json(report: &Report) -> Value {
-    let broken = report
-        .broken
-        .iter()
-        .map(|one| json!({ "file": one.file, "line": one.line, "at": one.at, "fault": words(one.fault) }));
     let torn = report
         .torn
         .iter()
@@ -121,13 +177,39 @@ fn as_json(report: &Report) -> Value {
         .heads
         .iter()
         .map(|one| json!({ "writer": one.writer, "line": one.seq, "hash": one.hash.to_string() }));
+    let broken_anchors = report.broken_anchors.iter().map(
+        |one| json!({ "file": one.file.display().to_string(), "line": one.line, "fault": anchor_words(one.fault) }),
+    );
     json!({
         "files": report.files,
         "lines": report.lines,
-        "broken": broken.collect::<Vec<_>>(),
+        "anchors": report.anchors,
+        "broken": report.broken.iter().map(broken_as_json).collect::<Vec<_>>(),
+        "broken_anchors": broken_anchors.collect::<Vec<_>>(),
         "torn": torn.collect::<Vec<_>>(),
         "begins_later": report.begins_later,
         "heads": heads.collect::<Vec<_>>(),
+    })
+}
+
+fn broken_as_json(broken: &Broken) -> Value {
+    let expected = broken.expected.as_ref().map(|expected| {
+        let anchor = expected.anchor.as_ref();
+        json!({
+            "line": expected.seq,
+            "hash": expected.hash.to_string(),
+            "file": anchor.map(|anchor| &anchor.file),
+            "anchors": anchor.map(|anchor| anchor.path.display().to_string()),
+            "anchor_line": anchor.map(|anchor| anchor.line),
+        })
+    });
+    json!({
+        "writer": broken.writer,
+        "file": broken.file,
+        "line": broken.line,
+        "at": broken.at,
+        "fault": words(broken.fault),
+        "expected": expected,
     })
 }
 
@@ -185,13 +267,13 @@ mod tests {
         let mut lines: Vec<&str> = text.lines().collect();
         change(&mut lines);
         fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-        let (said, outcome) = answer(folder.path(), &[], false).unwrap();
+        let (said, outcome) = answer(folder.path(), &Anchors::default(), false).unwrap();
         assert_eq!(format!("{outcome:?}"), format!("{:?}", ExitCode::from(1)), "{said}");
         assert!(
             said.contains("The ledger was changed, or a disk has damaged it."),
             "{said}"
         );
-        let (object, _) = answer(folder.path(), &[], true).unwrap();
+        let (object, _) = answer(folder.path(), &Anchors::default(), true).unwrap();
         let object: Value = serde_json::from_str(&object).unwrap();
         assert_eq!(object["broken"].as_array().unwrap().len(), 1, "{object}");
         said.lines().next().unwrap_or_default().to_owned()
@@ -200,11 +282,11 @@ mod tests {
     #[tokio::test]
     async fn a_whole_chain_is_said_to_be_whole_and_its_head_proves_its_end() {
         let folder = a_ledger().await;
-        let (said, outcome) = answer(folder.path(), &[], false).unwrap();
+        let (said, outcome) = answer(folder.path(), &Anchors::default(), false).unwrap();
         assert!(said.ends_with("8 lines in 2 files. Every link holds.\n"), "{said}");
         assert_eq!(format!("{outcome:?}"), format!("{:?}", ExitCode::SUCCESS));
         let known = said.lines().find_map(|line| line.strip_prefix("head    ")).unwrap();
-        let known = [head(known).unwrap()];
+        let known = Anchors::default().with_heads(&[head(known).unwrap()]);
         assert!(
             answer(folder.path(), &known, false)
                 .unwrap()
@@ -260,7 +342,7 @@ mod tests {
         let path = file(&folder, FIRST);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replacen("user3@", "user9@", 1)).unwrap();
-        let (said, _) = answer(folder.path(), &[], false).unwrap();
+        let (said, _) = answer(folder.path(), &Anchors::default(), false).unwrap();
         assert!(
             said.contains("line 5 (octet ") && said.contains("not those that were sealed"),
             "{said}"

@@ -140,6 +140,14 @@ pub struct Spool {
 pub struct Ledger {
     /// The folder. Default: `ledger` beside the spool.
     pub dir: Maybe<PathBuf>,
+    /// A file in a second place, to which is written every minute where the record stands: with it, `portcullis ledger
+    /// verify --anchors` finds out an end that was cut off and a record that was written anew. It is worth something
+    /// where who can change the ledger cannot change it: on another machine's disk. Default: none.
+    pub anchors: Maybe<PathBuf>,
+    /// Whether the same is sent to syslog. Default: false.
+    pub syslog: Maybe<bool>,
+    /// Where syslog listens. Default: /dev/log.
+    pub syslog_socket: Maybe<PathBuf>,
 }
 
 /// Whom we ask about names.

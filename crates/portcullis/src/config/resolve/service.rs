@@ -22,6 +22,8 @@ const TEXT_LINE: u64 = 998;
 const TEXT_LINE_MIN: u64 = 78;
 /// Where the queue lives, unless said otherwise.
 const SPOOL_DIR: &str = "/var/lib/portcullis/spool";
+/// Where syslog listens, unless said otherwise.
+const SYSLOG: &str = "/dev/log";
 /// Octets of a segment: smaller wastes files, larger wastes disk.
 const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = (1 << 20)..=(4 << 30);
 /// A pause varies by this much at most.
@@ -297,7 +299,48 @@ pub(super) fn storage(
         checkpoint_every_octets: segment_octets.saturating_mul(2),
         cold_after: usual.cold_after,
     };
-    (spool, LedgerSettings { dir: ledger_dir })
+    let anchors = anchors(ledger, &[&ledger_dir, &spool.dir], desk);
+    let syslog = syslog(ledger, desk);
+    let ledger = LedgerSettings {
+        dir: ledger_dir,
+        anchors,
+        syslog,
+    };
+    (spool, ledger)
+}
+
+/// Where anchors are written: worth something where these folders are not.
+fn anchors(ledger: &file::Ledger, ours: &[&Path], desk: &mut Desk<'_>) -> Option<PathBuf> {
+    let written = ledger.anchors.as_ref()?;
+    let path = desk.path(written);
+    if path.is_dir() {
+        desk.say(Problem::error(written.span(), "this is a folder").advise("name a file in it"));
+    } else if ours.iter().any(|ours| path.starts_with(ours)) {
+        desk.say(
+            Problem::error(
+                written.span(),
+                "anchors are to lie in another place than what they vouch for",
+            )
+            .advise("name a file on another machine's disk, or take it out"),
+        );
+    } else if !path.parent().is_some_and(Path::is_dir) {
+        desk.say(
+            Problem::warning(written.span(), "the folder of this file is not there")
+                .why("it is not made, as it may be a disk that is not mounted; the gate tries again every few seconds"),
+        );
+    }
+    Some(path)
+}
+
+fn syslog(ledger: &file::Ledger, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    let wanted = ledger.syslog.as_ref().is_some_and(|wanted| **wanted);
+    let socket = ledger.syslog_socket.as_ref();
+    if let Some(at) = socket.filter(|_| !wanted) {
+        desk.say(
+            Problem::warning(at.span(), "nothing is sent to syslog").advise("add `syslog = true`, or take this out"),
+        );
+    }
+    wanted.then(|| socket.map_or_else(|| PathBuf::from(SYSLOG), |socket| desk.path(socket)))
 }
 
 fn folder(written: &Maybe<PathBuf>, desk: &mut Desk<'_>) -> Option<PathBuf> {

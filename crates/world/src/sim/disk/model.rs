@@ -170,7 +170,9 @@ impl Model {
         self.strike_plain(Kind::Open)?;
         let inode = match (self.names.get(path).copied(), mode) {
             (Some(_), OpenMode::CreateNew) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (None, OpenMode::Read | OpenMode::ReadWrite) => return Err(io::ErrorKind::NotFound.into()),
+            (None, OpenMode::Read | OpenMode::ReadWrite | OpenMode::Append) => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             (Some(inode), _) => inode,
             (None, OpenMode::CreateNew) => {
                 let inode = self.next_inode;
