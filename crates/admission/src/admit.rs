@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mail::{Domain, ForwardPath, RcptParams, Timestamp};
-use policy::{Basis, By, Decision, Fact, Ground, Limits, Live, Permit, Snapshot, decide, digest};
+use policy::{Basis, By, Decision, Fact, Ground, Limits, Live, Permit, Snapshot, Usage, decide, digest};
 use spool::{Addressee, CommitError, DraftError, Intake};
 use world::World;
 
@@ -112,9 +112,13 @@ impl Admission {
 
     /// Makes ready for the body: takes its use from the grant's limits and opens a draft.
     pub fn begin_body(&self, visitor: &Visitor, transaction: &mut Transaction) -> Result<(), Rejection> {
-        let snapshot = self.snapshot();
-        transaction.learned.usage = Fact::Known(self.reserve(&snapshot, visitor, transaction));
-        if let Err(rejection) = self.first_rejection(snapshot, visitor, transaction) {
+        let (snapshot, now) = (self.snapshot(), self.now());
+        let first = self.reserve(&snapshot, visitor, transaction, now);
+        transaction.learned.usage = Fact::Known(first.usage);
+        // What was decided before the use was known stands where the use is within the limits.
+        if !(first.accepted && first.usage == Usage::Within)
+            && let Err(rejection) = self.first_rejection(snapshot, visitor, transaction, now)
+        {
             self.give_back(transaction);
             return Err(rejection);
         }
@@ -132,9 +136,10 @@ impl Admission {
         snapshot: Arc<Snapshot>,
         visitor: &Visitor,
         transaction: &Transaction,
+        now: Timestamp,
     ) -> Result<(), Rejection> {
         let listener = listener(&snapshot, visitor);
-        let mut verdicts = Verdicts::new(snapshot, 0, self.now());
+        let mut verdicts = Verdicts::new(snapshot, 0, now);
         for (path, _) in &transaction.recipients {
             let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
             let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
@@ -148,9 +153,10 @@ impl Admission {
     }
 
     /// Judges every recipient of the transaction by one snapshot.
-    fn judge(&self, snapshot: Arc<Snapshot>, visitor: &Visitor, transaction: &Transaction) -> Verdicts {
+    fn judge(&self, visitor: &Visitor, transaction: &Transaction, now: Timestamp) -> Verdicts {
+        let snapshot = self.snapshot();
         let listener = listener(&snapshot, visitor);
-        let mut verdicts = Verdicts::new(snapshot, transaction.recipients.len(), self.now());
+        let mut verdicts = Verdicts::new(snapshot, transaction.recipients.len(), now);
         for (path, _) in &transaction.recipients {
             let facts = facts_of(listener, visitor, transaction, path, verdicts.now);
             let decision = decide(&verdicts.snapshot, &mut Live::new(&facts));
@@ -165,12 +171,12 @@ impl Admission {
     }
 
     /// Forgets a message that is not going to be complete.
-    pub fn abandon(&self, mut transaction: Transaction) {
+    pub fn abandon(&self, mut transaction: Box<Transaction>) {
         self.give_back(&mut transaction);
     }
 
     /// Judges the whole message and stores it. `Stored` is returned when it is durable, and not before.
-    pub async fn end_body(&self, visitor: &Visitor, mut transaction: Transaction, mended: Mending) -> Admitted {
+    pub async fn end_body(&self, visitor: &Visitor, mut transaction: Box<Transaction>, mended: Mending) -> Admitted {
         let admitted = self.weigh_and_store(visitor, &mut transaction, mended).await;
         match admitted {
             Admitted::Stored { .. } => transaction.reserved = None,
@@ -192,12 +198,13 @@ impl Admission {
         transaction.learned.from = Fact::Known(compose::from_of(&scanned));
         // No content scanner is asked yet: no evidence.
         transaction.learned.content = Fact::Unknown;
-        transaction.learned.masked = Fact::Known(self.masked(visitor, transaction));
+        let now = self.now();
+        transaction.learned.masked = Fact::Known(self.masked(visitor, transaction, now));
 
-        let mut verdicts = self.judge(self.snapshot(), visitor, transaction);
+        let mut verdicts = self.judge(visitor, transaction, now);
         // What was decided holds only for the snapshot it was decided by. A suspension that came meanwhile counts.
         while verdicts.snapshot.generation() != self.0.snapshot.load().generation() {
-            verdicts = self.judge(self.snapshot(), visitor, transaction);
+            verdicts = self.judge(visitor, transaction, self.now());
         }
         if !verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {
             return Admitted::Rejected(verdicts.rejection(transaction));
@@ -217,12 +224,12 @@ impl Admission {
     }
 
     /// Whether several clients hide behind the address exception that would be the basis.
-    fn masked(&self, visitor: &Visitor, transaction: &Transaction) -> bool {
+    fn masked(&self, visitor: &Visitor, transaction: &Transaction, now: Timestamp) -> bool {
         if visitor.login.is_some() {
             return false;
         }
         let snapshot = self.snapshot();
-        match snapshot.address_grant(visitor.client, self.now()) {
+        match snapshot.address_grant(visitor.client, now) {
             Some(grant) if matches!(grant.by, By::Address(_)) => {
                 self.0
                     .masks

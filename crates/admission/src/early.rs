@@ -30,8 +30,13 @@ impl Admission {
     }
 
     /// Begins a message, as far as its sender is concerned.
-    pub fn mail(&self, visitor: &Visitor, sender: ReversePath, params: MailParams) -> Result<Transaction, Rejection> {
-        let transaction = Transaction::new(sender, params);
+    pub fn mail(
+        &self,
+        visitor: &Visitor,
+        sender: ReversePath,
+        params: MailParams,
+    ) -> Result<Box<Transaction>, Rejection> {
+        let transaction = Box::new(Transaction::new(sender, params));
         let octets = transaction.learned.octets;
         self.ask(visitor, |mut facts| {
             facts.sender = Fact::Known(&transaction.sender);

@@ -1,5 +1,6 @@
 //! Taking from a grant's limits what a message uses, and giving it back when the message is not stored.
 
+use mail::Timestamp;
 use policy::{Demand, Fact, Live, Snapshot, Usage, decide};
 
 use crate::admit::{Admission, listener};
@@ -7,40 +8,53 @@ use crate::facts::gather;
 use crate::transaction::{Reservation, Transaction};
 use crate::witness::Visitor;
 
+/// What was found for the first recipient before the body.
+pub(crate) struct First {
+    /// Where the use of its grant stands now; within the limits where there is no grant.
+    pub(crate) usage: Usage,
+    /// Whether it is accepted, as far as that does not hang on the use.
+    pub(crate) accepted: bool,
+}
+
 impl Admission {
-    pub(crate) fn reserve(&self, snapshot: &Snapshot, visitor: &Visitor, transaction: &mut Transaction) -> Usage {
+    /// Takes what the message uses from the limits of the grant that its first recipient stands on.
+    pub(crate) fn reserve(
+        &self,
+        snapshot: &Snapshot,
+        visitor: &Visitor,
+        transaction: &mut Transaction,
+        now: Timestamp,
+    ) -> First {
+        let mut first = First {
+            usage: Usage::Within,
+            accepted: false,
+        };
         let Some((path, _)) = transaction.recipients.first() else {
-            return Usage::Within;
+            return first;
         };
         let listener = listener(snapshot, visitor);
         let sender = Fact::Known(&transaction.sender);
-        let facts = gather(
-            listener,
-            visitor,
-            self.now(),
-            sender,
-            Fact::Known(path),
-            &transaction.learned,
-        );
+        let facts = gather(listener, visitor, now, sender, Fact::Known(path), &transaction.learned);
         let decision = decide(snapshot, &mut Live::new(&facts));
+        first.accepted = decision.verdict.accepts();
         let Some(grant) = decision.grant(snapshot) else {
-            return Usage::Within;
+            return first;
         };
         let demand = Demand {
             messages: 1,
             recipients: u32::try_from(transaction.recipients.len()).unwrap_or(u32::MAX),
             octets: transaction.params.size.unwrap_or(0),
         };
-        let usage = self.0.limits.reserve(&grant.name, &grant.limits, demand);
-        if usage != Usage::Hard {
+        first.usage = self.0.limits.reserve(&grant.name, &grant.limits, demand);
+        if first.usage != Usage::Hard {
             transaction.reserved = Some(Reservation {
                 grant: grant.name.clone(),
                 demand,
                 limits: grant.limits,
-                usage,
+                usage: first.usage,
             });
         }
-        usage
+        first
     }
 
     /// Takes what the client did not announce from what the grant may have held.

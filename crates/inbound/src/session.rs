@@ -32,7 +32,7 @@ pub(crate) struct Session {
     limits: ClientLimits,
     entrance: Result<Place, TurnedAway>,
     name: ReverseName,
-    transaction: Option<Transaction>,
+    transaction: Option<Box<Transaction>>,
     exchange: Option<Exchange>,
     channel_binding: Option<Vec<u8>>,
 }
@@ -396,7 +396,7 @@ impl Session {
         let snapshot = self.hall.admission.snapshot();
         let help = snapshot.rulebook().organisation.help.as_deref();
         reply.text = reply::closing(&sentence, violation.reason, help, event).into();
-        let sender = self.transaction.as_ref().map(Transaction::sender);
+        let sender = self.transaction.as_deref().map(Transaction::sender);
         self.tell(event, violation.reason, &reply, None, sender, None);
         reply
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Event;
+use crate::{Accepted, Event, quill};
 
 /// What every entry begins with; the name of the event follows.
 const HEAD: &[u8] = b"{\"event\":\"";
@@ -22,6 +22,9 @@ impl Entry {
     /// Writes an event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
+        if let Event::Accepted(facts) = event {
+            return Self::accepted(facts);
+        }
         let mut json = Vec::with_capacity(OCTETS_USUAL);
         let json = match serde_json::to_writer(&mut json, event) {
             Ok(()) => Bytes::from(json),
@@ -30,6 +33,17 @@ impl Entry {
         Self {
             json,
             may_be_dropped: event.may_be_dropped(),
+        }
+    }
+
+    /// Writes an acceptance.
+    #[must_use]
+    pub fn accepted(facts: &Accepted) -> Self {
+        let mut json = Vec::with_capacity(OCTETS_USUAL);
+        quill::put_accepted(&mut json, facts);
+        Self {
+            json: json.into(),
+            may_be_dropped: false,
         }
     }
 

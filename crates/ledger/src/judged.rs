@@ -78,7 +78,7 @@ fn is_not_yet<T>(fact: &Fact<T>) -> bool {
 }
 
 /// Classes, each with its word in the record.
-trait Spoken: Copy + PartialEq + 'static {
+pub(crate) trait Spoken: Copy + PartialEq + 'static {
     const WORDS: &'static [(Self, &'static str)];
 }
 

@@ -28,6 +28,7 @@ mod known;
 mod line;
 mod lineup;
 mod progress;
+mod quill;
 mod reader;
 mod record;
 mod search;

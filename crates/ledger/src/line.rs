@@ -7,13 +7,13 @@
 //! all lines before it.
 
 use std::fmt;
-use std::io::Write as _;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::quill::Quill;
 use crate::text::shown;
 use crate::{Entry, Event};
 
@@ -156,12 +156,15 @@ pub(crate) enum LineFault {
 /// Appends a sealed line with its line end; returns the seal.
 pub(crate) fn write(out: &mut Vec<u8>, seq: u64, at: Timestamp, prev: Hash, entry: &Entry) -> Hash {
     let start = out.len();
-    // Writing to a Vec cannot fail.
-    let _ = write!(
-        out,
-        "{{\"v\":{VERSION},\"seq\":{seq},\"at\":{},\"ts\":\"{at}\",\"prev\":\"",
-        at.0
-    );
+    let mut quill = Quill(out);
+    quill.put("{\"v\":");
+    quill.signed(VERSION.into());
+    quill.number("seq", seq);
+    quill.name("at");
+    quill.signed(at.0);
+    quill.put(",\"ts\":\"");
+    out.extend_from_slice(&at.rfc3339());
+    out.extend_from_slice(b"\",\"prev\":\"");
     out.extend_from_slice(&prev.digits());
     out.extend_from_slice(b"\",");
     out.extend_from_slice(entry.members());

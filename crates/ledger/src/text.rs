@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A short text: at most [`Words::OCTETS_MAX`] octets, no control characters. What does not fit is cut and marked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Words(Box<str>);
+pub struct Words(String);
 
 impl Words {
     /// Octets at most; long enough for every address we take.
@@ -30,18 +30,20 @@ impl Words {
             }
             clean.push(c);
         }
-        Self(clean.into())
+        Self(clean)
     }
 
-    /// The text of something that can be shown, such as an address.
+    /// The text of something that can be shown.
     pub fn of(shown: &impl fmt::Display) -> Self {
+        Self::put(|text| write!(text, "{shown}"))
+    }
+
+    /// The text that somebody writes, such as an address itself.
+    pub fn put(write: impl FnOnce(&mut String) -> fmt::Result) -> Self {
         let mut text = String::with_capacity(Self::OCTETS_USUAL);
         // Writing to a String cannot fail.
-        let _ = write!(text, "{shown}");
-        if is_clean(&text) {
-            return Self(text.into());
-        }
-        Self::new(&text)
+        let _ = write(&mut text);
+        if is_clean(&text) { Self(text) } else { Self::new(&text) }
     }
 
     /// The text.

@@ -1,7 +1,7 @@
 //! Mailboxes and the two paths of an envelope.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -112,6 +112,9 @@ impl LocalPart {
     }
 
     fn is_dot_string(&self) -> bool {
+        if self.0.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+            return !self.0.is_empty();
+        }
         let mut before = '.';
         for c in self.0.chars() {
             if (c == '.' && before == '.') || (c != '.' && !is_atext(c)) {
@@ -176,8 +179,7 @@ impl Host {
         .map_err(|_| MailboxFault::Literal)
     }
 
-    /// Writes it straight to `out`; addresses are written several times for every message, and the machinery of
-    /// formatting costs more than they do.
+    /// As [`Mailbox::put`].
     pub(crate) fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Self::Domain(domain) => return out.write_str(domain.as_str()),
@@ -263,8 +265,9 @@ impl Mailbox {
         !self.local.0.is_ascii()
     }
 
-    /// As [`Host::put`].
-    pub(crate) fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    /// Writes it straight to `out`: addresses are written several times for every message, and the machinery of
+    /// formatting costs more than they do.
+    pub fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
         self.local.put(out)?;
         out.write_char('@')?;
         self.host.put(out)
@@ -299,14 +302,19 @@ impl ReversePath {
             Self::Mailbox(mailbox) => Some(mailbox),
         }
     }
+
+    /// As [`Mailbox::put`].
+    pub fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Null => out.write_str("<>"),
+            Self::Mailbox(mailbox) => put_path(mailbox, out),
+        }
+    }
 }
 
 impl fmt::Display for ReversePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("<>"),
-            Self::Mailbox(mailbox) => write_path(mailbox, f),
-        }
+        self.put(f)
     }
 }
 
@@ -319,21 +327,26 @@ impl ForwardPath {
             Self::Mailbox(mailbox) => Some(mailbox),
         }
     }
-}
 
-impl fmt::Display for ForwardPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// As [`Mailbox::put`].
+    pub fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
-            Self::Postmaster => f.write_str("<postmaster>"),
-            Self::Mailbox(mailbox) => write_path(mailbox, f),
+            Self::Postmaster => out.write_str("<postmaster>"),
+            Self::Mailbox(mailbox) => put_path(mailbox, out),
         }
     }
 }
 
-fn write_path(mailbox: &Mailbox, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_char('<')?;
-    mailbox.put(f)?;
-    f.write_char('>')
+impl fmt::Display for ForwardPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.put(f)
+    }
+}
+
+fn put_path(mailbox: &Mailbox, out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_char('<')?;
+    mailbox.put(out)?;
+    out.write_char('>')
 }
 
 /// Writes an IP address straight to `out`.

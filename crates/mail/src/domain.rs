@@ -96,22 +96,24 @@ fn check_labels(text: &str) -> Result<(), DomainError> {
     if text.len() > DOMAIN_OCTETS_MAX {
         return Err(DomainError::TooLong);
     }
-    for label in text.split('.') {
-        if label.is_empty() {
-            return Err(DomainError::EmptyLabel);
-        }
-        if label.len() > LABEL_OCTETS_MAX {
-            return Err(DomainError::LabelTooLong);
-        }
-        if label.starts_with('-') || label.ends_with('-') {
-            return Err(DomainError::HyphenAtEdge);
-        }
-        let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        if let Some(bad) = label.bytes().find(|octet| !fits(*octet)) {
-            return Err(DomainError::BadCharacter(char::from(bad)));
-        }
+    text.as_bytes().split(|octet| *octet == b'.').try_for_each(check_label)
+}
+
+fn check_label(label: &[u8]) -> Result<(), DomainError> {
+    if label.is_empty() {
+        return Err(DomainError::EmptyLabel);
     }
-    Ok(())
+    if label.len() > LABEL_OCTETS_MAX {
+        return Err(DomainError::LabelTooLong);
+    }
+    if label.starts_with(b"-") || label.ends_with(b"-") {
+        return Err(DomainError::HyphenAtEdge);
+    }
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    match label.iter().find(|octet| !fits(**octet)) {
+        Some(bad) => Err(DomainError::BadCharacter(char::from(*bad))),
+        None => Ok(()),
+    }
 }
 
 /// Tables keyed by domain are asked with slices of longer names.

@@ -28,6 +28,10 @@ impl<'a> Field<'a> {
 
     /// Whether a reader that forgives spaces and controls would take this for `name`.
     pub(crate) fn could_be(&self, name: &str) -> bool {
+        // No octet can be passed over.
+        if self.name.len() == name.len() {
+            return self.is(name);
+        }
         let printable = self.name.iter().filter(|octet| matches!(octet, b'!'..=b'~'));
         self.name.len() >= name.len()
             && printable

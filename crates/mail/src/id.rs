@@ -40,11 +40,17 @@ macro_rules! id {
             pub const fn number(self) -> u64 {
                 self.0
             }
+
+            /// The id as everybody sees it, in US-ASCII.
+            #[must_use]
+            pub fn text(self) -> [u8; LENGTH] {
+                base32(self.0)
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_base32(self.0, f)
+                f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
             }
         }
 
@@ -80,14 +86,14 @@ id! {
     AttemptId
 }
 
-fn write_base32(number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = [0u8; LENGTH];
+fn base32(number: u64) -> [u8; LENGTH] {
+    let mut text = [0; LENGTH];
     let mut rest = number;
     for slot in text.iter_mut().rev() {
         *slot = ALPHABET.get((rest % 32) as usize).copied().unwrap_or(b'0');
         rest /= 32;
     }
-    f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    text
 }
 
 fn read_base32(text: &str) -> Result<u64, IdError> {

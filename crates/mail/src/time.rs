@@ -68,7 +68,9 @@ impl Timestamp {
         shown(self.rfc3339().get(..10).unwrap_or_default()).to_owned()
     }
 
-    fn rfc3339(self) -> [u8; 24] {
+    /// As [`to_rfc3339`](Self::to_rfc3339), in US-ASCII.
+    #[must_use]
+    pub fn rfc3339(self) -> [u8; 24] {
         let at = self.civil();
         let mut text = *b"0000-00-00T00:00:00.000Z";
         put_number(text.get_mut(..4), at.year);

@@ -178,7 +178,7 @@ pub(crate) fn form_of(mailbox: Option<&Mailbox>) -> RecipientForm {
 #[must_use]
 pub fn digest(facts: &Facts<'_>) -> FactDigest {
     use std::hash::{Hash, Hasher};
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Fnv::default();
     facts.listener.hash(&mut hasher);
     facts.client.hash(&mut hasher);
     facts.encrypted.hash(&mut hasher);
@@ -204,8 +204,15 @@ pub fn digest(facts: &Facts<'_>) -> FactDigest {
 }
 
 /// FNV-1a over what derived `Hash` writes: the same for the same facts on one build. It tells decisions apart; what
-/// replays them reads the facts themselves.
-struct Fnv(u64);
+/// replays them reads the facts themselves. Tables whose keys are ours alone are quicker asked with it.
+#[derive(Clone)]
+pub(crate) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl std::hash::Hasher for Fnv {
     fn finish(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! A rulebook with its indexes: what judgement reads, published and swapped whole.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -8,6 +9,7 @@ use mail::{Domain, DomainPattern, Mailbox, Timestamp};
 use prefix_trie::PrefixMap;
 
 use crate::basis::{Generation, Name};
+use crate::live::Fnv;
 use crate::model::{By, Forward, Grant, Listener, Place, Route, Rulebook, Zone};
 
 /// Logins to grants.
@@ -65,15 +67,16 @@ impl AddressTable {
 /// Domain patterns to something; the most exact pattern wins.
 #[derive(Clone, Debug)]
 pub struct DomainTable<T> {
-    exactly: HashMap<Domain, T>,
-    below: HashMap<Domain, T>,
+    // Asked several times for every message. The keys are the rulebook's: no stranger can make them collide.
+    exactly: HashMap<Domain, T, BuildHasherDefault<Fnv>>,
+    below: HashMap<Domain, T, BuildHasherDefault<Fnv>>,
 }
 
 impl<T> Default for DomainTable<T> {
     fn default() -> Self {
         Self {
-            exactly: HashMap::new(),
-            below: HashMap::new(),
+            exactly: HashMap::default(),
+            below: HashMap::default(),
         }
     }
 }

@@ -142,8 +142,11 @@ impl Journal {
 
     fn write_line(&self, out: &mut Vec<u8>, at: Timestamp, members: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "{{\"ts\":\"{at}\",\"host\":{},", self.host);
+        out.extend_from_slice(b"{\"ts\":\"");
+        out.extend_from_slice(&at.rfc3339());
+        out.extend_from_slice(b"\",\"host\":");
+        out.extend_from_slice(self.host.as_bytes());
+        out.push(b',');
         members(out);
         out.push(b'}');
         if self.format == LogFormat::Text {

@@ -77,9 +77,7 @@ struct OfSession<'a> {
 
 impl Witness for Recorder {
     fn testimony(&self, accepted: &Accepted<'_>) -> Bytes {
-        Entry::of(&Event::Accepted(Box::new(facts::accepted(accepted))))
-            .json()
-            .clone()
+        Entry::accepted(&facts::accepted(accepted)).json().clone()
     }
 
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {

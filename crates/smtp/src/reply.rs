@@ -1,6 +1,6 @@
 //! Replies as they are written to a client.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use bytes::{BufMut, BytesMut};
 use mail::Reply;
@@ -37,19 +37,28 @@ fn write_line(output: &mut BytesMut, reply: &Reply, mark: u8, text: &str, charse
     // Once for the whole line, code and end included.
     output.reserve(LINE_OCTETS_MAX.min(text.len() + 24));
     let start = output.len();
-    // A BytesMut takes all that is written to it.
-    let _ = write_prefix(output, reply, mark);
+    write_prefix(output, reply, mark);
     let room = (LINE_OCTETS_MAX - 2).saturating_sub(output.len() - start);
     put_text(output, text, charset, room);
     output.put_slice(b"\r\n");
 }
 
-fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: u8) -> fmt::Result {
+fn write_prefix(output: &mut BytesMut, reply: &Reply, mark: u8) {
     let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    output.put_slice(&[digit(reply.code / 100), digit(reply.code / 10), digit(reply.code), mark]);
+    let code = [digit(reply.code / 100), digit(reply.code / 10), digit(reply.code), mark];
     match reply.enhanced {
-        Some(enhanced) => write!(output, "{enhanced} "),
-        None => Ok(()),
+        None => output.put_slice(&code),
+        Some(enhanced) if enhanced.subject < 10 && enhanced.detail < 10 => {
+            let [a, b, c, mark] = code;
+            let (subject, detail) = (digit(enhanced.subject), digit(enhanced.detail));
+            let class = digit(enhanced.class.into());
+            output.put_slice(&[a, b, c, mark, class, b'.', subject, b'.', detail, b' ']);
+        }
+        Some(enhanced) => {
+            output.put_slice(&code);
+            // A BytesMut takes all that is written to it.
+            let _ = write!(output, "{enhanced} ");
+        }
     }
 }
 
@@ -88,6 +97,8 @@ mod tests {
     fn every_line_carries_the_code_and_the_enhanced_code() {
         let reply = Reply::new(550, EnhancedCode::new(5, 7, 1), "no\nnever");
         assert_eq!(written(&reply, Charset::Ascii), "550-5.7.1 no\r\n550 5.7.1 never\r\n");
+        let reply = Reply::new(452, EnhancedCode::new(4, 3, 10), "later");
+        assert_eq!(written(&reply, Charset::Ascii), "452 4.3.10 later\r\n");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Numbers and texts as octets: little-endian, lengths before contents.
 
+use std::fmt::{self, Write as _};
+
 use bytes::Bytes;
 
 /// Writes fields one behind the other.
@@ -38,12 +40,16 @@ impl Encoder {
     }
 
     /// Writes a value through its `Display`, without a text in between.
-    pub(crate) fn shown(&mut self, value: &impl std::fmt::Display) {
-        use std::io::Write;
+    pub(crate) fn shown(&mut self, value: &impl fmt::Display) {
+        self.written(|out| write!(out, "{value}"));
+    }
+
+    /// Writes what writes itself, in the same way.
+    pub(crate) fn written(&mut self, write: impl FnOnce(&mut Self) -> fmt::Result) {
         let at = self.0.len();
         self.u32(0);
         // Writing to memory does not fail.
-        let _ = write!(self.0, "{value}");
+        let _ = write(self);
         let len = u32::try_from(self.0.len() - at - 4).unwrap_or(u32::MAX);
         if let Some(place) = self.0.get_mut(at..at + 4) {
             place.copy_from_slice(&len.to_le_bytes());
@@ -58,6 +64,13 @@ impl Encoder {
                 write(self, value);
             }
         }
+    }
+}
+
+impl fmt::Write for Encoder {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -49,7 +49,6 @@ impl Intake {
         if !shared.has_room() {
             return Err(CommitError::Full);
         }
-        let begun = shared.world.clock.monotonic();
         let durable = draft.make_durable().await?;
         let head = LetterHead::of(letter, durable.octets, durable.crc, durable.own_file);
         let (id, octets) = (head.id, head.octets());
@@ -73,8 +72,7 @@ impl Intake {
             return Err(CommitError::Closed);
         }
         answer.await.map_err(|_| CommitError::Closed)??;
-        let synced_in = shared.world.clock.monotonic().saturating_sub(begun);
-        Ok(Stored { id, octets, synced_in })
+        Ok(Stored { id, octets })
     }
 
     fn forget(&self, own_file: Option<u64>) {

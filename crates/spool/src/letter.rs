@@ -84,6 +84,4 @@ pub struct Stored {
     pub id: MessageId,
     /// Octets that will be delivered: what came, changed as the edits say, behind what we prepended.
     pub octets: u64,
-    /// How long the commit waited for the disk.
-    pub synced_in: std::time::Duration,
 }

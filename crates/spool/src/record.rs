@@ -137,7 +137,7 @@ impl LetterHead {
         put_mail_params(&mut out, &self.params);
         out.option(self.subject.as_deref(), Encoder::text);
         out.text(&self.source);
-        out.option(self.grant_contact.as_ref(), Encoder::shown);
+        out.option(self.grant_contact.as_ref(), put_mailbox);
         put_content(&mut out, self.content);
         out.octets(&self.testimony);
         out.octets(&self.prepend);

@@ -196,7 +196,7 @@ impl Hall {
     }
 
     /// MAIL and RCPT, up to where the body begins.
-    pub(crate) fn envelope(&self, who: &Visitor, sender: &str, to: &[&str]) -> Result<Transaction, Rejection> {
+    pub(crate) fn envelope(&self, who: &Visitor, sender: &str, to: &[&str]) -> Result<Box<Transaction>, Rejection> {
         let mut transaction = self.admission.mail(who, path(sender), MailParams::default())?;
         for one in to {
             let room = self
@@ -208,14 +208,14 @@ impl Hall {
     }
 
     /// MAIL, RCPT and the first word of the body.
-    pub(crate) fn begun(&self, who: &Visitor, sender: &str, to: &[&str]) -> Result<Transaction, Rejection> {
+    pub(crate) fn begun(&self, who: &Visitor, sender: &str, to: &[&str]) -> Result<Box<Transaction>, Rejection> {
         let mut transaction = self.envelope(who, sender, to)?;
         self.admission.begin_body(who, &mut transaction)?;
         Ok(transaction)
     }
 
     /// The rest of the body, to its end.
-    pub(crate) async fn ended(&self, who: &Visitor, mut transaction: Transaction, text: &str) -> Admitted {
+    pub(crate) async fn ended(&self, who: &Visitor, mut transaction: Box<Transaction>, text: &str) -> Admitted {
         for piece in text.as_bytes().chunks(7) {
             transaction.append(Bytes::copy_from_slice(piece)).await;
         }

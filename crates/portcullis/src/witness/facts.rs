@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use admission::{AcceptedRecipient, FromScan, Learned, Refused, TlsSeen, Visitor, Weighed};
 use ledger::{FromForm, Judged, Origin, Words};
-use mail::Timestamp;
+use mail::{Mailbox, Timestamp};
 use policy::{Basis, Fact, Name, Role};
 
 /// An acceptance.
@@ -18,12 +18,12 @@ pub(super) fn accepted(accepted: &admission::Accepted<'_>) -> ledger::Accepted {
         origin: accepted
             .visitor
             .map_or_else(ourselves, |visitor| origin(visitor, grant)),
-        from: Words::of(accepted.sender),
+        from: Words::put(|text| accepted.sender.put(text)),
         size: accepted.octets,
         generation: accepted.generation.0,
         rulebook: accepted.rulebook,
         recipients: accepted.recipients.iter().map(recipient).collect(),
-        header_from: accepted.authors.iter().map(Words::of).collect(),
+        header_from: accepted.authors.iter().map(author).collect(),
         message_id: accepted.message_id.map(Words::new),
         mended: (!accepted.mended.is_empty()).then(|| Words::new(accepted.mended)),
         judged: accepted.visitor.map(|_| judged(accepted.at, accepted.learned)),
@@ -33,8 +33,12 @@ pub(super) fn accepted(accepted: &admission::Accepted<'_>) -> ledger::Accepted {
 fn recipient(one: &AcceptedRecipient<'_>) -> ledger::AcceptedRecipient {
     ledger::AcceptedRecipient {
         asked: one.asked.map(Words::of),
-        ..ledger::AcceptedRecipient::new(Words::of(one.path), one.permit)
+        ..ledger::AcceptedRecipient::new(Words::put(|text| one.path.put(text)), one.permit)
     }
+}
+
+fn author(mailbox: &Mailbox) -> Words {
+    Words::put(|text| mailbox.put(text))
 }
 
 /// A refusal.

@@ -34,8 +34,12 @@ pub(crate) fn take_mailbox(from: &mut Decoder<'_>) -> Result<Mailbox, Malformed>
     Mailbox::parse(from.text()?).map_err(|_| Malformed)
 }
 
+pub(crate) fn put_mailbox(out: &mut Encoder, mailbox: &Mailbox) {
+    out.written(|out| mailbox.put(out));
+}
+
 pub(crate) fn put_reverse(out: &mut Encoder, path: &ReversePath) {
-    out.option(path.mailbox(), Encoder::shown);
+    out.option(path.mailbox(), put_mailbox);
 }
 
 pub(crate) fn take_reverse(from: &mut Decoder<'_>) -> Result<ReversePath, Malformed> {
@@ -45,7 +49,7 @@ pub(crate) fn take_reverse(from: &mut Decoder<'_>) -> Result<ReversePath, Malfor
 }
 
 pub(crate) fn put_forward(out: &mut Encoder, path: &ForwardPath) {
-    out.option(path.mailbox(), Encoder::shown);
+    out.option(path.mailbox(), put_mailbox);
 }
 
 pub(crate) fn take_forward(from: &mut Decoder<'_>) -> Result<ForwardPath, Malformed> {
