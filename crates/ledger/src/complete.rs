@@ -106,6 +106,8 @@ impl Identity {
             | Event::Login(_)
             | Event::ConfigLoaded(_)
             | Event::SelfTested(_)
+            | Event::ShadowStarted(_)
+            | Event::ShadowEnded(_)
             | Event::Opened(_)
             | Event::Dropped(_)
             | Event::Anchored(_) => {

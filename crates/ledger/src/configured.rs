@@ -1,5 +1,6 @@
 //! What happened to the configuration: it was loaded, it was tested, another one ran beside it as a shadow.
 
+use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Words;
@@ -75,4 +76,42 @@ pub struct SelfTested {
     pub done: Option<Words>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// A configuration decides beside the one that serves from now on, and only counts where it would decide otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowStarted {
+    /// The file it was read from.
+    pub file: Words,
+    /// SHA-256 of its text.
+    pub sha256: Words,
+    /// Its hash.
+    pub rulebook: u64,
+    /// What serves meanwhile.
+    pub generation: u64,
+    /// Until when it is to decide: milliseconds since 1970.
+    #[serde(with = "crate::text::millis")]
+    pub until: Timestamp,
+    /// Who started it.
+    pub by: Words,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Words>,
+}
+
+/// It decides no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowEnded {
+    /// The file it was read from.
+    pub file: Words,
+    /// Its hash.
+    pub rulebook: u64,
+    /// Why it ended, and who ended it where an operator did.
+    pub why: Words,
+    /// Decisions that were made again.
+    pub decided: u64,
+    /// Those that differ, or are unknown.
+    pub differ: u64,
+    /// Records that were left out, because they came too fast.
+    pub skipped: u64,
 }

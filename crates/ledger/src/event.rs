@@ -4,7 +4,7 @@ use mail::{EventId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::Anchor;
-use crate::configured::{ConfigLoaded, SelfTested};
+use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
 use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused};
 use crate::line::Hash;
 
@@ -49,6 +49,12 @@ pub enum Event {
     /// The relay self-test ended.
     #[serde(rename = "selftest.done")]
     SelfTested(Box<SelfTested>),
+    /// Another configuration decides beside the one that serves, and only counts.
+    #[serde(rename = "shadow.start")]
+    ShadowStarted(Box<ShadowStarted>),
+    /// It decides no more.
+    #[serde(rename = "shadow.end")]
+    ShadowEnded(Box<ShadowEnded>),
     /// A file of the ledger begins; only the ledger itself says so.
     #[serde(rename = "ledger.open")]
     Opened(Box<Opened>),
@@ -152,6 +158,8 @@ impl Event {
             | Self::Login(_)
             | Self::ConfigLoaded(_)
             | Self::SelfTested(_)
+            | Self::ShadowStarted(_)
+            | Self::ShadowEnded(_)
             | Self::Opened(_)
             | Self::Dropped(_)
             | Self::Anchored(_) => None,

@@ -126,7 +126,13 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
             tell(Key::Message(facts.notice));
             tell(address(&facts.rcpt));
         }
-        Event::ConfigLoaded(_) | Event::SelfTested(_) | Event::Opened(_) | Event::Dropped(_) | Event::Anchored(_) => {}
+        Event::ConfigLoaded(_)
+        | Event::SelfTested(_)
+        | Event::ShadowStarted(_)
+        | Event::ShadowEnded(_)
+        | Event::Opened(_)
+        | Event::Dropped(_)
+        | Event::Anchored(_) => {}
     }
 }
 

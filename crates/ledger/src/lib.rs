@@ -37,7 +37,7 @@ mod verify;
 
 pub use anchor::{Anchor, AnchorFault, Anchors, BrokenAnchor, Cause, Heads, Place, write_anchor};
 pub use complete::Completed;
-pub use configured::{ConfigLoaded, LoadedBy, SelfTested};
+pub use configured::{ConfigLoaded, LoadedBy, SelfTested, ShadowEnded, ShadowStarted};
 pub use entry::Entry;
 pub use event::{Anchored, Dropped, Event, Opened, Previous};
 pub use facts::{

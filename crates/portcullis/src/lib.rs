@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod recollection;
 pub mod replay;
 pub mod selftest;
+pub mod shadow;
 pub mod signals;
 pub mod sink;
 pub mod story;

@@ -78,6 +78,8 @@ pub struct Metrics {
     generation: Gauge<u64, AtomicU64>,
     selftest_green: Gauge<i64>,
     ledger_dropped: Gauge<u64, AtomicU64>,
+    shadow_on: Gauge<i64>,
+    shadow_decisions: Family<Kind, Counter>,
 }
 
 impl Default for Metrics {
@@ -109,6 +111,8 @@ impl Metrics {
             generation: Gauge::default(),
             selftest_green: Gauge::default(),
             ledger_dropped: Gauge::default(),
+            shadow_on: Gauge::default(),
+            shadow_decisions: Family::default(),
         };
         metrics.register();
         metrics.selftest_green.set(-1);
@@ -155,6 +159,27 @@ impl Metrics {
             "Refusals the ledger counted instead of kept",
             self.ledger_dropped.clone(),
         );
+        registry.register(
+            "shadow_on",
+            "Whether a shadow decides beside the rulebook that serves",
+            self.shadow_on.clone(),
+        );
+        registry.register(
+            "shadow_decisions",
+            "Decisions that a shadow made again, by whether it agrees: agree, would-take, would-let-on, would-refuse, \
+             otherwise, unknown; and records it skipped",
+            self.shadow_decisions.clone(),
+        );
+    }
+
+    /// Notes whether a shadow is on.
+    pub(crate) fn shadowing(&self, is_on: bool) {
+        self.shadow_on.set(i64::from(is_on));
+    }
+
+    /// Counts what a shadow made of a decision.
+    pub(crate) fn shadowed(&self, kind: &'static str) {
+        self.shadow_decisions.get_or_create(&Kind { kind }).inc();
     }
 
     pub(crate) fn connected(&self, visitor: &Visitor) {

@@ -14,6 +14,7 @@ use world::Clock;
 
 use crate::journal::Journal;
 use crate::metrics::Metrics;
+use crate::shadow::Shadow;
 
 pub(crate) use facts::visitor;
 
@@ -26,6 +27,8 @@ pub struct Recorder {
     pub journal: Journal,
     /// Where counts go.
     pub metrics: Arc<Metrics>,
+    /// Who decides beside us, where somebody does.
+    pub shadow: Arc<Shadow>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,8 +58,18 @@ impl Recorder {
     /// Testimony about strangers: counted rather than kept where it has piled up.
     fn remark(&self, event: Event) {
         let entry = Entry::of(&event);
+        if matches!(event, Event::Refused(_)) {
+            self.beside(entry.json());
+        }
         self.journal.event(self.now(), &event, &entry);
         self.ledger.note(entry);
+    }
+
+    /// Lets whoever decides beside us look at a decision; nobody waits for that.
+    fn beside(&self, entry: &Bytes) {
+        if !self.shadow.offer(entry) {
+            self.metrics.shadowed("skipped");
+        }
     }
 
     /// Something of a session that is no testimony.
@@ -82,6 +95,7 @@ impl Witness for Recorder {
 
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {
         self.metrics.accepted(accepted);
+        self.beside(&testimony);
         Box::pin(self.testify_stored(testimony))
     }
 

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod selftest;
 pub mod send;
 pub mod serve;
+pub mod shadow;
 pub mod side;
 pub mod sink;
 pub mod trace;
@@ -75,6 +76,8 @@ enum Command {
     Explain(explain::Args),
     #[command(about = "Decide what happened again, by another configuration: whose mail would have met another fate")]
     Replay(replay::Args),
+    #[command(about = "Let a configuration decide beside the one that serves, and tell what would differ")]
+    Shadow(shadow::Args),
     #[command(about = "Look at the queue, and move, hold or remove what is in it")]
     Queue(queue::Args),
     #[command(about = "Tell the story of one message, session or refusal")]
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Sink(args) => sink::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Shadow(args) => shadow::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Why(args) => why::run(args),

@@ -16,6 +16,7 @@ use super::serve::{Out, Unanswered};
 use super::{changes, handing};
 use crate::generations::{Came, Wish};
 use crate::selftest::Report;
+use crate::shadow;
 use crate::story::{self, Tale};
 use crate::succession::Succession;
 use crate::why::{self, Account, Present};
@@ -26,6 +27,9 @@ pub type Reload = Arc<dyn Fn(Wish) -> BoxFuture<'static, Result<String, String>>
 
 /// Tries to relay through the gate, as strangers do.
 pub type SelfTest = Arc<dyn Fn() -> BoxFuture<'static, Result<Report, String>> + Send + Sync>;
+
+/// Does what somebody wants of the shadow; what came of it.
+pub type Shadowing = Arc<dyn Fn(shadow::Wish) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// What operators and monitors of a gateway may use. Cloning shares it.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ pub struct Desk {
     pub reload: Reload,
     /// Tests the gate.
     pub selftest: SelfTest,
+    /// Lets a configuration decide beside the one that serves.
+    pub shadow: Shadowing,
     /// Who follows this gateway.
     pub succession: Succession,
     /// Lets no destination rest any longer: who tries again now means now.
@@ -85,6 +91,21 @@ impl Desk {
             Asked::Reload => self.reload(&by, Came::Reload).await,
             Asked::Rollback { of, from } => self.reload(&by, Came::Rollback { of, from }).await,
             Asked::SelfTest => Ok(to_value((self.selftest)().await?)),
+            Asked::ShadowStart { file, for_secs, reason } => {
+                let (lasting, by) = (Duration::from_secs(for_secs), by.to_string());
+                let start = shadow::Wish::Start {
+                    file,
+                    lasting,
+                    by,
+                    reason,
+                };
+                Ok((self.shadow)(start).await?)
+            }
+            Asked::ShadowStatus => Ok((self.shadow)(shadow::Wish::Status).await?),
+            Asked::ShadowStop { reason } => {
+                let by = by.to_string();
+                Ok((self.shadow)(shadow::Wish::Stop { by, reason }).await?)
+            }
             Asked::Why { about, last } => Ok(to_value(self.why(&about, last).await?)),
             Asked::Status => Ok(self.status().await),
             Asked::Upgrade { binary, grace_secs } => {

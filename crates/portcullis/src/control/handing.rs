@@ -10,6 +10,7 @@ use super::changes::Operator;
 use super::desk::to_value;
 use super::serve::{PATIENCE, Unanswered, within};
 use super::{Asked, Desk, Select};
+use crate::shadow;
 use crate::succession::{self, Handing, Successor};
 
 /// Whether only a successor says this: what it says depends on what it said before.
@@ -43,6 +44,8 @@ pub(super) async fn answer(
             }))
         }
         (Asked::Relieve { grace_secs }, Some(mut begun)) if begun.is_undecided() => {
+            // The successor goes on with what is counted here; that it cannot be kept is told, and hinders nobody.
+            let _ = (desk.shadow)(shadow::Wish::HandOver).await;
             let Successor { pid, version } = begun.relieve(Duration::from_secs(grace_secs));
             *handing = Some(begun);
             let fields = json!({ "pid": pid, "version": version, "grace_secs": grace_secs });

@@ -22,7 +22,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use client::{Answer, AskError, ask};
-pub use desk::{Desk, Reload, SelfTest, Storage};
+pub use desk::{Desk, Reload, SelfTest, Shadowing, Storage};
 pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Select, WordsError};
 pub use serve::{serve, serve_at};
 pub use socket::{Prepared, Socket};

@@ -76,6 +76,24 @@ pub enum Asked {
     },
     /// Tries to relay through every listener, as a stranger. Done: a [`Report`](crate::selftest::Report).
     SelfTest,
+    /// Lets a configuration decide beside the one that serves. Done: what came of it, in words.
+    ShadowStart {
+        /// Where it is, as the gate finds it.
+        file: std::path::PathBuf,
+        /// How long.
+        for_secs: u64,
+        /// An operator's words for the ledger.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Done: a [`Report`](crate::shadow::Report); null where there was none.
+    ShadowStatus,
+    /// Ends it. Done: its last [`Report`](crate::shadow::Report).
+    ShadowStop {
+        /// An operator's words for the ledger.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,
     /// Starts a successor and waits until it serves. Done: its `pid` and `version`.

@@ -57,6 +57,7 @@ impl Rig {
             ledger: book.ledger.clone(),
             journal: Journal::new(LogFormat::Json, "gate.own.test", std::io::sink()).unwrap(),
             metrics: Arc::new(Metrics::new()),
+            shadow: Arc::default(),
             clock: world.clock.clone(),
         };
         let config = admission::Config {
@@ -79,6 +80,7 @@ impl Rig {
             },
             reload: Arc::new(|_| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
             selftest: Arc::new(|| Box::pin(std::future::ready(Err("nothing listens".to_owned())))),
+            shadow: Arc::new(|_| Box::pin(std::future::ready(Err("nothing stands beside".to_owned())))),
             succession: crate::succession::Succession::new(crate::succession::Place::default()),
             wake: Arc::new(|| ()),
         };

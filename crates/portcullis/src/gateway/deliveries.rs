@@ -168,6 +168,7 @@ mod tests {
             ledger: book.ledger,
             journal: Journal::new(LogFormat::Json, "gate.example.edu", paper.clone()).unwrap(),
             metrics: Arc::new(Metrics::new()),
+            shadow: Arc::default(),
             clock: world.clock.clone(),
         };
         let deliveries = Deliveries::new(recorder.clone());

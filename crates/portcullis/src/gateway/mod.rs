@@ -10,6 +10,7 @@ mod held;
 mod mix;
 mod recorded;
 mod reload;
+mod shadow;
 mod start;
 mod stores;
 mod succeed;
@@ -137,6 +138,8 @@ pub(crate) struct Live {
     pub(crate) keeper: Option<Arc<Keeper>>,
     /// The self-test that is under way.
     pub(crate) testing: Mutex<Option<AbortHandle>>,
+    /// Held while a shadow begins or ends.
+    pub(crate) shadowing: tokio::sync::Mutex<()>,
     /// Held by the reload that is under way.
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) view: spool::View,
@@ -264,6 +267,7 @@ impl Gateway {
             let _ = watcher.await;
         }
         self.deliveries.flush().await;
+        shadow::rest(&self.live).await;
         if !self.left {
             recorded::stopped(&self.live).await;
         }

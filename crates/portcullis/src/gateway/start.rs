@@ -21,7 +21,7 @@ use super::recorded::{self, Recorded};
 use super::stores::Stores;
 use super::succeed::{self, Heritage};
 use super::upkeep::Upkeep;
-use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, reload, tested};
+use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, reload, shadow, tested};
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
 use crate::generations::{Came, Wish};
@@ -86,6 +86,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         file,
         keeper,
         testing: Mutex::default(),
+        shadowing: tokio::sync::Mutex::default(),
         reloading: tokio::sync::Mutex::default(),
         view: stores.view,
         dispatch: stores.dispatch,
@@ -113,6 +114,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     }
     if writers == Writers::Threads {
         tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
+        tasks.spawn(shadow::watch(live.clone(), told.everything.clone()));
     }
     let mut gateway = Gateway {
         live,
@@ -140,6 +142,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
             return Err(why);
         }
     }
+    shadow::resume(&gateway.live).await;
     if let Some(started) = started {
         recorded::serves(&gateway.live, started).await;
         tested::begin(&gateway.live, tested::After::Start);
@@ -237,6 +240,7 @@ fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
         },
         reload: reload::callback(live),
         selftest: tested::callback(live),
+        shadow: shadow::callback(live),
         succession,
         wake: Arc::new(move || control.wake_destinations()),
     }

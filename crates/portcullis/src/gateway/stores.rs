@@ -50,6 +50,7 @@ impl Stores {
             ledger: book.ledger,
             journal,
             metrics: Arc::new(Metrics::new()),
+            shadow: Arc::default(),
             clock: world.clock.clone(),
         };
         recorder

@@ -8,6 +8,8 @@
 //! - `000007.json`: the [`Record`]. It is written last: a text without it is of a generation that never served.
 //! - `served.jsonl`: the [`Moment`]s, one a line: when a generation began to serve, and when the gate stopped.
 //!
+//! Beside them lies what is kept of a [`crate::shadow`].
+//!
 //! Every file is written whole under another name, synced, renamed, and the folder synced. What cannot be read is told
 //! and left where it lies; it never keeps a gate from serving.
 //!
@@ -25,6 +27,7 @@ mod tests;
 pub use compose::{Carried, ComposeError, compose};
 pub use history::{Entry, History, Span, Test};
 pub use lines::Lines;
+pub(crate) use record::sha256;
 pub use record::{Came, Flows, Record, Writing};
 pub use served::{Moment, What};
 pub use store::{Generations, Last, TextError};
@@ -47,16 +50,16 @@ impl Wish {
 }
 
 /// Serialises calendar time as RFC 3339.
-mod at {
+pub(crate) mod at {
     use mail::Timestamp;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&at.to_rfc3339())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
         let at: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
         Ok(Timestamp(at.as_millisecond()))

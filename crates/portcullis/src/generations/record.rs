@@ -128,7 +128,7 @@ pub struct Record {
 }
 
 /// SHA-256 of a text, in hexadecimal.
-pub(super) fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -216,6 +216,25 @@ impl Generations {
         served::append(&*self.disk, &self.folder.join(SERVED), &moment)
     }
 
+    /// What lies in a file beside the generations.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub(crate) fn beside(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.octets(name)
+    }
+
+    /// Keeps a file beside the generations: whole, or not at all.
+    ///
+    /// # Errors
+    /// The disk refuses, or another gate writes.
+    pub(crate) fn keep_beside(&self, name: &str, octets: &[u8]) -> io::Result<()> {
+        let _turn = self.turn.lock();
+        self.make_folder()?;
+        let _lock = self.lock()?;
+        self.write(name, octets)
+    }
+
     /// The highest number there is, in whatever state; 0 where there is none.
     ///
     /// # Errors

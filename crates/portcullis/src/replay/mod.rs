@@ -5,18 +5,20 @@
 //! beyond what the session ever came to tell (a message that was refused at RCPT has no size), its fate is unknown from
 //! there, which is said and never guessed.
 
+mod again;
 mod fate;
 mod recorded;
 mod report;
 
+pub use again::Again;
 pub use fate::Fate;
-pub use recorded::Recorded;
+pub use recorded::{Made, Recorded};
 pub use report::{Group, Report};
 
 use std::collections::BTreeSet;
 
 use ledger::Line;
-use policy::{Live, Snapshot, decide};
+use policy::Snapshot;
 
 /// Ids that are remembered.
 const RECENT_MAX: usize = 100_000;
@@ -42,7 +44,7 @@ impl<'s> Replay<'s> {
 
     /// Looks at a line of the ledger; passes over what was no decision about a message.
     pub fn look(&mut self, line: &Line) {
-        match Recorded::of(line) {
+        match Recorded::of(&line.event) {
             Some(Ok(recorded)) => self.again(&recorded),
             Some(Err(why)) => self.report.passed_over(why),
             None => {}
@@ -57,15 +59,9 @@ impl<'s> Replay<'s> {
             // Ids rise with time.
             self.recent.pop_first();
         }
-        for (recollection, was) in &recorded.decisions {
-            let would = match self.snapshot.listener_named(&recorded.listener) {
-                Some(_) => {
-                    let facts = recollection.facts(self.snapshot);
-                    Fate::of(&decide(self.snapshot, &mut Live::new(&facts)))
-                }
-                None => Fate::NoListener,
-            };
-            self.report.count(recorded, *was, would);
+        for made in &recorded.decisions {
+            let would = Again::decide(self.snapshot, &recorded.listener, made);
+            self.report.count(recorded, made.fate, would.fate);
         }
     }
 

@@ -1,6 +1,8 @@
 //! A message as its record tells of it: what was known, and what became of it.
 
-use ledger::{Event, Line, Words};
+use std::net::IpAddr;
+
+use ledger::{Event, Words};
 use policy::{Name, Reason};
 
 use super::Fate;
@@ -17,18 +19,33 @@ pub struct Recorded {
     pub from: String,
     /// The listener it came to.
     pub listener: Name,
-    /// For each recipient what was known and what became of it; one where the client was refused before it named any.
-    pub decisions: Vec<(Recollection, Fate)>,
+    /// The address it came from.
+    pub client: IpAddr,
+    /// One for each recipient; one where the client was refused before it named any.
+    pub decisions: Vec<Made>,
+}
+
+/// A decision that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What was known.
+    pub recollection: Recollection,
+    /// The recipient, as written; empty where none was named.
+    pub to: String,
+    /// What became of the message.
+    pub fate: Fate,
+    /// On what ground it was taken, in words; empty where it was not.
+    pub ground: String,
 }
 
 impl Recorded {
-    /// The message a line tells of; `None` where it tells of something else.
+    /// The message an event tells of; `None` where it tells of something else.
     #[must_use]
-    pub fn of(line: &Line) -> Option<Result<Self, Unreadable>> {
-        match &line.event {
+    pub fn of(event: &Event) -> Option<Result<Self, Unreadable>> {
+        match event {
             // Nobody decides about our own notices.
-            Event::Accepted(facts) => (!is_notice(facts)).then(|| Self::accepted(facts, &line.event)),
-            Event::Refused(facts) => Some(Self::refused(facts, &line.event)),
+            Event::Accepted(facts) => (!is_notice(facts)).then(|| Self::accepted(facts, event)),
+            Event::Refused(facts) => Some(Self::refused(facts, event)),
             _ => None,
         }
     }
@@ -41,13 +58,19 @@ impl Recorded {
                 Some(why) if one.quarantined => Fate::Quarantined(why),
                 Some(why) => Fate::Held(why),
             };
-            Ok((recollection, fate))
+            Ok(Made {
+                recollection,
+                to: one.asked.as_ref().unwrap_or(&one.rcpt).to_string(),
+                fate,
+                ground: ground(&one.basis),
+            })
         });
         Ok(Self {
             id: facts.message.to_string(),
             grant: facts.origin.grant.clone(),
             from: facts.from.to_string(),
             listener: facts.origin.listener.clone(),
+            client: facts.origin.client,
             decisions: decisions.collect::<Result<_, _>>()?,
         })
     }
@@ -60,12 +83,21 @@ impl Recorded {
         } else {
             Fate::Refused(why)
         };
+        let asked = facts.rcpt.iter().chain(&facts.recipients).map(Words::to_string);
+        let asked = asked.chain(std::iter::repeat(String::new()));
+        let decisions = recalled.into_iter().zip(asked).map(|(recollection, to)| Made {
+            recollection,
+            to,
+            fate,
+            ground: String::new(),
+        });
         Ok(Self {
             id: facts.event.to_string(),
             grant: facts.origin.grant.clone(),
             from: facts.from.as_ref().map_or_else(String::new, Words::to_string),
             listener: facts.origin.listener.clone(),
-            decisions: recalled.into_iter().map(|recollection| (recollection, fate)).collect(),
+            client: facts.origin.client,
+            decisions: decisions.collect(),
         })
     }
 }
@@ -78,4 +110,14 @@ fn is_notice(facts: &ledger::Accepted) -> bool {
 /// A reason that this version does not have was written by a later one.
 fn reason(words: &Words) -> Result<Reason, Unreadable> {
     words.as_str().parse().map_err(|()| Unreadable::Later)
+}
+
+/// In the words of [`Again::ground`](super::Again::ground).
+fn ground(basis: &ledger::Ground) -> String {
+    match basis {
+        ledger::Ground::Grant(name) => format!("grant {name}"),
+        ledger::Ground::Route(name) => format!("route {name}"),
+        ledger::Ground::Forward(name) => format!("forward {name}"),
+        ledger::Ground::Notice { parent, .. } => format!("notice about {parent}"),
+    }
 }

@@ -27,6 +27,7 @@ use client::{Client, Reply};
 use forms::Form;
 pub use report::{Finding, Found, Report};
 use source::Sources;
+pub use source::is_own_source;
 
 /// The name it gives in HELO.
 pub const HELLO: &str = "selftest.portcullis.invalid";

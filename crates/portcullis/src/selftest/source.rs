@@ -17,6 +17,12 @@ pub(super) struct Sources {
 
 /// The first that is tried; the ones below are often given to something.
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+/// Whether the self-test comes from there, and nobody else does.
+#[must_use]
+pub fn is_own_source(client: IpAddr) -> bool {
+    matches!(client, IpAddr::V4(client) if client.octets().first_chunk::<2>() == Some(&[127, 77]))
+}
+
 /// How many are tried before there are none.
 const SEARCHED: u32 = 4096;
 

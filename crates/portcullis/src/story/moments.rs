@@ -134,6 +134,8 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::Login(_)
         | Event::ConfigLoaded(_)
         | Event::SelfTested(_)
+        | Event::ShadowStarted(_)
+        | Event::ShadowEnded(_)
         | Event::Opened(_)
         | Event::Dropped(_)
         | Event::Anchored(_) => return None,

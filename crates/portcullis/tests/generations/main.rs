@@ -12,6 +12,7 @@
 mod gate;
 mod returns;
 mod rollback;
+mod shadow;
 
 use gate::{House, grant, text, with_change};
 
