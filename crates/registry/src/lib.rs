@@ -1,0 +1,24 @@
+//! Who may relay: requests, acknowledgements, reviews, grants and their whole life.
+//!
+//! The life of a grant is one pure function, [`step`]: a case, an event and the time go in; the next state, the letters
+//! to be written, the evidence to be kept and the checks to be made come out. Nothing here reads a clock or a disk.
+
+mod acknowledgement;
+mod actor;
+mod calendar;
+mod case;
+mod check;
+mod life;
+mod notice;
+mod terms;
+
+pub use acknowledgement::{ACKNOWLEDGEMENTS, Acknowledged, Signature, TextVersion};
+pub use actor::{Actor, Person, Role};
+pub use calendar::Calendar;
+pub use case::{Case, Track};
+pub use check::Check;
+pub use life::{
+    Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
+};
+pub use notice::{Audience, Notice};
+pub use terms::Terms;

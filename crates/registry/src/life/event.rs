@@ -1,0 +1,301 @@
+//! What happens to a grant.
+
+use mail::Timestamp;
+
+use crate::acknowledgement::Signature;
+use crate::actor::Role;
+use crate::check::Check;
+
+/// How much is risked by an exception; it limits how long one may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Risk {
+    /// A year.
+    Low,
+    /// Half a year.
+    Medium,
+    /// A quarter.
+    High,
+}
+
+/// Something that happens to a request or a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The form is filled in, and the requestor's address verified.
+    Submit,
+    /// Something is missing or wrong.
+    Ask {
+        /// What, field by field.
+        what: Box<str>,
+    },
+    /// What was asked for is there.
+    Answer {
+        /// SHA-256 of what is asked for now.
+        request: [u8; 32],
+    },
+    /// It is given up by whoever asked.
+    Withdraw,
+    /// Nothing is missing. Where nobody else decides, this approves.
+    Complete {
+        /// The last instant at which it shall hold; read where this approves.
+        until: Timestamp,
+    },
+    /// The risk is taken.
+    Acknowledge(Signature),
+    /// The risk is not taken.
+    Decline {
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Security approves.
+    Decide {
+        /// How much is risked.
+        risk: Risk,
+        /// What makes up for it.
+        controls: Box<str>,
+        /// The last instant at which it shall hold.
+        until: Timestamp,
+    },
+    /// It is refused.
+    Reject {
+        /// Why.
+        reason: Box<str>,
+    },
+    /// What is asked for was changed.
+    Amend {
+        /// SHA-256 of what is asked for now.
+        request: [u8; 32],
+    },
+    /// The technical checks were made.
+    Checked {
+        /// Those that hinder.
+        red: Vec<Check>,
+    },
+    /// A message was accepted under it.
+    Accepted {
+        /// Its id.
+        message: Box<str>,
+        /// Whether it is use: a test by a button is none.
+        counts: bool,
+    },
+    /// It is still needed.
+    Keep {
+        /// What for.
+        reason: Box<str>,
+    },
+    /// It is no longer needed.
+    Remove {
+        /// Why.
+        reason: Box<str>,
+    },
+    /// It shall go on.
+    Renew {
+        /// The last instant at which it shall hold.
+        until: Timestamp,
+    },
+    /// Spam, phish or malware came through it.
+    Abuse {
+        /// The alert, with its samples.
+        alert: Box<str>,
+    },
+    /// The network is not what was registered.
+    Drifted {
+        /// What is there instead.
+        observed: Box<str>,
+        /// Whether the address is given out dynamically now: the next machine there is anybody's.
+        dynamic: bool,
+    },
+    /// The network is what was registered, again.
+    Matches,
+    /// Nobody answers for it any more.
+    Abandoned,
+    /// Somebody answers for it again.
+    Adopted,
+    /// It shall not serve for now.
+    Suspend {
+        /// Why.
+        reason: Box<str>,
+    },
+    /// It shall serve again.
+    Reinstate {
+        /// Under which conditions.
+        conditions: Box<str>,
+    },
+    /// It shall end.
+    Revoke {
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Another one takes its place.
+    Supersede {
+        /// Which.
+        by: Box<str>,
+    },
+    /// Time went by.
+    Elapsed(Deadline),
+}
+
+/// What time alone causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Deadline {
+    /// Nobody touched a draft.
+    DraftForgotten,
+    /// A question is not answered yet.
+    InformationReminder,
+    /// A question was not answered.
+    InformationMissing,
+    /// The head has not answered yet.
+    HeadReminder,
+    /// Nor by now; the requestor is told as well.
+    HeadReminderBoth,
+    /// The head did not answer.
+    HeadSilent,
+    /// The network did not become ready.
+    NetworkNotReady,
+    /// Set up, and not used yet.
+    UnusedReminder,
+    /// Set up, and never used.
+    Unused,
+    /// Not used for long.
+    Idle,
+    /// And nobody has answered yet.
+    IdleReminder,
+    /// Nor by now; the head is told.
+    IdleHeadTold,
+    /// Nobody answered.
+    IdleUnanswered,
+    /// Nobody missed it.
+    IdleOver,
+    /// Its end is near.
+    EndNears,
+    /// Its end is here.
+    Ended,
+    /// Nobody answers for it, and nobody was found.
+    OrphanUnanswered,
+    /// The network did not become again what was registered.
+    DriftUnanswered,
+}
+
+impl Deadline {
+    /// The rule's name, as an actor.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::DraftForgotten => "draft-forgotten",
+            Self::InformationReminder => "information-reminder",
+            Self::InformationMissing => "information-missing",
+            Self::HeadReminder => "head-reminder",
+            Self::HeadReminderBoth => "head-reminder-both",
+            Self::HeadSilent => "head-silent",
+            Self::NetworkNotReady => "network-not-ready",
+            Self::UnusedReminder => "unused-reminder",
+            Self::Unused => "unused",
+            Self::Idle => "idle",
+            Self::IdleReminder => "idle-reminder",
+            Self::IdleHeadTold => "idle-head-told",
+            Self::IdleUnanswered => "idle-unanswered",
+            Self::IdleOver => "idle-over",
+            Self::EndNears => "end-nears",
+            Self::Ended => "ended",
+            Self::OrphanUnanswered => "orphan-unanswered",
+            Self::DriftUnanswered => "drift-unanswered",
+        }
+    }
+}
+
+impl Event {
+    /// Its name, as it is stored and shown.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Ask { .. } => "ask",
+            Self::Answer { .. } => "answer",
+            Self::Withdraw => "withdraw",
+            Self::Complete { .. } => "complete",
+            Self::Acknowledge(_) => "acknowledge",
+            Self::Decline { .. } => "decline",
+            Self::Decide { .. } => "decide",
+            Self::Reject { .. } => "reject",
+            Self::Amend { .. } => "amend",
+            Self::Checked { .. } => "checked",
+            Self::Accepted { .. } => "accepted",
+            Self::Keep { .. } => "keep",
+            Self::Remove { .. } => "remove",
+            Self::Renew { .. } => "renew",
+            Self::Abuse { .. } => "abuse",
+            Self::Drifted { .. } => "drifted",
+            Self::Matches => "matches",
+            Self::Abandoned => "abandoned",
+            Self::Adopted => "adopted",
+            Self::Suspend { .. } => "suspend",
+            Self::Reinstate { .. } => "reinstate",
+            Self::Revoke { .. } => "revoke",
+            Self::Supersede { .. } => "supersede",
+            Self::Elapsed(deadline) => deadline.rule(),
+        }
+    }
+
+    /// The roles in which people may cause it; nobody where only rules may.
+    #[must_use]
+    pub const fn people(&self) -> &'static [Role] {
+        use Role::{Admin, Head, HelpDesk, Owner, Requestor, Security, Technical};
+        match self {
+            Self::Submit | Self::Withdraw => &[Requestor, Owner],
+            Self::Answer { .. } | Self::Amend { .. } => &[Requestor, Owner, Technical, HelpDesk],
+            Self::Ask { .. } | Self::Reject { .. } | Self::Suspend { .. } | Self::Abuse { .. } => &[Admin, Security],
+            Self::Complete { .. } => &[Admin],
+            Self::Acknowledge(_) | Self::Decline { .. } => &[Head],
+            Self::Decide { .. } => &[Security],
+            Self::Keep { .. } => &[Requestor, Owner, Technical],
+            Self::Remove { .. } => &[Requestor, Owner, Technical, Head],
+            Self::Renew { .. } => &[Owner, Requestor],
+            Self::Adopted => &[Owner, Admin],
+            Self::Reinstate { .. } | Self::Revoke { .. } => &[Admin, Security],
+            Self::Checked { .. }
+            | Self::Accepted { .. }
+            | Self::Drifted { .. }
+            | Self::Matches
+            | Self::Abandoned
+            | Self::Supersede { .. }
+            | Self::Elapsed(_) => &[],
+        }
+    }
+
+    /// Whether a rule of ours may cause it.
+    #[must_use]
+    pub const fn by_rule(&self) -> bool {
+        matches!(self, Self::Abuse { .. }) || self.people().is_empty()
+    }
+
+    /// What was said with it, where something has to be said.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::Ask { what: said }
+            | Self::Decline { reason: said }
+            | Self::Reject { reason: said }
+            | Self::Keep { reason: said }
+            | Self::Remove { reason: said }
+            | Self::Suspend { reason: said }
+            | Self::Revoke { reason: said }
+            | Self::Decide { controls: said, .. }
+            | Self::Reinstate { conditions: said }
+            | Self::Abuse { alert: said }
+            | Self::Drifted { observed: said, .. }
+            | Self::Supersede { by: said }
+            | Self::Accepted { message: said, .. } => Some(said),
+            Self::Submit
+            | Self::Answer { .. }
+            | Self::Withdraw
+            | Self::Complete { .. }
+            | Self::Acknowledge(_)
+            | Self::Amend { .. }
+            | Self::Checked { .. }
+            | Self::Renew { .. }
+            | Self::Matches
+            | Self::Abandoned
+            | Self::Adopted
+            | Self::Elapsed(_) => None,
+        }
+    }
+}
