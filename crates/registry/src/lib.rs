@@ -9,6 +9,7 @@ mod calendar;
 mod case;
 mod check;
 mod life;
+mod network;
 mod notice;
 mod terms;
 
@@ -19,6 +20,10 @@ pub use case::{Case, Track};
 pub use check::Check;
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
+};
+pub use network::{
+    Colour, DhcpError, Finding, Kind, Mac, Machine, Names, Network, Others, Register, RegisterError, Reservations, Row,
+    Source, Widest, Zones, ZonesError, red,
 };
 pub use notice::{Audience, Notice};
 pub use terms::Terms;
