@@ -4,7 +4,8 @@
 //! counting what arrived, and telling medians, ranges and ratios.
 //!
 //! Refuses to know: how Portcullis works. It is a program with a configuration file, like the other one; only
-//! [`decide`] and [`prove`] look inside, as judgement has no door of its own.
+//! [`decide`] and [`prove`] look inside, as judgement has no door of its own, and [`testimony`], as ten million events
+//! do not come in through one in time.
 //!
 //! How a run goes is in [`runs`], what runs there are in [`rows`]. See `docs/performance.md` for what a number means.
 
@@ -25,4 +26,5 @@ pub mod server;
 pub mod sink;
 pub mod stats;
 pub mod syncs;
+pub mod testimony;
 pub mod throughput;

@@ -60,6 +60,16 @@ impl Rig {
             .tempdir_in(self.dir.path())?)
     }
 
+    /// Whether so many octets are free there: a disk that fills up would be measured too.
+    pub fn has_room(&self, octets: u64) -> anyhow::Result<()> {
+        let disk = rustix::fs::statvfs(self.dir()).context("the disk cannot be asked for its room")?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < octets {
+            bail!("{} MiB are needed on disk, {} are free", octets >> 20, free >> 20);
+        }
+        Ok(())
+    }
+
     /// The folder of all runs.
     pub fn dir(&self) -> &Path {
         self.dir.path()

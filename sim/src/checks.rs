@@ -109,6 +109,16 @@ pub fn marks(story: &Story, marks: &mut Marks) {
                 marks.add("verdict", if code < 500 { "defer" } else { "refuse" });
                 marks.add("reason", line.text("rule"));
             }
+            "refuse.many" => {
+                marks.add("reason", line.text("rule"));
+                for sample in line.list("samples") {
+                    let code = sample
+                        .get("code")
+                        .and_then(serde_json::Value::as_u64)
+                        .unwrap_or_default();
+                    marks.add("verdict", if code < 500 { "defer" } else { "refuse" });
+                }
+            }
             "auth" => marks.add("login", line.text("outcome")),
             "notice" => marks.add("notice", line.text("kind")),
             "deliver.ok" => marks.add("state", "delivered"),

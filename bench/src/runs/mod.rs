@@ -6,6 +6,7 @@ mod latency;
 mod proofs;
 mod queue;
 mod rates;
+mod testimony;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,9 @@ pub async fn all(rig: &Rig, extent: &Extent) -> Vec<Measured> {
         measured.push(judgement::measure(extent));
     }
     measured.extend(proofs::measure(extent));
+    if extent.wants(testimony::WORK) {
+        measured.push(testimony::measure(rig, extent).await);
+    }
     measured.retain(|row| extent.wants(row.work));
     measured.sort_by_key(|row| rows::ROWS.iter().position(|known| known.work == row.work));
     measured

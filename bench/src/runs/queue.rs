@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::{Extent, Series, tell, turn};
 use crate::load::{self, Load, Sessions};
@@ -54,7 +54,7 @@ async fn run(
     afterwards: &mut Vec<f64>,
 ) -> anyhow::Result<()> {
     let messages = extent.scaled(MESSAGES);
-    room_for(rig, messages)?;
+    rig.has_room(messages as u64 * OCTETS_EACH)?;
     let setup = Setup {
         hold: true,
         sessions: LOAD.sessions,
@@ -106,15 +106,4 @@ async fn restarted(server: &mut Server, messages: usize) -> anyhow::Result<f64> 
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// A disk that fills up would be measured too.
-fn room_for(rig: &Rig, messages: usize) -> anyhow::Result<()> {
-    let disk = rustix::fs::statvfs(rig.dir()).context("the disk cannot be asked for its room")?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let needed = messages as u64 * OCTETS_EACH;
-    if free < needed {
-        bail!("{} MiB are needed on disk, {} are free", needed >> 20, free >> 20);
-    }
-    Ok(())
 }

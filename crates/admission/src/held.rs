@@ -1,7 +1,7 @@
 //! Held mail, decided again: it leaves only on a new decision of the rulebook that serves now.
 
 use mail::{ForwardPath, ReversePath};
-use policy::{By, ContentClass, Demand, Fact, FromHeader, Live, Permit, Reason, Standing, Usage, decide, digest};
+use policy::{Basis, By, ContentClass, Demand, Fact, Live, Permit, Reason, Snapshot, Standing, Usage, decide, digest};
 
 use crate::admit::{Admission, listener};
 use crate::facts::{Learned, gather};
@@ -14,7 +14,9 @@ pub struct Held<'a> {
     pub testimony: &'a [u8],
     /// The envelope sender.
     pub sender: &'a ReversePath,
-    /// The recipient.
+    /// Which of its recipients, in the order in which they are stored.
+    pub place: usize,
+    /// That recipient: where its mail goes.
     pub recipient: &'a ForwardPath,
 }
 
@@ -30,18 +32,25 @@ pub enum Reviewed {
 impl Admission {
     /// Decides about a held recipient again: a permit to deliver it, or why it stays.
     pub fn decide_again(&self, held: &Held<'_>, reviewed: Reviewed) -> Result<Permit, Reason> {
-        let Some(Recalled {
+        let Recalled {
             visitor,
-            authors,
+            from,
             octets,
-        }) = self.witness().recall(held.testimony)
-        else {
-            return Err(Reason::AuthorityUnknown);
-        };
+            hops,
+            asked,
+        } = self.witness().recall(held.testimony).ok_or(Reason::AuthorityUnknown)?;
+        // What a forward takes is judged as it was asked for: where its mail goes is no address of ours.
+        let asked = asked.get(held.place).ok_or(Reason::AuthorityUnknown)?;
+        let asked = asked.as_ref().unwrap_or(held.recipient);
         let snapshot = self.snapshot();
         let learned = Learned {
             octets: Fact::Known(octets),
-            ..Learned::NOTHING
+            hops,
+            from,
+            // Nothing was found before, or somebody has looked.
+            content: Fact::Known(ContentClass::Below),
+            masked: Fact::Known(false),
+            usage: Fact::Known(Usage::Within),
         };
         let index = listener(&snapshot, &visitor);
         let mut facts = gather(
@@ -49,17 +58,9 @@ impl Admission {
             &visitor,
             self.now(),
             Fact::Known(held.sender),
-            Fact::Known(held.recipient),
+            Fact::Known(asked),
             &learned,
         );
-        facts.from = Fact::Known(match authors.as_slice() {
-            [] => FromHeader::Missing,
-            authors => FromHeader::Mailboxes(authors),
-        });
-        facts.hops = Fact::Known(0);
-        facts.content = Fact::Known(ContentClass::Below);
-        facts.masked = Fact::Known(false);
-        facts.usage = Fact::Known(Usage::Within);
         let first = decide(&snapshot, &mut Live::new(&facts));
         let grant = first.grant(&snapshot).filter(|_| reviewed == Reviewed::ByNobody);
         if let Some(grant) = grant.filter(|_| first.verdict.accepts()) {
@@ -76,7 +77,9 @@ impl Admission {
         }
         let decision = decide(&snapshot, &mut Live::new(&facts));
         match decision.permit(&snapshot, digest(&facts)) {
-            Some(permit) if *permit.standing() == Standing::Ready => Ok(permit),
+            Some(permit) if *permit.standing() == Standing::Ready => {
+                leads_there(&snapshot, &permit, asked, held.recipient).map(|()| permit)
+            }
             Some(_) | None => Err(match decision.verdict {
                 policy::Verdict::Hold(why) | policy::Verdict::Quarantine(why) => why,
                 _ => decision.reason,
@@ -96,4 +99,20 @@ impl Admission {
             Usage::Soft | Usage::Hard => Usage::Soft,
         }
     }
+}
+
+/// Whether what is permitted is where the mail goes: a forward may have got another target since, or have begun or ended.
+fn leads_there(
+    snapshot: &Snapshot,
+    permit: &Permit,
+    asked: &ForwardPath,
+    recipient: &ForwardPath,
+) -> Result<(), Reason> {
+    let leads = match permit.basis() {
+        Basis::Forward(name) => snapshot
+            .forward_named(name)
+            .is_some_and(|forward| recipient.mailbox() == Some(&forward.to)),
+        _ => asked == recipient,
+    };
+    if leads { Ok(()) } else { Err(Reason::NoSuchRecipient) }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::{Domain, EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
-use policy::{AuthRefusal, BoxFuture, Generation, Name, NoticeKind, Permit, Role};
+use policy::{AuthRefusal, BoxFuture, Fact, Generation, Name, NoticeKind, Permit, Role};
 
-use crate::facts::Learned;
+use crate::facts::{FromScan, Learned};
 use crate::transaction::Rejection;
 
 /// Who is at the door: what is known of one session.
@@ -51,10 +51,15 @@ pub struct TlsSeen {
 pub struct Recalled {
     /// Who it came from.
     pub visitor: Visitor,
-    /// The mailboxes of its From header.
-    pub authors: Vec<Mailbox>,
+    /// What its From header is.
+    pub from: Fact<FromScan>,
     /// Its octets as they were judged: as it came, without what we added.
     pub octets: u64,
+    /// Its Received headers, as it came.
+    pub hops: Fact<u32>,
+    /// For each recipient, in the order in which they are stored, the address that was asked for where a forward led from
+    /// there to the one that is stored.
+    pub asked: Vec<Option<ForwardPath>>,
 }
 
 /// Something was refused or deferred.

@@ -4,10 +4,10 @@
 
 mod hall;
 
-use admission::{Held, Reviewed, Visitor};
-use hall::{Hall, MINUTE, WHOLE, book, copier, hall, nameless, one_a_minute, suspend};
+use admission::{FromScan, Held, Reviewed, Visitor};
+use hall::{Hall, MINUTE, WHOLE, book, copier, hall, nameless, one_a_minute, outsider, suspend};
 use mail::{DomainPattern, MessageId, Timestamp};
-use policy::{Basis, By, Class, LimitSpec, Permit, Reason, Rulebook, Scope, SenderPattern, Standing};
+use policy::{Basis, By, Class, Fact, LimitSpec, Permit, Reason, Rulebook, Scope, SenderPattern, Standing};
 use spool::State;
 use world::Clock;
 
@@ -15,11 +15,17 @@ const BOB: [&str; 1] = ["bob@foreign.test"];
 
 /// What a new decision says of the first recipient.
 async fn again(hall: &Hall, id: MessageId, reviewed: Reviewed) -> Result<Permit, Reason> {
+    again_at(hall, id, 0, reviewed).await
+}
+
+/// The same of another recipient.
+async fn again_at(hall: &Hall, id: MessageId, place: usize, reviewed: Reviewed) -> Result<Permit, Reason> {
     let story = hall.view.get(id).await.unwrap().unwrap();
     let held = Held {
         testimony: &story.testimony,
         sender: &story.reverse,
-        recipient: &story.recipients[0].path,
+        place,
+        recipient: &story.recipients[place].path,
     };
     hall.admission.decide_again(&held, reviewed)
 }
@@ -214,6 +220,7 @@ async fn testimony_that_cannot_be_read_gives_no_authority() {
         let held = Held {
             testimony,
             sender: &story.reverse,
+            place: 0,
             recipient: &story.recipients[0].path,
         };
         let decided = hall.admission.decide_again(&held, Reviewed::ByOperator);
@@ -230,4 +237,68 @@ async fn a_message_as_large_as_its_grant_allows_is_not_too_large_for_our_own_hea
     };
     let (hall, id) = over_the_rate(book).await;
     assert_eq!(stays(&hall, id, Reviewed::ByOperator).await, None);
+}
+
+/// A forward that ended between RCPT and the end of the body, beside a recipient of ours: set aside.
+async fn forward_set_aside() -> (Hall, MessageId) {
+    let mut hall = hall(book());
+    let to = ["it@own.test", "fwd@own.test"];
+    let transaction = hall.begun(&outsider(), "eve@far.test", &to).unwrap();
+    hall.publish(|book| book.forwards[0].until = Timestamp(1));
+    let admission::Admitted::Stored { id } = hall.ended(&outsider(), transaction, WHOLE).await else {
+        panic!("not stored")
+    };
+    assert!(matches!(
+        hall.states(id).await[..],
+        [State::Ready, State::Quarantined { .. }]
+    ));
+    let stays = again_at(&hall, id, 1, Reviewed::ByOperator).await;
+    assert_eq!(stays.err(), Some(Reason::NoSuchRecipient));
+    (hall, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_forward_takes_is_judged_as_it_was_asked_for() {
+    let (mut hall, id) = forward_set_aside().await;
+    hall.publish(|book| book.forwards[0].until = Timestamp(hall::NOW.0 + 1_000_000));
+    let permit = again_at(&hall, id, 1, Reviewed::ByOperator).await.unwrap();
+    assert_eq!(
+        (permit.basis(), permit.standing()),
+        (&Basis::Forward("away".into()), &Standing::Ready)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forward_that_leads_elsewhere_by_now_frees_nothing_to_where_it_led() {
+    let (mut hall, id) = forward_set_aside().await;
+    hall.publish(|book| {
+        book.forwards[0].until = Timestamp(hall::NOW.0 + 1_000_000);
+        book.forwards[0].to = "carol@foreign.test".parse().unwrap();
+    });
+    let elsewhere = again_at(&hall, id, 1, Reviewed::ByOperator).await;
+    assert_eq!(elsewhere.err(), Some(Reason::NoSuchRecipient));
+    // A mailbox of ours by now: its mail does not go there any more either.
+    hall.publish(|book| book.forwards.clear());
+    let ours = again_at(&hall, id, 1, Reviewed::ByOperator).await;
+    assert_eq!(ours.err(), Some(Reason::NoSuchRecipient));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_has_come_a_long_way_is_not_taken_for_a_fresh_one() {
+    let (hall, id) = over_the_rate(slow()).await;
+    hall.told.remember(|recalled| recalled.hops = Fact::Known(1000));
+    assert_eq!(stays(&hall, id, Reviewed::ByOperator).await, Some(Reason::MailLoop));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_from_header_that_cannot_be_read_is_none_that_is_missing() {
+    let mut book = slow();
+    book.grants[0].tolerances.missing_from = true;
+    let (hall, id) = over_the_rate(book).await;
+    hall.told
+        .remember(|recalled| recalled.from = Fact::Known(FromScan::Missing));
+    assert_eq!(stays(&hall, id, Reviewed::ByOperator).await, None);
+    hall.told
+        .remember(|recalled| recalled.from = Fact::Known(FromScan::Malformed));
+    assert_eq!(stays(&hall, id, Reviewed::ByOperator).await, Some(Reason::FromMissing));
 }

@@ -103,6 +103,7 @@ impl Identity {
             ),
             Event::NoticeSent(facts) => Self::Notice(facts.parent, facts.notice),
             Event::Refused(_)
+            | Event::RefusedMany(_)
             | Event::Login(_)
             | Event::ConfigLoaded(_)
             | Event::SelfTested(_)

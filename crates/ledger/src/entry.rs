@@ -15,7 +15,7 @@ const OCTETS_USUAL: usize = 640;
 #[derive(Clone, Debug)]
 pub struct Entry {
     json: Bytes,
-    may_be_dropped: bool,
+    refusals: u64,
 }
 
 impl Entry {
@@ -32,7 +32,7 @@ impl Entry {
         };
         Self {
             json,
-            may_be_dropped: event.may_be_dropped(),
+            refusals: event.refusals(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Entry {
         quill::put_accepted(&mut json, facts);
         Self {
             json: json.into(),
-            may_be_dropped: false,
+            refusals: 0,
         }
     }
 
@@ -54,7 +54,7 @@ impl Entry {
         let is_entry = testimony.starts_with(HEAD) && testimony.ends_with(b"}");
         is_entry.then_some(Self {
             json: testimony,
-            may_be_dropped: false,
+            refusals: 0,
         })
     }
 
@@ -79,9 +79,9 @@ impl Entry {
         members.get(comma + 1..).unwrap_or_default()
     }
 
-    /// Whether it may be left out, and counted, when strangers cause more of them than can be written.
-    pub(crate) fn may_be_dropped(&self) -> bool {
-        self.may_be_dropped
+    /// How many refusals are counted where it is left out; zero where it may not be.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refusals
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
-use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused};
+use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused, RefusedMany};
 use crate::line::Hash;
 
 /// Something that happened and is testified to. The names in the record are stable; a fact may be added, none may
@@ -16,6 +16,9 @@ pub enum Event {
     /// Something was refused.
     #[serde(rename = "refuse")]
     Refused(Box<Refused>),
+    /// The same was refused many times.
+    #[serde(rename = "refuse.many")]
+    RefusedMany(Box<RefusedMany>),
     /// A message was accepted.
     #[serde(rename = "data.accept")]
     Accepted(Box<Accepted>),
@@ -136,12 +139,15 @@ impl Anchored {
 }
 
 impl Event {
-    /// Whether it may be left out, and counted, when strangers cause more of them than can be written.
-    pub(crate) fn may_be_dropped(&self) -> bool {
+    /// How many refusals and refused logins it tells of: such an event may be left out, and they are counted, when
+    /// strangers cause more of them than can be written. Zero for any other.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
         match self {
-            Self::Refused(_) => true,
-            Self::Login(login) => login.outcome != LoginOutcome::Proved,
-            _ => false,
+            Self::Refused(_) => 1,
+            Self::RefusedMany(many) => many.times,
+            Self::Login(login) => u64::from(login.outcome != LoginOutcome::Proved),
+            _ => 0,
         }
     }
 
@@ -155,6 +161,7 @@ impl Event {
             Self::Held(facts) | Self::Released(facts) | Self::Removed(facts) => Some(facts.message),
             Self::NoticeSent(facts) => Some(facts.parent),
             Self::Refused(_)
+            | Self::RefusedMany(_)
             | Self::Login(_)
             | Self::ConfigLoaded(_)
             | Self::SelfTested(_)
@@ -171,6 +178,7 @@ impl Event {
     pub fn session(&self) -> Option<SessionId> {
         match self {
             Self::Refused(facts) => Some(facts.origin.session),
+            Self::RefusedMany(many) if many.sessions == 1 => many.samples.first().map(|one| one.origin.session),
             Self::Accepted(facts) => Some(facts.origin.session),
             Self::Login(facts) => Some(facts.origin.session),
             _ => None,

@@ -3,7 +3,7 @@
 //! Names in the record are those of the log, so that one search finds both. No field is made for a secret; a field
 //! that can hold a stranger's text is a [`Words`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use mail::{AttemptId, EnhancedCode, EventId, MessageId, SessionId, Timestamp};
 use policy::{Basis, Name, NoticeKind, Standing};
@@ -102,6 +102,55 @@ pub struct Refused {
     /// What judgement knew besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Judged>,
+}
+
+/// Refusals of one kind that are told of together: of one session, of one source, or of sources that nobody counted one by
+/// one. Nothing of it says whether they were alike in more than what stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedMany {
+    /// The client's address, or of an IPv6 client the first address of its /64; absent where they came from several.
+    #[serde(rename = "src_net", default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// The reason code of all of them.
+    #[serde(rename = "rule")]
+    pub reason: Words,
+    /// How many.
+    pub times: u64,
+    /// In how many sessions; as many or more where it is [`SESSIONS_COUNTED`](Self::SESSIONS_COUNTED).
+    pub sessions: u64,
+    /// When the first one was: milliseconds since 1970.
+    #[serde(with = "crate::text::millis")]
+    pub first: Timestamp,
+    /// When the last one was.
+    #[serde(with = "crate::text::millis")]
+    pub last: Timestamp,
+    /// The ids clients were told, as far as they are kept; those of the samples are among them.
+    #[serde(with = "crate::text::shown_each")]
+    pub ids: Vec<EventId>,
+    /// Some of them, with all that is known of each.
+    pub samples: Vec<Refused>,
+}
+
+impl RefusedMany {
+    /// Sessions are counted up to here.
+    pub const SESSIONS_COUNTED: u64 = 250;
+
+    /// The sample that has this id, or is of the session with it; the first one where none is.
+    #[must_use]
+    pub fn sample_of(&self, id: &str) -> Option<&Refused> {
+        let mut samples = self.samples.iter();
+        let named = samples.find(|one| one.event.to_string() == id || one.origin.session.to_string() == id);
+        named.or(self.samples.first())
+    }
+
+    /// How refusals of this client are counted: an IPv6 client has all of its /64 to come from.
+    #[must_use]
+    pub fn source_of(client: IpAddr) -> IpAddr {
+        match client {
+            IpAddr::V4(_) => client,
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+        }
+    }
 }
 
 /// An acceptance: 250 was said, the message is on disk.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mail::{EventId, MessageId, SessionId};
 
-use crate::facts::{Accepted, Attempt, Ground, Origin, Refused};
+use crate::facts::{Accepted, Attempt, Ground, Origin, Refused, RefusedMany};
 use crate::line::Hash;
 use crate::{Event, Words};
 
@@ -115,6 +115,7 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
     }
     match event {
         Event::Refused(facts) => refused(facts, &mut tell),
+        Event::RefusedMany(facts) => refused_many(facts, &mut tell),
         Event::Accepted(facts) => accepted(facts, &mut tell),
         Event::Login(facts) => origin(&facts.origin, &mut tell),
         Event::Delivered(attempt) | Event::Failed(attempt) => attempted(attempt, &mut tell),
@@ -155,6 +156,12 @@ fn refused(facts: &Refused, tell: &mut impl FnMut(Key)) {
     origin(&facts.origin, tell);
     let all = facts.from.iter().chain(&facts.rcpt).chain(&facts.recipients);
     all.for_each(|path| tell(address(path)));
+}
+
+fn refused_many(facts: &RefusedMany, tell: &mut impl FnMut(Key)) {
+    facts.source.into_iter().for_each(|source| tell(Key::Source(source)));
+    facts.ids.iter().for_each(|id| tell(Key::Event(*id)));
+    facts.samples.iter().for_each(|one| refused(one, tell));
 }
 
 fn accepted(facts: &Accepted, tell: &mut impl FnMut(Key)) {

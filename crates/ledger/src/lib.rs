@@ -42,7 +42,7 @@ pub use entry::Entry;
 pub use event::{Anchored, Dropped, Event, Opened, Previous};
 pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
-    TestimonyError, Tls,
+    RefusedMany, TestimonyError, Tls,
 };
 pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};

@@ -216,7 +216,7 @@ impl Ledger {
     pub async fn record(&self, event: impl Into<Entry>) {
         let at = Timestamp(self.inner.clock.wall());
         let entry = event.into();
-        if entry.may_be_dropped() {
+        if entry.refusals() > 0 {
             self.note_at(at, entry);
         } else {
             self.queue(Item::Entry(at, entry)).await;
@@ -226,7 +226,17 @@ impl Ledger {
     /// Records an event without ever waiting, for places that cannot: where the queue is full it is counted as
     /// dropped. Only for refusals and refused logins; [`record`](Self::record) everything else.
     pub fn note(&self, event: impl Into<Entry>) {
-        self.note_at(Timestamp(self.inner.clock.wall()), event.into());
+        self.note_at(Timestamp(self.inner.clock.wall()), event);
+    }
+
+    /// The same of what happened at some moment before.
+    pub fn note_at(&self, at: Timestamp, event: impl Into<Entry>) {
+        let entry = event.into();
+        let refusals = entry.refusals().max(1);
+        if self.inner.queue.try_send(Item::Entry(at, entry)).is_err() {
+            self.inner.counts.dropped.fetch_add(refusals, Ordering::Relaxed);
+        }
+        self.inner.hurry_if_many();
     }
 
     /// Returns when everything recorded before is on disk, and says where the chain then stands; `None` after the
@@ -260,13 +270,6 @@ impl Ledger {
             dropped: counts.dropped.load(Ordering::Relaxed),
             failing: counts.failing.load(Ordering::Relaxed),
         }
-    }
-
-    fn note_at(&self, at: Timestamp, entry: Entry) {
-        if self.inner.queue.try_send(Item::Entry(at, entry)).is_err() {
-            self.inner.counts.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        self.inner.hurry_if_many();
     }
 
     pub(crate) async fn queue(&self, item: Item) {

@@ -120,6 +120,26 @@ pub(crate) mod shown_if_any {
     }
 }
 
+/// The same for a list of them.
+pub(crate) mod shown_each {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    pub(crate) fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let values = texts.iter().map(|text| text.parse());
+        let values = values.collect::<Result<_, _>>();
+        values.map_err(|_| D::Error::custom("not texts this ledger writes"))
+    }
+}
+
 /// A moment as milliseconds since 1970.
 pub(crate) mod millis {
     use mail::Timestamp;

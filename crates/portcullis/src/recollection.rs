@@ -131,6 +131,8 @@ pub enum Unreadable {
     Address,
     /// It was refused by the dialogue, the doors or the disk: nobody asked who may send.
     NotJudged,
+    /// It is one of many that were only counted.
+    Counted,
 }
 
 impl Unreadable {
@@ -141,6 +143,7 @@ impl Unreadable {
             Self::Old => "were written before records carried all facts",
             Self::Later => "were written by a later version of this program",
             Self::Address => "have an address that was cut or is none",
+            Self::Counted => "were only counted, among many like some that were decided again",
             Self::NotJudged => "were refused by the dialogue, the doors or the disk, not by who may send what",
         }
     }
@@ -157,7 +160,8 @@ fn reverse_path(text: &str) -> Result<ReversePath, Unreadable> {
     }
 }
 
-fn forward_path(text: &str) -> Result<ForwardPath, Unreadable> {
+/// Reads a recipient back as it is recorded.
+pub(crate) fn forward_path(text: &str) -> Result<ForwardPath, Unreadable> {
     match inner(text)? {
         "postmaster" => Ok(ForwardPath::Postmaster),
         text => mailbox(text).map(ForwardPath::Mailbox),

@@ -118,6 +118,7 @@ pub fn tell_session(id: &str, lines: &[Line]) -> Option<Tale> {
     };
     let origin = lines.iter().find_map(|line| match &line.event {
         Event::Refused(facts) => Some(&facts.origin),
+        Event::RefusedMany(many) => Some(&many.sample_of(id)?.origin),
         Event::Login(facts) => Some(&facts.origin),
         Event::Accepted(facts) => Some(&facts.origin),
         _ => None,

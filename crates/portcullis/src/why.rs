@@ -9,9 +9,10 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::net::IpAddr;
 
-use ledger::{Attempt, Event, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused};
+use ledger::{Attempt, Event, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused, RefusedMany};
 use mail::{EventId, MessageId, SessionId, Timestamp};
 use policy::{Live, Snapshot, decide};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,9 @@ pub struct Decision {
     /// What was answered: by us to a client, or by another server to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<String>,
+    /// How many more were like it, where they are told of together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<String>,
     /// What to do next.
     pub next: String,
     /// What the rules that serve now would decide, where it was a refusal of theirs and they can be asked.
@@ -94,10 +98,9 @@ pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Presen
     let about = about.trim();
     let most = most.clamp(1, LAST_MAX);
     for key in keys(about) {
-        let lines = reader
-            .last_of(&key, most)
-            .map_err(|error| format!("the ledger cannot be read: {error}"))?;
-        let decisions: Vec<Decision> = lines.iter().rev().filter_map(|line| told(line, present)).collect();
+        let lines = last_of(reader, &key, most).map_err(|error| format!("the ledger cannot be read: {error}"))?;
+        let decisions = lines.iter().rev().filter_map(|line| told(line, &key, present));
+        let decisions: Vec<Decision> = decisions.take(most).collect();
         if !decisions.is_empty() {
             return Ok(Account {
                 about: about.to_owned(),
@@ -106,7 +109,8 @@ pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Presen
         }
     }
     Err(format!(
-        "the ledger knows nothing of {about}: no message, refusal, session, source, address, grant or login is called so"
+        "the ledger knows nothing of {about}: no message, refusal, session, source, address, grant or login is called so, \
+         unless it is one of many refusals that were only counted"
     ))
 }
 
@@ -131,11 +135,26 @@ fn keys(about: &str) -> Vec<Key> {
     keys
 }
 
+/// The last lines about it. What an IPv6 client was refused may be told of with all that its /64 was.
+fn last_of(reader: &Reader, key: &Key, most: usize) -> io::Result<Vec<Line>> {
+    let mut lines = reader.last_of(key, most)?;
+    if let Key::Source(ip) = key
+        && let network = Key::Source(RefusedMany::source_of(*ip))
+        && network != *key
+    {
+        let of_network = reader.last_of(&network, most)?.into_iter();
+        lines.extend(of_network.filter(|line| matches!(line.event, Event::RefusedMany(_)) && !key.fits(&line.event)));
+        lines.sort_by_key(|line| (line.at, line.seq));
+    }
+    Ok(lines)
+}
+
 /// What a line tells; `None` where nothing was decided about anybody.
-fn told(line: &Line, present: Option<Present<'_>>) -> Option<Decision> {
+fn told(line: &Line, key: &Key, present: Option<Present<'_>>) -> Option<Decision> {
     let at = line.at.to_rfc3339();
     Some(match &line.event {
         Event::Refused(facts) => refused(at, facts, again(&line.event, present)),
+        Event::RefusedMany(many) => refused_many(at, many, key, present)?,
         Event::Accepted(facts) => accepted(at, facts),
         Event::Login(facts) => login(at, facts),
         Event::Delivered(attempt) => tried(at, "delivered", attempt, "The next server has it; ask there"),
@@ -170,6 +189,7 @@ fn blank(at: String, what: &str, because: String, next: String) -> Decision {
         rule: None,
         because,
         reply: None,
+        more: None,
         next,
         now: None,
     }
@@ -205,6 +225,56 @@ fn refused(at: String, facts: &Refused, now: Option<String>) -> Decision {
         ..blank(at, what, because.to_owned(), next.to_owned())
     }
     .from(&facts.origin)
+}
+
+/// Of refusals that are told of together, the one that was asked about, or the first.
+fn refused_many(at: String, many: &RefusedMany, key: &Key, present: Option<Present<'_>>) -> Option<Decision> {
+    let mut samples = many.samples.iter().map(|one| Event::Refused(Box::new(one.clone())));
+    let event = samples.clone().find(|event| key.fits(event)).or(samples.next())?;
+    let Event::Refused(facts) = &event else { return None };
+    let one = refused(at, facts, again(&event, present));
+    Some(Decision {
+        more: Some(more(many)),
+        ..one
+    })
+}
+
+/// How many more there were like the one that is told.
+pub(crate) fn more(many: &RefusedMany) -> String {
+    let (times, first, last) = (many.times.saturating_sub(1), clock(many.first), clock(many.last));
+    let sessions = match many.sessions {
+        1 => "the same session".to_owned(),
+        all if all >= RefusedMany::SESSIONS_COUNTED => format!("{all} sessions or more"),
+        all => format!("{all} sessions"),
+    };
+    let whose = match many.source {
+        None => ", of many sources",
+        Some(IpAddr::V6(_)) if many.sessions > 1 => ", of its /64",
+        Some(_) => "",
+    };
+    format!(
+        "and {} more like this between {first} and {last}, in {sessions}{whose}",
+        grouped(times)
+    )
+}
+
+/// Hours, minutes and seconds.
+fn clock(at: Timestamp) -> String {
+    let text = at.to_rfc3339();
+    text.get(11..19).unwrap_or_default().to_owned()
+}
+
+/// 4312 as 4,312.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn accepted(at: String, facts: &ledger::Accepted) -> Decision {

@@ -1,6 +1,7 @@
 //! Everything that is decided, told to the ledger, the log and the metrics.
 
 mod facts;
+mod refusals;
 
 use std::sync::Arc;
 
@@ -17,12 +18,16 @@ use crate::metrics::Metrics;
 use crate::shadow::Shadow;
 
 pub(crate) use facts::visitor;
+pub use refusals::Refusals;
+pub(crate) use refusals::watch as watch_refusals;
 
 /// Tells the ledger, the log and the metrics. Cloning shares it.
 #[derive(Clone)]
 pub struct Recorder {
     /// Where testimony goes.
     pub ledger: Ledger,
+    /// Where refusals wait to be told of together.
+    pub refusals: Arc<Refusals>,
     /// Where lines go.
     pub journal: Journal,
     /// Where counts go.
@@ -55,12 +60,26 @@ impl Recorder {
         }
     }
 
+    /// Writes what was refused until now, and returns when all testimony is on disk: for whoever wants to read it.
+    pub async fn catch_up(&self) {
+        self.write(self.refusals.so_far());
+        self.ledger.flush().await;
+    }
+
+    /// Writes what was refused until now, before the ledger is closed.
+    pub fn write_refusals(&self) {
+        self.write(self.refusals.so_far());
+    }
+
+    fn write(&self, records: Vec<refusals::Record>) {
+        for (at, event) in records {
+            self.ledger.note_at(at, event);
+        }
+    }
+
     /// Testimony about strangers: counted rather than kept where it has piled up.
     fn remark(&self, event: Event) {
         let entry = Entry::of(&event);
-        if matches!(event, Event::Refused(_)) {
-            self.beside(entry.json());
-        }
         self.journal.event(self.now(), &event, &entry);
         self.ledger.note(entry);
     }
@@ -100,18 +119,18 @@ impl Witness for Recorder {
     }
 
     fn recall(&self, testimony: &[u8]) -> Option<Recalled> {
-        let accepted = ledger::Accepted::from_testimony(testimony).ok()?;
-        let authors = accepted.header_from.iter().map(|words| words.as_str().parse());
-        Some(Recalled {
-            visitor: facts::visitor(&accepted.origin),
-            authors: authors.collect::<Result<_, _>>().ok()?,
-            octets: accepted.size,
-        })
+        facts::recalled(&ledger::Accepted::from_testimony(testimony).ok()?)
     }
 
     fn refused(&self, refused: &Refused<'_>) {
         self.metrics.refused(refused);
-        self.remark(Event::Refused(Box::new(facts::refused(refused))));
+        let (now, event) = (self.now(), Event::Refused(Box::new(facts::refused(refused))));
+        let entry = Entry::of(&event);
+        self.beside(entry.json());
+        self.journal.event(now, &event, &entry);
+        if let Event::Refused(facts) = event {
+            self.refusals.put(now, refused.reason, facts);
+        }
     }
 
     fn connected(&self, visitor: &Visitor) {
@@ -122,6 +141,7 @@ impl Witness for Recorder {
     fn closed(&self, visitor: &Visitor, why: &str) {
         self.metrics.closed(visitor);
         self.note("smtp.close", visitor, Some(why));
+        self.write(self.refusals.of_session(visitor.session));
     }
 
     fn login(&self, told: &LoginTold<'_>) {

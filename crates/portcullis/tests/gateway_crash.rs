@@ -89,6 +89,64 @@ async fn send(world: &World) -> MessageId {
     last.trim_end().rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+/// A session that was refused twice for one reason and once for another, and is still open.
+async fn refused(world: &World) -> BufReader<Box<dyn world::Stream>> {
+    let mx = "192.0.2.25:25".parse().unwrap();
+    let from = Some("203.0.113.6".parse().unwrap());
+    let mut stream = BufReader::new(world.net.connect(mx, from).await.unwrap());
+    for (said, code) in [
+        ("", "220"),
+        ("HELO eve.test\r\n", "250"),
+        ("MAIL FROM:<eve@example.net>\r\n", "250"),
+        ("RCPT TO:<bob@elsewhere.example>\r\n", "55"),
+        ("RCPT TO:<eve@elsewhere.example>\r\n", "55"),
+        ("WHAT\r\n", "500"),
+    ] {
+        let mut reply = String::new();
+        stream.get_mut().write_all(said.as_bytes()).await.unwrap();
+        stream.read_line(&mut reply).await.unwrap();
+        assert!(reply.starts_with(code), "{said:?}: {reply:?}");
+    }
+    stream
+}
+
+/// Refusals of that client that the ledger on this disk counts, and in how many records.
+fn counted(disk: &SimDisk) -> (u64, usize) {
+    let reader = Reader::new(Arc::new(disk.clone()), "/ledger");
+    let client = Key::Source("203.0.113.6".parse().unwrap());
+    let lines = reader.events_of(&client).unwrap_or_default();
+    (lines.iter().map(|line| line.event.refusals()).sum(), lines.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_on_record_when_their_session_or_their_minute_has_ended_and_not_before() {
+    for (ends, secs, expected) in [(false, 50, (0, 0)), (false, 62, (3, 2)), (true, 2, (3, 2))] {
+        let disk = SimDisk::new();
+        let (gateway, world) = start(disk.clone(), 0).await;
+        let mut stream = refused(&world).await;
+        if ends {
+            stream.get_mut().write_all(b"QUIT\r\n").await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(secs)).await;
+        let after = disk.crash(Fate::Forget);
+        drop(gateway);
+        assert_eq!(counted(&after), expected, "{secs} s later, session ended: {ends}");
+        let (gateway, _world) = start(after.clone(), 100_000).await;
+        assert_eq!(counted(&after), expected, "and a start adds none");
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_stops_writes_what_was_refused_a_moment_ago() {
+    let disk = SimDisk::new();
+    let (gateway, world) = start(disk.clone(), 0).await;
+    let _open = refused(&world).await;
+    gateway.stop().await;
+    // The last one is that the gate closes.
+    assert_eq!(counted(&disk.crash(Fate::Forget)), (4, 3));
+}
+
 /// How often the ledger on this disk says that the message was accepted.
 fn testified(disk: &SimDisk, id: MessageId) -> usize {
     let reader = Reader::new(Arc::new(disk.clone()), "/ledger");

@@ -41,7 +41,7 @@ async fn over_http(running: &Running, path: &str) -> serde_json::Value {
 
 /// What the ledger has of the sessions, in their order.
 async fn recorded(running: &Running, sessions: &[SessionId]) -> Vec<Line> {
-    running.gateway.recorder().ledger.flush().await;
+    running.gateway.recorder().catch_up().await;
     let read = |session: &SessionId| {
         running
             .gateway

@@ -20,6 +20,11 @@ pub(super) const LEDGER: Record = Record {
     soon: Duration::from_secs(1),
     again: Duration::from_millis(1500),
 };
+/// Refusals of a minute are gathered before they are told to the ledger.
+pub(super) const REFUSALS: Record = Record {
+    soon: Duration::from_secs(61),
+    ..LEDGER
+};
 /// A delivery is settled as soon as its answer is here, which is a moment on the way; a disk that refuses is tried again
 /// after pauses that double, up to a minute.
 pub(super) const SETTLEMENT: Record = Record {

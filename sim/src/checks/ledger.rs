@@ -2,8 +2,9 @@
 //! what the operator did is all in it, once.
 //!
 //! What it tolerates: refusals, and only they, are known to nobody but the ledger. One may be missing where a bad end came
-//! within a second behind it (of time in which the machine was awake), or later while the ledger's disk refused without a
-//! pause; and as many as the ledger says that it dropped. A delivery that the gateway may not have heard of, or had no time
+//! within a minute and a second behind it (of time in which the machine was awake), for alike ones are gathered so long, or
+//! later while the ledger's disk refused without a pause; and as many as the ledger says that it dropped, or counted
+//! without telling their ids. A delivery that the gateway may not have heard of, or had no time
 //! to settle, need not be told of, for it is made again; one of mail that an operator removed meanwhile is told of as
 //! removed.
 
@@ -14,7 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::Finding;
-use super::cut::{LEDGER, SETTLEMENT, hearing, taking, unheard};
+use super::cut::{REFUSALS, SETTLEMENT, hearing, taking, unheard};
 use super::reading::{self, Kind, Line, bare};
 use crate::chronicle::Story;
 
@@ -165,12 +166,24 @@ fn place(to: &str) -> String {
 
 /// Every refusal that names an event is there.
 fn refusals(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
-    let known: BTreeSet<&str> = lines
+    let mut known: BTreeSet<&str> = lines
         .iter()
         .filter(|line| matches!(line.event(), "refuse" | "auth"))
         .map(|line| line.text("id"))
         .collect();
-    let dropped: u64 = lines.iter().filter_map(|line| line.number("refusals")).sum();
+    let mut uncounted: u64 = lines.iter().filter_map(|line| line.number("refusals")).sum();
+    for many in lines.iter().filter(|line| line.event() == "refuse.many") {
+        let ids: Vec<&str> = many.list("ids").iter().filter_map(Value::as_str).collect();
+        let times = many.number("times").unwrap_or_default();
+        match times.checked_sub(ids.len() as u64) {
+            Some(nameless) => uncounted += nameless,
+            None => {
+                let what = format!("{times} refusals are counted, and {} ids are told of them", ids.len());
+                findings.push(Finding::new(CHECKER, None, what));
+            }
+        }
+        known.extend(ids);
+    }
     let mut missing = Vec::new();
     for reply in &story.refusals {
         let Some(id) = reply.id() else {
@@ -178,12 +191,12 @@ fn refusals(story: &Story, lines: &[Line], findings: &mut Vec<Finding>) {
             findings.push(Finding::new(CHECKER, None, what));
             continue;
         };
-        if !known.contains(id) && !LEDGER.cut_off(story, hearing(reply), Duration::MAX) {
+        if !known.contains(id) && !REFUSALS.cut_off(story, hearing(reply), Duration::MAX) {
             let what = format!("a refusal the ledger does not know: {} {}", reply.code, reply.text);
             missing.push(Finding::new(CHECKER, None, what));
         }
     }
-    if missing.len() as u64 > dropped {
+    if missing.len() as u64 > uncounted {
         findings.append(&mut missing);
     }
 }

@@ -45,6 +45,11 @@ impl Told {
         self.lines.lock().unwrap().clone()
     }
 
+    /// Testimony tells something else from now on.
+    pub(crate) fn remember(&self, mut change: impl FnMut(&mut Recalled)) {
+        self.recalled.lock().unwrap().iter_mut().for_each(&mut change);
+    }
+
     fn say(&self, line: String) {
         self.lines.lock().unwrap().push(line);
     }
@@ -72,8 +77,10 @@ impl Witness for Told {
         let line = format!("{}\n{}", accepted_line("testimony", accepted), recalled.len());
         recalled.push(Recalled {
             visitor: accepted.visitor.cloned().unwrap_or_else(copier),
-            authors: accepted.authors.to_vec(),
+            from: accepted.learned.from.clone(),
             octets: accepted.octets,
+            hops: accepted.learned.hops,
+            asked: accepted.recipients.iter().map(|one| one.asked.cloned()).collect(),
         });
         Bytes::from(line)
     }

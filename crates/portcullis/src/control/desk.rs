@@ -181,7 +181,7 @@ impl Desk {
     /// In words: nothing is known of it, or it cannot be read.
     pub async fn trace(&self, id: &str) -> Result<Tale, String> {
         // What was told a moment ago is to be found.
-        self.recorder.ledger.flush().await;
+        self.recorder.catch_up().await;
         let (reader, asked) = (self.reader.clone(), id.to_owned());
         let named = tokio::task::spawn_blocking(move || message_named(&reader, &asked)).await;
         let id = &named.map_err(|error| error.to_string())??;
@@ -199,7 +199,7 @@ impl Desk {
     /// In words: nothing is known of it, or it cannot be read.
     pub async fn why(&self, about: &str, last: Option<usize>) -> Result<Account, String> {
         // What was decided a moment ago is to be found.
-        self.recorder.ledger.flush().await;
+        self.recorder.catch_up().await;
         let (reader, about, snapshot, now) = (
             self.reader.clone(),
             about.to_owned(),

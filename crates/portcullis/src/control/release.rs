@@ -7,7 +7,7 @@
 use admission::{Held, Reviewed};
 use ledger::{Change, Entry, Event, Words};
 use mail::MessageId;
-use policy::{Basis, Reason};
+use policy::Reason;
 use spool::{ChangeError, Holder, RecipientStory, Selector, State, Story};
 
 use super::Desk;
@@ -102,13 +102,10 @@ impl<'a> Release<'a> {
         {
             return Err(format!("it was set aside ({reason}); {}", by_its_id(story.id)));
         }
-        if matches!(recipient.basis, Basis::Forward(_)) {
-            // It is stored under the address it goes on to, which is not the one that judgement was asked about.
-            return Err("what a forward takes is not decided again; `bounce` gives it back to its sender".to_owned());
-        }
         let held = Held {
             testimony: &story.testimony,
             sender: &story.reverse,
+            place: place as usize,
             recipient: &recipient.path,
         };
         let reviewed = match &recipient.state {
@@ -181,7 +178,7 @@ fn what_to_do(why: Reason, id: MessageId) -> String {
             "this cannot be known now; release it again later, or `bounce` gives it back to its sender".to_owned()
         }
         Reason::NoSuchRecipient | Reason::NotOurDomain => {
-            "no route takes its recipient; `bounce` gives it back to its sender".to_owned()
+            "no route takes its recipient, and no forward leads there; `bounce` gives it back to its sender".to_owned()
         }
         _ => "mend in the configuration what the reason names, reload, and release it again; or `bounce` it".to_owned(),
     }

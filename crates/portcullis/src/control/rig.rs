@@ -55,6 +55,7 @@ impl Rig {
         .unwrap();
         let recorder = Recorder {
             ledger: book.ledger.clone(),
+            refusals: Arc::default(),
             journal: Journal::new(LogFormat::Json, "gate.own.test", std::io::sink()).unwrap(),
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),

@@ -69,7 +69,7 @@ async fn an_operator_holds_and_releases_and_both_are_testified_to() {
     assert_eq!(number(&released, "changed"), 1);
     assert_eq!(rig.states(id).await, [State::Ready, State::Ready]);
 
-    rig.desk.recorder.ledger.flush().await;
+    rig.desk.recorder.catch_up().await;
     let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let changes: Vec<_> = lines
         .iter()
@@ -118,7 +118,7 @@ async fn what_judgement_holds_is_not_freed_by_a_release_of_everything() {
 
 /// Who freed which recipients of a message, as the ledger has it.
 async fn releases(rig: &Rig, id: MessageId) -> Vec<(String, String)> {
-    rig.desk.recorder.ledger.flush().await;
+    rig.desk.recorder.catch_up().await;
     let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let released = lines.into_iter().filter_map(|line| match line.event {
         Event::Released(facts) => Some(facts),
@@ -305,7 +305,7 @@ async fn mail_is_retried_given_back_and_removed() {
         number(&rig.ask(change(Select::All, Act::Remove)).await.unwrap(), "changed"),
         0
     );
-    rig.desk.recorder.ledger.flush().await;
+    rig.desk.recorder.catch_up().await;
     let lines = rig.desk.reader.events_of(&Key::Message(id)).unwrap();
     let removals = lines
         .iter()

@@ -192,7 +192,7 @@ async fn told_story(gateway: &Gateway, id: MessageId) -> anyhow::Result<String> 
             .as_ref()
             .is_some_and(|story| story.recipients.iter().all(|one| one.state.is_done()));
         if done || started.elapsed() > PATIENCE {
-            gateway.recorder().ledger.flush().await;
+            gateway.recorder().catch_up().await;
             let lines = gateway.reader().events_of(&Key::Message(id))?;
             return Ok(tell(story.as_ref(), &lines)
                 .map(|tale| tale.to_string())

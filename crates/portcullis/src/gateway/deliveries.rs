@@ -166,6 +166,7 @@ mod tests {
         let paper = Paper::default();
         let recorder = Recorder {
             ledger: book.ledger,
+            refusals: Arc::default(),
             journal: Journal::new(LogFormat::Json, "gate.example.edu", paper.clone()).unwrap(),
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),

@@ -108,6 +108,7 @@ async fn review(id: MessageId, admission: &Admission, view: &View, dispatch: &Di
         let held = Held {
             testimony: &story.testimony,
             sender: &story.reverse,
+            place: index as usize,
             recipient: &recipient.path,
         };
         let Ok(permit) = admission.decide_again(&held, reviewed) else {

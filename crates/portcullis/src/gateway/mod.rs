@@ -272,6 +272,7 @@ impl Gateway {
             recorded::stopped(&self.live).await;
         }
         self.spool.close().await;
+        self.live.recorder.write_refusals();
         self.ledger.close().await;
         if let Some(anchoring) = &self.anchoring {
             anchoring.end().await;

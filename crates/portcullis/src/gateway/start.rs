@@ -28,7 +28,7 @@ use crate::generations::{Came, Wish};
 use crate::health;
 use crate::identities::StaticLogins;
 use crate::succession::Succession;
-use crate::witness::Recorder;
+use crate::witness::{Recorder, watch_refusals};
 
 /// See [`Gateway::succeed`].
 pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) -> anyhow::Result<Gateway> {
@@ -286,6 +286,7 @@ fn run(live: &Arc<Live>, adopter: Arc<spool::Adopter>, shutdown: &Shutdown) -> J
         live.recorder.clone(),
         shutdown.clone(),
     ));
+    tasks.spawn(watch_refusals(live.recorder.clone(), shutdown.clone()));
     tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
     if live.keeper.is_some() {
         tasks.spawn(mix::watch(live.clone(), shutdown.clone()));

@@ -48,6 +48,7 @@ impl Stores {
         completed.store(true, Ordering::Relaxed);
         let recorder = Recorder {
             ledger: book.ledger,
+            refusals: Arc::default(),
             journal,
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),

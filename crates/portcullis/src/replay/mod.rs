@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 use ledger::Line;
 use policy::Snapshot;
 
+use crate::recollection::Unreadable;
+
 /// Ids that are remembered.
 const RECENT_MAX: usize = 100_000;
 
@@ -44,10 +46,15 @@ impl<'s> Replay<'s> {
 
     /// Looks at a line of the ledger; passes over what was no decision about a message.
     pub fn look(&mut self, line: &Line) {
-        match Recorded::of(&line.event) {
-            Some(Ok(recorded)) => self.again(&recorded),
-            Some(Err(why)) => self.report.passed_over(why),
-            None => {}
+        for recorded in Recorded::all_of(&line.event) {
+            match recorded {
+                Ok(recorded) => self.again(&recorded),
+                Err(why) => self.report.passed_over(why, 1),
+            }
+        }
+        let counted = Recorded::only_counted_in(&line.event);
+        if counted > 0 {
+            self.report.passed_over(Unreadable::Counted, counted);
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Made {
 }
 
 impl Recorded {
-    /// The message an event tells of; `None` where it tells of something else.
+    /// The message an event tells of; `None` where it tells of something else, or of many.
     #[must_use]
     pub fn of(event: &Event) -> Option<Result<Self, Unreadable>> {
         match event {
@@ -47,6 +47,27 @@ impl Recorded {
             Event::Accepted(facts) => (!is_notice(facts)).then(|| Self::accepted(facts, event)),
             Event::Refused(facts) => Some(Self::refused(facts, event)),
             _ => None,
+        }
+    }
+
+    /// The same, with each refusal that an event about many has whole.
+    #[must_use]
+    pub fn all_of(event: &Event) -> Vec<Result<Self, Unreadable>> {
+        let Event::RefusedMany(many) = event else {
+            return Self::of(event).into_iter().collect();
+        };
+        let samples = many.samples.iter();
+        samples
+            .map(|one| Self::refused(one, &Event::Refused(Box::new(one.clone()))))
+            .collect()
+    }
+
+    /// How many refusals an event counts without telling what was known of them.
+    #[must_use]
+    pub fn only_counted_in(event: &Event) -> u64 {
+        match event {
+            Event::RefusedMany(many) => many.times.saturating_sub(many.samples.len() as u64),
+            _ => 0,
         }
     }
 

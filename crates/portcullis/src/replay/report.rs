@@ -63,8 +63,8 @@ impl Report {
         example.clone_from(&recorded.id);
     }
 
-    pub(super) fn passed_over(&mut self, why: Unreadable) {
-        *self.passed_over.entry(why).or_default() += 1;
+    pub(super) fn passed_over(&mut self, why: Unreadable, times: u64) {
+        *self.passed_over.entry(why).or_default() += times;
     }
 
     /// What would have come out otherwise, or nobody knows how: what would have been taken and was not first, then what

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ledger::{Accepted, Attempt, Event, Ground, Line, LoginOutcome, Origin, Refused};
+use ledger::{Accepted, Attempt, Event, Ground, Line, LoginOutcome, Origin, Refused, RefusedMany};
 use mail::Timestamp;
 use policy::Reason;
 use spool::{AttemptRecord, Holder, Outcome, RecipientStory, State, Story};
@@ -130,6 +130,7 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         )
         .to(bare(notice.rcpt.as_str())),
         Event::Refused(_)
+        | Event::RefusedMany(_)
         | Event::Accepted(_)
         | Event::Login(_)
         | Event::ConfigLoaded(_)
@@ -211,6 +212,10 @@ fn changed(at: Timestamp, what: &str, change: &ledger::Change) -> Moment {
 pub(super) fn in_session(tale: &mut Tale, lines: &[Line]) {
     let mut origin_told = None;
     for line in lines {
+        if let Event::RefusedMany(many) = &line.event {
+            refused_many(tale, many);
+            continue;
+        }
         let (origin, moment) = match &line.event {
             Event::Refused(facts) => (&facts.origin, refused(line.at, facts)),
             Event::Login(facts) => (&facts.origin, Moment::new(line.at, "login", login(facts))),
@@ -230,6 +235,15 @@ pub(super) fn in_session(tale: &mut Tale, lines: &[Line]) {
         }
         tale.moments.push(moment);
     }
+}
+
+/// Of refusals that are told of together, the one that was asked for, or the first; and how many were like it.
+fn refused_many(tale: &mut Tale, many: &RefusedMany) {
+    let Some(sample) = many.sample_of(&tale.id) else { return };
+    let client = Moment::new(many.first, "client", describe(&sample.origin));
+    tale.moments.extend([client, refused(many.first, sample)]);
+    let more = Moment::new(many.last, "refused", crate::why::more(many));
+    tale.moments.push(more);
 }
 
 fn refused(at: Timestamp, facts: &Refused) -> Moment {

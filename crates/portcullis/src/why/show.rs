@@ -42,6 +42,9 @@ impl fmt::Display for Decision {
         if let Some(reply) = &self.reply {
             writeln!(f, "    reply    {}", Printable(reply))?;
         }
+        if let Some(more) = &self.more {
+            writeln!(f, "    often    {}", Printable(more))?;
+        }
         writeln!(f, "    next     {}", Printable(&self.next))?;
         if let Some(now) = &self.now {
             writeln!(f, "    now      {}", Printable(now))?;

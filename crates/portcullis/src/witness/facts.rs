@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use admission::{AcceptedRecipient, FromScan, Learned, Refused, TlsSeen, Visitor, Weighed};
-use ledger::{FromForm, Judged, Origin, Words};
+use admission::{AcceptedRecipient, FromScan, Learned, Recalled, Refused, TlsSeen, Visitor, Weighed};
+use ledger::{FromForm, Ground, Judged, Origin, Words};
 use mail::{Mailbox, Timestamp};
 use policy::{Basis, Fact, Name, Role};
+
+use crate::recollection::forward_path;
 
 /// An acceptance.
 pub(super) fn accepted(accepted: &admission::Accepted<'_>) -> ledger::Accepted {
@@ -107,6 +109,30 @@ pub(super) fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
     }
 }
 
+/// What testimony tells of a message that is to be judged again; `None` where that is not all it was judged by.
+pub(super) fn recalled(accepted: &ledger::Accepted) -> Option<Recalled> {
+    let asked = accepted.recipients.iter().map(|one| match (&one.asked, &one.basis) {
+        (Some(asked), _) => Some(Some(forward_path(asked.as_str()).ok()?)),
+        (None, Ground::Forward(_)) => None,
+        (None, _) => Some(None),
+    });
+    let authors = accepted.header_from.iter().map(|words| words.as_str().parse());
+    let authors: Vec<Mailbox> = authors.collect::<Result<_, _>>().ok()?;
+    let judged = accepted.judged.as_ref();
+    Some(Recalled {
+        visitor: visitor(&accepted.origin),
+        from: match judged.map_or(Fact::Unknown, |judged| judged.from) {
+            Fact::Known(FromForm::Missing) => Fact::Known(FromScan::Missing),
+            Fact::Known(FromForm::Malformed) => Fact::Known(FromScan::Malformed),
+            Fact::Known(FromForm::Mailboxes) => Fact::Known(FromScan::Mailboxes(authors)),
+            Fact::Unknown | Fact::NotYet => Fact::Unknown,
+        },
+        octets: accepted.size,
+        hops: judged.map_or(Fact::Unknown, |judged| judged.hops),
+        asked: asked.collect::<Option<_>>()?,
+    })
+}
+
 /// The visitor that testimony speaks of; the role of its listener is looked up where it is judged again.
 pub(crate) fn visitor(origin: &Origin) -> Visitor {
     let word = |words: &Words| Box::from(words.as_str());
@@ -171,5 +197,55 @@ mod tests {
         let pin: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
         assert_eq!(unhex(&hex(&pin)), Some(pin));
         assert_eq!(unhex("12"), None);
+    }
+
+    fn accepted() -> ledger::Accepted {
+        let recipient = |rcpt: &str, asked: Option<&str>, basis| ledger::AcceptedRecipient {
+            rcpt: rcpt.into(),
+            asked: asked.map(Into::into),
+            basis,
+            digest: 3,
+            held: None,
+            quarantined: false,
+        };
+        ledger::Accepted {
+            message: mail::MessageId::new(1),
+            origin: ourselves(),
+            from: "<scan@own.test>".into(),
+            size: 2048,
+            generation: 1,
+            rulebook: 2,
+            recipients: vec![
+                recipient("<it@own.test>", None, Ground::Route("inside".into())),
+                recipient("<bob@far.test>", Some("<fwd@own.test>"), Ground::Forward("away".into())),
+            ],
+            header_from: Vec::new(),
+            message_id: None,
+            mended: None,
+            judged: Some(Judged {
+                from: Fact::Known(FromForm::Malformed),
+                hops: Fact::Known(7),
+                ..Judged::nothing_yet(Timestamp(0))
+            }),
+        }
+    }
+
+    #[test]
+    fn testimony_tells_what_a_message_was_judged_by() {
+        let recalled = recalled(&accepted()).unwrap();
+        assert_eq!((recalled.octets, recalled.hops), (2048, Fact::Known(7)));
+        assert!(matches!(recalled.from, Fact::Known(FromScan::Malformed)));
+        let asked = "<fwd@own.test>";
+        assert_eq!(recalled.asked, [None, Some(forward_path(asked).unwrap())]);
+    }
+
+    #[test]
+    fn testimony_that_leaves_out_what_was_asked_for_tells_nothing() {
+        let mut old = accepted();
+        old.recipients[1].asked = None;
+        assert!(recalled(&old).is_none());
+        let mut older = accepted();
+        older.judged = None;
+        assert_eq!(recalled(&older).unwrap().hops, Fact::Unknown);
     }
 }
