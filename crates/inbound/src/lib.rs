@@ -7,6 +7,7 @@
 //! [`admission`], and the letter goes on there.
 
 mod doors;
+mod errand;
 mod listener;
 mod login;
 mod names;
@@ -14,4 +15,5 @@ pub mod reply;
 mod session;
 
 pub use doors::{Aside, ClientLimits, Doors, DoorsConfig, Place, Standing, TurnedAway};
+pub use errand::Errand;
 pub use listener::{Gate, ListenerConfig, Listening, bind};

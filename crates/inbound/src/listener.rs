@@ -17,6 +17,7 @@ use wire::{Crowd, Patience, Proxied, ProxyHeader, ServeConfig, Shutdown, TlsServ
 use world::{Listener, Net, Stream, World};
 
 use crate::doors::{ClientLimits, Doors, DoorsConfig, Standing};
+use crate::errand::{Errand, Errands};
 use crate::names::ReverseName;
 use crate::session::{Hall, Session};
 
@@ -127,6 +128,7 @@ impl Gate {
             admission,
             authenticator,
             clock: world.clock.clone(),
+            errands: Errands::default(),
         });
         let rules = Arc::new(ArcSwap::from_pointee(doors));
         Self {
@@ -158,6 +160,12 @@ impl Gate {
     /// Other rules at the doors from now on.
     pub fn set_doors(&self, doors: DoorsConfig) {
         self.rules.store(Arc::new(doors));
+    }
+
+    /// What comes with this socket is this gate itself, trying its own doors: its refusals count against nobody.
+    #[must_use]
+    pub fn errand(&self, from: SocketAddr) -> Errand {
+        self.hall.errands.begin(from)
     }
 
     /// Sessions now.

@@ -12,6 +12,7 @@ use wire::{Asked, Ended, SessionHandler, TlsFacts};
 use world::{BoxFuture, Clock};
 
 use crate::doors::{ClientLimits, Place, TurnedAway};
+use crate::errand::Errands;
 use crate::login::{self, Progress};
 use crate::names::ReverseName;
 use crate::reply::{self, Occasion};
@@ -23,6 +24,7 @@ pub(crate) struct Hall {
     pub(crate) admission: Admission,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) errands: Errands,
 }
 
 /// One client's session.
@@ -242,7 +244,7 @@ impl Session {
     /// Clients at the front gate have no grant that bounds them; their address does.
     fn too_busy(&self, sender: &ReversePath) -> Option<Reply> {
         let Ok(place) = &self.entrance else { return None };
-        if self.visitor.role != Role::Mx {
+        if self.visitor.role != Role::Mx || self.is_ourselves() {
             return None;
         }
         let now = self.hall.clock.monotonic();
@@ -266,6 +268,11 @@ impl Session {
             return Some(self.busy(sentence, "too-many-messages", sender));
         }
         None
+    }
+
+    /// Whether this gate came to try its own door.
+    fn is_ourselves(&self) -> bool {
+        self.hall.errands.has(self.visitor.client, self.visitor.port)
     }
 
     /// Whether DNS says that this client has no name that leads back to it. Machines of our own need none.
@@ -303,7 +310,9 @@ impl Session {
                 )
             }
             Err(rejection) => {
-                if let (Ok(place), Verdict::Refuse(_)) = (&self.entrance, rejection.verdict) {
+                if let (Ok(place), Verdict::Refuse(_)) = (&self.entrance, rejection.verdict)
+                    && !self.is_ourselves()
+                {
                     place.bad_recipient(self.hall.clock.monotonic());
                 }
                 self.rejected(&rejection, Some(transaction.sender()), Some(&path))

@@ -99,7 +99,7 @@ fn doors(live: &Live) -> Vec<Door> {
 async fn test(live: &Live) -> (Generation, Report) {
     let snapshot = live.admission.snapshot();
     let generation = snapshot.generation();
-    let report = selftest::run(&live.world, snapshot.rulebook(), doors(live)).await;
+    let report = selftest::run(&live.world, snapshot.rulebook(), doors(live), Some(&live.gate)).await;
     let recorder = &live.recorder;
     let refused = report.refused + report.put_off;
     recorder.metrics.tested(report.is_green(), refused as u64);

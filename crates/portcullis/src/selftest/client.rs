@@ -4,15 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use inbound::{Errand, Gate};
 use mail::{Domain, Host};
 use smtp::client::{ClientConfig, ClientTimeouts};
 use smtp::server::Transport;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use wire::{Connection, Dial, Distrust, Roots, TlsClient, Trust, Verified};
-use world::{Clock, Stream, World};
+use world::{Clock, World};
 
 use super::forms::Form;
-use super::{Door, HELLO};
+use super::{Door, HELLO, reached};
 
 /// How long an answer may take. A gate under load, or one that lets strangers wait for its greeting, takes a while.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,24 +32,46 @@ pub(super) enum Reply {
     Gone,
 }
 
-/// A connection in the clear.
+/// What octets go over, in the clear or under TLS.
+trait Octets: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Octets for T {}
+
+/// A connection.
 pub(super) struct Client {
-    stream: BufReader<Box<dyn Stream>>,
+    stream: BufReader<Box<dyn Octets>>,
     clock: Arc<dyn Clock>,
+    /// That it counts against nobody.
+    _errand: Option<Errand>,
 }
 
 impl Client {
-    /// Connects and hears the greeting.
-    pub(super) async fn open(world: &World, to: SocketAddr, from: IpAddr) -> Result<Self, String> {
-        let stream = within(&*world.clock, world.net.connect(to, Some(from))).await;
-        let stream = match stream {
+    /// Connects and hears the greeting, behind a handshake where TLS comes first. Whose certificate it is, is all the
+    /// same: it is our own door.
+    pub(super) async fn open(world: &World, door: &Door, from: IpAddr, gate: Option<&Gate>) -> Result<Self, String> {
+        let (to, clock) = (reached(door.address), world.clock.clone());
+        let stream = match within(&*clock, world.net.connect(to, Some(from))).await {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => return Err(format!("connecting from {from} failed: {error}")),
             None => return Err(format!("connecting from {from} took too long")),
         };
+        let ours = gate.zip(stream.local_addr().ok());
+        let errand = ours.map(|(gate, ours)| gate.errand(ours));
+        let stream: Box<dyn Octets> = if door.implicit_tls {
+            let tls = TlsClient::new(Roots::none(), None, clock.clone());
+            let host = Host::Domain(Domain::parse(HELLO).map_err(|why| why.to_string())?);
+            match within(&*clock, tls.secure(stream, &host, &Trust::Opportunistic)).await {
+                Some(Ok(secured)) => Box::new(secured),
+                Some(Err(why)) => return Err(format!("TLS from {from} failed: {why}")),
+                None => return Err(format!("TLS from {from} took too long")),
+            }
+        } else {
+            Box::new(stream)
+        };
         let mut client = Self {
             stream: BufReader::new(stream),
-            clock: world.clock.clone(),
+            clock,
+            _errand: errand,
         };
         match client.hear().await {
             Some(greeting) if greeting.starts_with('2') => Ok(client),

@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use inbound::Gate;
 use policy::{Name, Rulebook};
 use tokio::task::JoinSet;
 use world::World;
@@ -33,8 +34,9 @@ pub use source::is_own_source;
 pub const HELLO: &str = "selftest.portcullis.invalid";
 /// Forms tried on one connection: many errors on one are slowed down, and then ended.
 const FORMS_A_CONNECTION: usize = 3;
-/// Forms tried where there is but one address to come from.
-const FORMS_OVER_SIX: usize = FORMS_A_CONNECTION;
+/// The same where there is but one address to come from, and honest programs come from it as well: fewer connections
+/// leave them their own.
+const FORMS_OVER_SIX: usize = 8;
 /// Connections tried before a listener is said not to answer.
 const TRIES: usize = 3;
 /// How long to wait between two of them.
@@ -53,8 +55,8 @@ pub struct Door {
     pub proxies: Vec<ipnet::IpNet>,
 }
 
-/// Tries every door.
-pub async fn run(world: &World, book: &Rulebook, doors: Vec<Door>) -> Report {
+/// Tries every door. The gate they belong to, where it is given, counts it against nobody.
+pub async fn run(world: &World, book: &Rulebook, doors: Vec<Door>, gate: Option<&Gate>) -> Report {
     let begun = world.clock.monotonic();
     let forms = Arc::new(forms::all(book));
     let mut tests = JoinSet::new();
@@ -63,6 +65,7 @@ pub async fn run(world: &World, book: &Rulebook, doors: Vec<Door>) -> Report {
         let test = Test {
             world: world.clone(),
             forms: forms.clone(),
+            gate: gate.cloned(),
             door,
         };
         tests.spawn(test.run(sources));
@@ -116,6 +119,7 @@ fn reached(mut address: SocketAddr) -> SocketAddr {
 struct Test {
     world: World,
     forms: Arc<Vec<Form>>,
+    gate: Option<Gate>,
     door: Door,
 }
 
@@ -136,20 +140,10 @@ impl Test {
             report.found.push(self.found(Finding::Fails(why)));
             return report;
         }
-        // Nobody says MAIL there without a login, and the client below speaks in the clear.
-        if self.door.implicit_tls {
-            return report;
-        }
-        // Over IPv6 the one address of loopback is that of honest programs too: what we are refused counts against them.
-        let most = if self.door.address.is_ipv6() {
-            FORMS_OVER_SIX
-        } else {
-            usize::MAX
-        };
-        let mut left = self.forms.get(..most.min(self.forms.len())).unwrap_or_default();
+        let mut left = self.forms.as_slice();
         while !left.is_empty() {
             match self.session(sources.next(), left, &mut report).await {
-                Ok(tried) => left = left.get(tried.max(1)..).unwrap_or_default(),
+                Ok(tried) => left = left.get(tried..).unwrap_or_default(),
                 Err(why) => {
                     report
                         .missed
@@ -187,14 +181,22 @@ impl Test {
 
     /// Tries some forms on one connection; says how many.
     async fn session(&self, from: IpAddr, forms: &[Form], report: &mut Report) -> Result<usize, String> {
-        let mut client = Client::open(&self.world, reached(self.door.address), from).await?;
-        let mut tried = 0;
-        for form in forms.iter().take(FORMS_A_CONNECTION) {
-            if tried == 0 && client.ask(&format!("EHLO {}", form.hello)).await.is_none() {
-                break;
-            }
+        let mut client = Client::open(&self.world, &self.door, from, self.gate.as_ref()).await?;
+        let most = if from.is_ipv6() {
+            FORMS_OVER_SIX
+        } else {
+            FORMS_A_CONNECTION
+        };
+        let (mut tried, mut called) = (0, "");
+        for form in forms.iter().take(most) {
             tried += 1;
-            match client.tries(form).await {
+            let greeted = called == form.hello || client.ask(&format!("EHLO {}", form.hello)).await.is_some();
+            called = &form.hello;
+            let reply = match greeted {
+                true => client.tries(form).await,
+                false => Reply::Gone,
+            };
+            match reply {
                 Reply::Taken(said) => report.found.push(self.found(Finding::Relays {
                     form: form.to_string(),
                     said,

@@ -61,7 +61,7 @@ async fn server(takes: fn(&str) -> bool) -> (SocketAddr, Arc<Mutex<Vec<String>>>
 #[tokio::test]
 async fn a_door_that_refuses_is_green_and_nothing_is_left_behind() {
     let (address, heard) = server(|_| false).await;
-    let report = run(&World::real(), &book(), vec![door(address)]).await;
+    let report = run(&World::real(), &book(), vec![door(address)], None).await;
     assert!(report.is_green() && report.missed.is_empty(), "{report}");
     assert!(report.refused >= 30, "{report}");
     let heard = heard.lock().unwrap();
@@ -88,7 +88,7 @@ async fn each_way_to_relay_is_found_where_it_is_open() {
         |line: &str| line.contains('\0'),
     ] {
         let (address, heard) = server(takes).await;
-        let report = run(&World::real(), &book(), vec![door(address)]).await;
+        let report = run(&World::real(), &book(), vec![door(address)], None).await;
         assert!(!report.is_green(), "{report}");
         assert!(
             report
@@ -112,7 +112,7 @@ async fn a_door_where_nobody_answers_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let report = run(&World::real(), &book(), vec![door(address)]).await;
+    let report = run(&World::real(), &book(), vec![door(address)], None).await;
     assert!(matches!(report.found[0].what, Finding::Fails(_)), "{report}");
     assert!(report.to_string().starts_with("RED"), "{report}");
 }
@@ -127,10 +127,10 @@ async fn it_does_not_come_from_an_address_that_is_granted() {
     };
     book.grants = vec![granted("127.0.0.0/8")];
     let (address, heard) = server(|_| true).await;
-    let report = run(&World::real(), &book, vec![door(address)]).await;
+    let report = run(&World::real(), &book, vec![door(address)], None).await;
     assert!(report.is_green() && report.missed.len() == 1, "{report}");
     assert!(heard.lock().unwrap().is_empty());
     book.grants = vec![granted("127.77.0.0/30")];
-    let report = run(&World::real(), &book, vec![door(address)]).await;
+    let report = run(&World::real(), &book, vec![door(address)], None).await;
     assert!(!report.is_green(), "from another one it is tried: {report}");
 }

@@ -431,7 +431,10 @@ pub const LETTER: &str = "From: <scan@example.edu>\r\nSubject: a scan\r\n\r\nHel
 
 impl Client {
     pub async fn connect(to: SocketAddr, from: &str) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4().unwrap(),
+            SocketAddr::V6(_) => TcpSocket::new_v6().unwrap(),
+        };
         socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
         let stream = socket.connect(to).await.unwrap();
         Self {

@@ -9,6 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, TlsStream};
 use world::{Clock, Stream};
 
@@ -72,6 +73,20 @@ impl TlsClient {
             identity,
             ..self.clone()
         }
+    }
+
+    /// Makes the handshake with a host, for a client that speaks by itself. It has no end of its own
+    /// where the server falls silent.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn secure(
+        &self,
+        stream: Box<dyn Stream>,
+        host: &Host,
+        trust: &Trust,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, TlsFailure> {
+        Ok(self.connect(stream, host, trust).await?.0)
     }
 
     /// Makes the handshake with a host. It has no end of its own where the server falls silent.
