@@ -3,6 +3,7 @@
 //! The order write, sync (and for a new file: sync its folder) stands in [`Chain::append`] alone. A file whose sync
 //! failed is never written to again: the next one begins behind the last line that was synced and says so.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,15 @@ pub(crate) fn files(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<FileName>> {
         .collect();
     files.sort();
     Ok(files)
+}
+
+/// The same, by writer.
+pub(crate) fn by_writer(disk: &dyn Disk, dir: &Path) -> io::Result<BTreeMap<Box<str>, Vec<FileName>>> {
+    let mut writers: BTreeMap<Box<str>, Vec<FileName>> = BTreeMap::new();
+    for file in files(disk, dir)? {
+        writers.entry(file.writer.clone()).or_default().push(file);
+    }
+    Ok(writers)
 }
 
 /// What was found behind the last good line of a writer.

@@ -111,7 +111,8 @@ impl Identity {
             | Event::ShadowEnded(_)
             | Event::Opened(_)
             | Event::Dropped(_)
-            | Event::Anchored(_) => {
+            | Event::Anchored(_)
+            | Event::Pruned(_) => {
                 return None;
             }
         })

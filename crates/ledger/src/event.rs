@@ -3,6 +3,7 @@
 use mail::{EventId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
+use crate::Pruned;
 use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
 use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused, RefusedMany};
@@ -67,6 +68,9 @@ pub enum Event {
     /// Where the chains stand was written down in a second place; only the ledger itself says so.
     #[serde(rename = "ledger.anchored")]
     Anchored(Anchored),
+    /// Old files of the ledger are removed; only the ledger itself says so.
+    #[serde(rename = "ledger.pruned")]
+    Pruned(Box<Pruned>),
 }
 
 /// The first line of a file.
@@ -169,7 +173,8 @@ impl Event {
             | Self::ShadowEnded(_)
             | Self::Opened(_)
             | Self::Dropped(_)
-            | Self::Anchored(_) => None,
+            | Self::Anchored(_)
+            | Self::Pruned(_) => None,
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Key {
     Address(Box<str>),
     /// The message with this Message-ID, without brackets.
     MessageId(Box<str>),
+    /// What was removed of the ledger itself.
+    Pruned,
 }
 
 /// A key as the index keeps it: the first 48 bits of a hash. What they lead to is compared with the key itself.
@@ -58,6 +60,7 @@ impl Key {
             Self::Login(name) => Mark::of(b'l', name),
             Self::Address(address) => Mark::of(b'a', address),
             Self::MessageId(id) => Mark::of(b'h', id),
+            Self::Pruned => Mark::of(b'p', ""),
         }
     }
 
@@ -68,6 +71,7 @@ impl Key {
             Self::Event(id) => id.to_string(),
             Self::Session(id) => id.to_string(),
             Self::Source(ip) => ip.to_string(),
+            Self::Pruned => "ledger.pruned".to_owned(),
             Self::Grant(text) | Self::Login(text) | Self::Address(text) | Self::MessageId(text) => {
                 // In a line these are escaped, so the letters around them do.
                 let plain = text.split(['"', '\\']).max_by_key(|part| part.len());
@@ -134,6 +138,7 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
         | Event::Opened(_)
         | Event::Dropped(_)
         | Event::Anchored(_) => {}
+        Event::Pruned(_) => tell(Key::Pruned),
     }
 }
 

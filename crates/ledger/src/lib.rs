@@ -4,8 +4,8 @@
 //! line, each line sealed with a SHA-256 that covers the line before; [`verify`], which names the first broken link;
 //! [`Reader`], which finds what was said of a message, a session or an event id.
 //!
-//! Refuses to know: what an event should lead to. It judges nothing, forgets nothing and holds no secret: no event has
-//! a field for one.
+//! Refuses to know: what an event should lead to. It judges nothing, forgets nothing that it was not told to, and
+//! holds no secret: no event has a field for one.
 //!
 //! The letter was stored before it came here; the record lags the truth by at most a second and is completed from the
 //! spool after a crash ([`Ledger::complete`]). From here `trace` tells the letter's story.
@@ -28,6 +28,7 @@ mod known;
 mod line;
 mod lineup;
 mod progress;
+mod prune;
 mod quill;
 mod reader;
 mod record;
@@ -48,6 +49,7 @@ pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};
 pub use key::Key;
 pub use line::{Hash, Line};
+pub use prune::{Pruned, Pruning, Stretch};
 pub use reader::{Progress, Reader};
 pub use record::{Closer, Config, Ledger, OpenError, OpenReport, Opening, Status, Writer, open};
 pub use text::Words;

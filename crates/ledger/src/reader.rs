@@ -44,6 +44,11 @@ impl Reader {
         Self { disk, dir: dir.into() }
     }
 
+    /// The folder, and the disk it is on.
+    pub(crate) fn place(&self) -> (Arc<dyn Disk>, PathBuf) {
+        (self.disk.clone(), self.dir.clone())
+    }
+
     /// What was said, in the order it was written. Blocks; lines that cannot be read are passed over ([`verify`] names
     /// them).
     ///

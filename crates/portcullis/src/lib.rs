@@ -17,6 +17,7 @@ pub mod generations;
 pub mod health;
 pub mod identities;
 pub mod journal;
+pub mod kept;
 pub mod metrics;
 pub mod recollection;
 pub mod replay;

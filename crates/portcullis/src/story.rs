@@ -39,6 +39,17 @@ pub struct Tale {
     /// Where each recipient that is not done stands now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
+    /// Where its beginning is not known: how far back the ledger is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+}
+
+impl Tale {
+    /// Whether it is told from its beginning on.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        self.moments.iter().any(|moment| moment.what == "received")
+    }
 }
 
 /// One thing that happened.

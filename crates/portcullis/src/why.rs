@@ -17,6 +17,7 @@ use mail::{EventId, MessageId, SessionId, Timestamp};
 use policy::{Live, Snapshot, decide};
 use serde::{Deserialize, Serialize};
 
+use crate::kept::Kept;
 use crate::recollection::Recollection;
 use crate::story::bare;
 use advice::Advice;
@@ -33,6 +34,9 @@ pub struct Account {
     pub about: String,
     /// What was decided.
     pub decisions: Vec<Decision>,
+    /// Where there are fewer than were asked for: how far back the ledger is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 /// One decision.
@@ -102,16 +106,19 @@ pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Presen
         let decisions = lines.iter().rev().filter_map(|line| told(line, &key, present));
         let decisions: Vec<Decision> = decisions.take(most).collect();
         if !decisions.is_empty() {
+            let kept = Some(reader).filter(|_| lines.len() < most).and_then(Kept::of);
             return Ok(Account {
                 about: about.to_owned(),
                 decisions,
+                kept: kept.map(|kept| kept.to_string()),
             });
         }
     }
-    Err(format!(
+    let nothing = format!(
         "the ledger knows nothing of {about}: no message, refusal, session, source, address, grant or login is called so, \
          unless it is one of many refusals that were only counted"
-    ))
+    );
+    Err(Kept::beside(reader, nothing))
 }
 
 /// What the words may mean, the likeliest first.

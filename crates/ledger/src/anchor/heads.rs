@@ -41,12 +41,8 @@ impl Heads {
     /// # Errors
     /// The folder or a file in it cannot be read.
     pub fn beside(&mut self, own: Place) -> io::Result<Vec<Place>> {
-        let mut newest: BTreeMap<Box<str>, Vec<FileName>> = BTreeMap::new();
-        for name in chain::files(self.disk.as_ref(), &self.dir)? {
-            newest.entry(name.writer.clone()).or_default().push(name);
-        }
         let mut heads = vec![own];
-        for (writer, names) in newest {
+        for (writer, names) in chain::by_writer(self.disk.as_ref(), &self.dir)? {
             if heads.first().is_some_and(|own| own.writer == writer) {
                 continue;
             }

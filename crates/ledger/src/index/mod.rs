@@ -40,7 +40,7 @@ const ENTRY_OCTETS: usize = 10;
 pub(crate) const PART_OCTETS: u64 = 16 << 10;
 
 /// What an index is named.
-fn name_of(file: &str) -> String {
+pub(crate) fn name_of(file: &str) -> String {
     format!("{}.index", file.strip_suffix(".jsonl").unwrap_or(file))
 }
 

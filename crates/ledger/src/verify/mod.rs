@@ -4,17 +4,18 @@
 //! there that would miss the rest. So it takes [`Anchors`], and [`Head`]s that somebody wrote down elsewhere, and says
 //! which heads it ended with.
 
+mod ended;
 mod walk;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use world::Disk;
 
 use crate::anchor::{Anchors, BrokenAnchor, Known};
-use crate::chain::{self, FileName};
+use crate::chain;
 use crate::line::Hash;
+use crate::prune::{Stretch, Stretches};
 use walk::Walk;
 
 /// A place in a writer's chain: a line's number and seal.
@@ -39,8 +40,10 @@ pub enum Fault {
     Link,
     /// The file ends before the place where the next one says it did.
     CutShort,
-    /// The file that should stand before this one is missing, or is another one.
+    /// The file that should stand before this one is missing, or is another one, and no record of a removal names it.
     FileMissing,
+    /// A record of a removal names this file, and it is another one.
+    PrunedOther,
     /// The chain does not hold the line that is known from elsewhere.
     HeadMissing,
 }
@@ -105,8 +108,8 @@ pub struct Report {
     pub lines: u64,
     /// The last good line of each writer. Written down elsewhere, it lets the next verification see a cut end.
     pub heads: Vec<Head>,
-    /// Writers whose first file continues one that is gone, as it is after old files were removed.
-    pub begins_later: Vec<Box<str>>,
+    /// What is missing because it was removed by rule: each part that records name.
+    pub pruned: Vec<Stretch>,
     /// What crashes left.
     pub torn: Vec<Torn>,
     /// The first broken link of each writer whose chain does not hold.
@@ -137,27 +140,36 @@ impl Report {
 /// # Errors
 /// The folder or a file in it cannot be read.
 pub fn verify(disk: &dyn Disk, dir: &Path, anchors: &Anchors) -> io::Result<Report> {
-    let mut writers: BTreeMap<Box<str>, Vec<FileName>> = BTreeMap::new();
-    for file in chain::files(disk, dir)? {
-        writers.entry(file.writer.clone()).or_default().push(file);
-    }
+    let writers = chain::by_writer(disk, dir)?;
     let mut report = Report {
         anchors: anchors.lines,
         broken_anchors: anchors.broken.clone(),
         torn: anchors.torn.clone(),
         ..Report::default()
     };
+    let (mut walked, mut named) = (Vec::new(), Stretches::default());
     for (writer, files) in &writers {
-        Walk::of(disk, dir, writer, anchors, &mut report).along(files)?;
+        let walk = Walk::of(disk, dir, writer, anchors, &mut report, &mut named);
+        walked.push(walk.along(files)?);
     }
-    for writer in anchors.writers().filter(|writer| !writers.contains_key(*writer)) {
+    // A record of what is missing may stand anywhere, also in another writer's chain.
+    for ended in walked {
+        ended.judge(anchors, &named, &mut report);
+    }
+    // The last file of a writer is never removed by rule.
+    let mut lost: Vec<&str> = anchors.writers().chain(named.writers()).collect();
+    lost.retain(|writer| !writers.contains_key(*writer));
+    lost.sort_unstable();
+    lost.dedup();
+    for writer in lost {
+        let known = anchors.of(writer).first();
         report.broken.push(Broken {
             writer: writer.into(),
             file: String::new(),
             line: 0,
             at: 0,
-            fault: Fault::HeadMissing,
-            expected: anchors.of(writer).first().map(|known| Expected::of(anchors, known)),
+            fault: known.map_or(Fault::FileMissing, |_| Fault::HeadMissing),
+            expected: known.map(|known| Expected::of(anchors, known)),
         });
     }
     Ok(report)

@@ -14,6 +14,7 @@ use world::OsDisk;
 
 use super::{ConfigFile, check, queue, say, say_aside};
 use crate::config::Config;
+use crate::kept::Kept;
 use crate::replay::{Replay, Report};
 
 /// How often progress is shown.
@@ -81,14 +82,18 @@ pub fn report(config: &Config, folder: &Path, since: Timestamp) -> anyhow::Resul
         .with_context(|| format!("the ledger in {} cannot be read", folder.display()))?;
     let mut replay = Replay::new(&snapshot);
     let mut bar = Bar::new();
-    Reader::new(Arc::new(OsDisk), folder)
+    let reader = Reader::new(Arc::new(OsDisk), folder);
+    reader
         .each_since(since, |line, progress| {
             replay.look(line);
             bar.show(progress);
         })
         .with_context(|| format!("the ledger in {} cannot be read to its end", folder.display()))?;
     bar.clear();
-    Ok(replay.end())
+    let mut report = replay.end();
+    let kept = Kept::of(&reader).filter(|kept| since < kept.since);
+    report.kept = kept.map(|kept| kept.to_string());
+    Ok(report)
 }
 
 /// Shows how far it has come, to people.

@@ -18,7 +18,7 @@ pub use machine::Machine;
 pub use problem::{Problem, Severity};
 pub use report::{Report, Source};
 pub use settings::{
-    CertificateFiles, Change, ClientLimits, Config, DeliverySettings, DnsSettings, HostPort, LedgerSettings,
+    CertificateFiles, Change, ClientLimits, Config, DeliverySettings, DnsSettings, HostPort, Keeping, LedgerSettings,
     LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, NextHop, OutboundRoute, RouteLogin, SecretHash,
     SpoolSettings,
 };

@@ -327,6 +327,68 @@ pub struct LedgerSettings {
     pub anchors: Option<PathBuf>,
     /// Where syslog listens, if that is another.
     pub syslog: Option<PathBuf>,
+    /// How long it is kept.
+    pub keep: Keeping,
+}
+
+/// How long something is kept: whole days, as they were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    number: u64,
+    unit: Option<(u64, u64, &'static str)>,
+}
+
+impl Keeping {
+    /// For ever.
+    pub const FOREVER: Self = Self { number: 0, unit: None };
+    /// Days of the longest time that is not for ever.
+    const DAYS_MAX: u64 = 100 * 365;
+
+    /// So many days; `None` where these are too many.
+    #[must_use]
+    pub fn days(number: u64) -> Option<Self> {
+        Self::of(number, (1, 1, "days"))
+    }
+
+    /// So many twelfths of a year.
+    #[must_use]
+    pub fn months(number: u64) -> Option<Self> {
+        Self::of(number, (365, 12, "months"))
+    }
+
+    /// So many years of 365 days.
+    #[must_use]
+    pub fn years(number: u64) -> Option<Self> {
+        Self::of(number, (365, 1, "years"))
+    }
+
+    fn of(number: u64, unit: (u64, u64, &'static str)) -> Option<Self> {
+        let keeping = Self {
+            number,
+            unit: Some(unit),
+        };
+        (number <= Self::DAYS_MAX && keeping.in_days()? <= Self::DAYS_MAX).then_some(keeping)
+    }
+
+    fn in_days(self) -> Option<u64> {
+        let (days, parts, _) = self.unit?;
+        Some(self.number.saturating_mul(days).div_ceil(parts))
+    }
+
+    /// How long; `None` for ever.
+    #[must_use]
+    pub fn lapse(self) -> Option<Duration> {
+        Some(Duration::from_secs(self.in_days()?.saturating_mul(86_400)))
+    }
+}
+
+impl std::fmt::Display for Keeping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.unit {
+            Some((.., unit)) => write!(f, "{} {unit}", self.number),
+            None => f.write_str("forever"),
+        }
+    }
 }
 
 /// Whom we ask about names.

@@ -15,6 +15,7 @@ use super::protocol::{self, Asked, Listing, Mail, Request, Select};
 use super::serve::{Out, Unanswered};
 use super::{changes, handing};
 use crate::generations::{Came, Wish};
+use crate::kept::Kept;
 use crate::selftest::Report;
 use crate::shadow;
 use crate::story::{self, Tale};
@@ -284,7 +285,7 @@ pub(crate) fn message_named(reader: &Reader, asked: &str) -> Result<String, Stri
     let message = found.last().and_then(|line| line.event.message());
     message
         .map(|id| id.to_string())
-        .ok_or_else(|| format!("no message came with the Message-ID <{bare}>"))
+        .ok_or_else(|| Kept::beside(reader, format!("no message came with the Message-ID <{bare}>")))
 }
 
 /// Tells what the ledger, and the spool where `story` is given, know of an id. Blocks.
@@ -298,7 +299,10 @@ pub(crate) fn trace(reader: &Reader, id: &str, story: Option<&spool::Story>) -> 
             .events_of(&key)
             .map_err(|error| format!("the ledger cannot be read: {error}"))
     };
-    if let Some(tale) = story::tell(story, &read(Key::Message(message))?) {
+    if let Some(mut tale) = story::tell(story, &read(Key::Message(message))?) {
+        if !tale.begins() {
+            tale.kept = Kept::of(reader).map(|kept| kept.to_string());
+        }
         return Ok(tale);
     }
     let number = message.number();
@@ -310,9 +314,8 @@ pub(crate) fn trace(reader: &Reader, id: &str, story: Option<&spool::Story>) -> 
             return Ok(tale);
         }
     }
-    Err(format!(
-        "nothing is known of {message}: no message, session or refusal has this id"
-    ))
+    let nothing = format!("nothing is known of {message}: no message, session or refusal has this id");
+    Err(Kept::beside(reader, nothing))
 }
 
 pub(super) fn to_value(value: impl serde::Serialize) -> Value {

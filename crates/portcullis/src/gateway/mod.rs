@@ -10,6 +10,7 @@ mod held;
 mod mix;
 mod recorded;
 mod reload;
+mod retention;
 mod shadow;
 mod start;
 mod stores;

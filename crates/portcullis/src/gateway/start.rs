@@ -18,6 +18,7 @@ use super::anchoring::Anchoring;
 use super::deliveries::Deliveries;
 use super::front;
 use super::recorded::{self, Recorded};
+use super::retention::Retention;
 use super::stores::Stores;
 use super::succeed::{self, Heritage};
 use super::upkeep::Upkeep;
@@ -114,6 +115,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     }
     if writers == Writers::Threads {
         tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
+        tasks.spawn(retention(&config, &live).watch(told.everything.clone()));
         tasks.spawn(shadow::watch(live.clone(), told.everything.clone()));
     }
     let mut gateway = Gateway {
@@ -292,6 +294,16 @@ fn run(live: &Arc<Live>, adopter: Arc<spool::Adopter>, shutdown: &Shutdown) -> J
         tasks.spawn(mix::watch(live.clone(), shutdown.clone()));
     }
     tasks
+}
+
+/// Who removes what the ledger keeps no longer.
+fn retention(config: &Config, live: &Live) -> Retention {
+    Retention {
+        ledger: live.recorder.ledger.clone(),
+        reader: live.reader.clone(),
+        clock: live.world.clock.clone(),
+        keep: config.ledger.keep,
+    }
 }
 
 /// Who keeps the ledger's index.

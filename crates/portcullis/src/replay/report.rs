@@ -43,6 +43,8 @@ pub struct Report {
     groups: BTreeMap<Kindred, (u64, String)>,
     beyond: u64,
     passed_over: BTreeMap<Unreadable, u64>,
+    /// Where more was asked for than there is: how far back the ledger is kept.
+    pub kept: Option<String>,
 }
 
 impl Report {
@@ -107,6 +109,7 @@ impl Report {
             "differ": self.groups(),
             "not_listed": self.beyond,
             "passed_over": passed_over,
+            "kept": self.kept,
         })
     }
 }
@@ -180,6 +183,9 @@ impl fmt::Display for Report {
         }
         for (why, times) in &self.passed_over {
             writeln!(f, "  {times:>7} {}", why.words())?;
+        }
+        if let Some(kept) = &self.kept {
+            writeln!(f, "\nThere may have been more: {kept}.")?;
         }
         Ok(())
     }

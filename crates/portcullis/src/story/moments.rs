@@ -139,7 +139,8 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::ShadowEnded(_)
         | Event::Opened(_)
         | Event::Dropped(_)
-        | Event::Anchored(_) => return None,
+        | Event::Anchored(_)
+        | Event::Pruned(_) => return None,
     })
 }
 

@@ -43,6 +43,9 @@ impl fmt::Display for Tale {
             let (to, text) = (Printable(&one.to), Printable(&one.text));
             writeln!(f, "  {:<12}  {:<width$}  {to}, {text}", "now", one.state)?;
         }
+        if let Some(kept) = &self.kept {
+            writeln!(f, "  There may have been more: {kept}.")?;
+        }
         Ok(())
     }
 }

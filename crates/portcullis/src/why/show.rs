@@ -15,7 +15,13 @@ impl fmt::Display for Account {
             many => format!("the last {many} decisions, newest first"),
         };
         writeln!(f, "{}: {count}; times in UTC", Printable(&self.about))?;
-        self.decisions.iter().try_for_each(|decision| write!(f, "\n{decision}"))
+        self.decisions
+            .iter()
+            .try_for_each(|decision| write!(f, "\n{decision}"))?;
+        match &self.kept {
+            Some(kept) => writeln!(f, "\nThere may have been more: {kept}."),
+            None => Ok(()),
+        }
     }
 }
 

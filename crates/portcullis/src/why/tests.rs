@@ -43,6 +43,7 @@ fn a_refusal_is_told_with_its_reason_its_reply_and_the_next_step() {
     let mut decision = told(&line, &Key::Grant("copier-3f".into()), None).unwrap();
     decision.now = Some("it would be refused again".to_owned());
     let account = Account {
+        kept: None,
         about: "10.31.7.9".to_owned(),
         decisions: vec![decision],
     };

@@ -1,4 +1,4 @@
-//! The built program and what is left of its testimony: anchors of it in a second place.
+//! The built program and what is left of its testimony: anchors of it in a second place, and what is removed when it is old.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,3 +12,4 @@
 mod anchors;
 #[path = "../generations/gate.rs"]
 mod gate;
+mod pruning;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ledger::{AnchorFault, Anchors, Broken, BrokenAnchor, Fault, Hash, Head, Report};
+use ledger::{AnchorFault, Anchors, Broken, BrokenAnchor, Fault, Hash, Head, Report, Stretch};
 use serde_json::{Value, json};
 use world::OsDisk;
 
@@ -83,8 +83,16 @@ fn as_text(report: &Report) -> String {
             torn.file, torn.at, torn.octets
         );
     }
-    for writer in &report.begins_later {
-        let _ = writeln!(text, "later   {writer}: its first file continues one that was removed");
+    for one in &report.pruned {
+        let _ = writeln!(
+            text,
+            "pruned  {}: lines {} to {} of {} to {} were removed by rule, as the ledger itself says",
+            one.writer,
+            one.first,
+            one.last,
+            one.oldest.to_date(),
+            one.newest.to_date()
+        );
     }
     for head in &report.heads {
         let _ = writeln!(text, "head    {}:{}:{}", head.writer, head.seq, head.hash);
@@ -153,7 +161,10 @@ fn words(fault: Fault) -> &'static str {
         Fault::Seal => "its octets are not those that were sealed",
         Fault::Link => "it does not follow the line before; something was taken out, put in or moved",
         Fault::CutShort => "the file ends before the place where the next one says it did",
-        Fault::FileMissing => "the file that should stand before this one is missing, or is another one",
+        Fault::FileMissing => {
+            "the file that should stand before this one is missing, or is another one, and no record says that it was removed"
+        }
+        Fault::PrunedOther => "a record says that this file was removed, and means another one",
         Fault::HeadMissing => "the line that was known from elsewhere is not there",
     }
 }
@@ -187,8 +198,20 @@ fn as_json(report: &Report) -> Value {
         "broken": report.broken.iter().map(broken_as_json).collect::<Vec<_>>(),
         "broken_anchors": broken_anchors.collect::<Vec<_>>(),
         "torn": torn.collect::<Vec<_>>(),
-        "begins_later": report.begins_later,
+        "pruned": report.pruned.iter().map(pruned_as_json).collect::<Vec<_>>(),
         "heads": heads.collect::<Vec<_>>(),
+    })
+}
+
+fn pruned_as_json(one: &Stretch) -> Value {
+    json!({
+        "writer": one.writer,
+        "first": one.first,
+        "last": one.last,
+        "hash": one.seal.to_string(),
+        "files": one.files,
+        "oldest": one.oldest.to_rfc3339(),
+        "newest": one.newest.to_rfc3339(),
     })
 }
 

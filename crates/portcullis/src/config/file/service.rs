@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Count, Lapse, List, Maybe, Octets};
-use crate::config::{LogFormat, LogLevel};
+use crate::config::{Keeping, LogFormat, LogLevel};
 
 /// What clients may use before they are judged.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -140,6 +140,9 @@ pub struct Spool {
 pub struct Ledger {
     /// The folder. Default: `ledger` beside the spool.
     pub dir: Maybe<PathBuf>,
+    /// How long what is recorded is kept, in days, months or years, or "forever"; then whole files of it are removed, which
+    /// is recorded in turn. Default: 12 months.
+    pub keep: Maybe<super::Text<Keeping>>,
     /// A file in a second place, to which is written every minute where the record stands: with it, `portcullis ledger
     /// verify --anchors` finds out an end that was cut off and a record that was written anew. It is worth something
     /// where who can change the ledger cannot change it: on another machine's disk. Default: none.

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use super::At;
-use crate::config::HostPort;
+use crate::config::{HostPort, Keeping};
 
 /// A value that is written as text.
 pub trait Spelled: Sized {
@@ -181,6 +181,24 @@ impl Spelled for Lapse {
             .filter(|secs| *secs <= 366 * 86_400)
             .ok_or_else(wrong)?;
         Ok(Self(Duration::from_secs(secs)))
+    }
+}
+
+impl Spelled for Keeping {
+    const WHAT: &'static str = "a time such as 90d, \"12 months\" or \"7 years\", or forever";
+    fn spell(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not {}", Self::WHAT);
+        if text == "forever" {
+            return Ok(Self::FOREVER);
+        }
+        let (number, unit) = split_unit(text).ok_or_else(wrong)?;
+        let keeping = match unit {
+            "d" | "day" | "days" => Self::days(number),
+            "month" | "months" => Self::months(number),
+            "y" | "year" | "years" => Self::years(number),
+            _ => return Err(wrong()),
+        };
+        keeping.ok_or_else(wrong)
     }
 }
 
@@ -393,6 +411,25 @@ mod tests {
         assert_eq!(Octets::spell("50 MB"), Some(Octets(50_000_000)));
         assert_eq!(Octets::spell("64MiB"), Some(Octets(64 << 20)));
         assert_eq!(Octets::spell("99999999999999 GiB"), None);
+    }
+
+    #[test]
+    fn how_long_something_is_kept_may_be_said_in_months_and_years() {
+        let days = |text| {
+            Keeping::spell(text)
+                .unwrap()
+                .lapse()
+                .map(|lapse| lapse.as_secs() / 86_400)
+        };
+        assert_eq!(
+            [days("90d"), days("12 months"), days("1 month")],
+            [Some(90), Some(365), Some(31)]
+        );
+        assert_eq!([days("7 years"), days("forever")], [Some(2555), None]);
+        assert_eq!(Keeping::spell("12 months").unwrap().to_string(), "12 months");
+        for wrong in ["12", "months", "1 fortnight", "999999 years", "12h", ""] {
+            assert!(Keeping::spell(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -10,8 +10,8 @@ use policy::unmapped;
 use super::desk::{Desk, values};
 use crate::config::file::{self, At, Count, List, Maybe, Octets, Text};
 use crate::config::{
-    ClientLimits, DeliverySettings, DnsSettings, LedgerSettings, LimitSettings, LogFormat, LogLevel, LogSettings,
-    Problem, SpoolSettings,
+    ClientLimits, DeliverySettings, DnsSettings, Keeping, LedgerSettings, LimitSettings, LogFormat, LogLevel,
+    LogSettings, Problem, SpoolSettings,
 };
 
 /// RFC 5321 §4.5.3.1.8 has every server take this many recipients of one message.
@@ -22,6 +22,8 @@ const TEXT_LINE: u64 = 998;
 const TEXT_LINE_MIN: u64 = 78;
 /// Where the queue lives, unless said otherwise.
 const SPOOL_DIR: &str = "/var/lib/portcullis/spool";
+/// Days for which one usually wants to know what was decided.
+const KEEP_DAYS_MIN: u64 = 90;
 /// Where syslog listens, unless said otherwise.
 const SYSLOG: &str = "/dev/log";
 /// Octets of a segment: smaller wastes files, larger wastes disk.
@@ -305,8 +307,34 @@ pub(super) fn storage(
         dir: ledger_dir,
         anchors,
         syslog,
+        keep: keep(ledger, desk),
     };
     (spool, ledger)
+}
+
+/// How long the ledger is kept.
+fn keep(ledger: &file::Ledger, desk: &mut Desk<'_>) -> Keeping {
+    let Some(written) = &ledger.keep else {
+        return Keeping::months(12).unwrap_or(Keeping::FOREVER);
+    };
+    match written.lapse() {
+        Some(lapse) if lapse < Duration::from_secs(24 * HOUR) => desk.say(
+            Problem::error(
+                written.span(),
+                "a ledger that is kept for less than a day tells nobody anything",
+            )
+            .advise("take it out to get 12 months"),
+        ),
+        Some(lapse) if lapse < Duration::from_secs(KEEP_DAYS_MIN * 24 * HOUR) => desk.say(
+            Problem::warning(
+                written.span(),
+                format!("what was decided is forgotten within {KEEP_DAYS_MIN} days"),
+            )
+            .why("most misuse is noticed later than that; `why`, `trace` and `replay` know no more than this"),
+        ),
+        _ => {}
+    }
+    ***written
 }
 
 /// Where anchors are written: worth something where these folders are not.
