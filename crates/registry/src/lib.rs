@@ -8,6 +8,7 @@ mod actor;
 mod calendar;
 mod case;
 mod check;
+mod form;
 mod life;
 mod network;
 mod notice;
@@ -18,6 +19,9 @@ pub use actor::{Actor, Person, Role};
 pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
+pub use form::{
+    Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
+};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
 };
