@@ -12,6 +12,7 @@ mod form;
 mod life;
 mod network;
 mod notice;
+mod store;
 mod terms;
 
 pub use acknowledgement::{ACKNOWLEDGEMENTS, Acknowledged, Signature, TextVersion};
@@ -30,4 +31,5 @@ pub use network::{
     Source, Widest, Zones, ZonesError, red,
 };
 pub use notice::{Audience, Notice};
+pub use store::{CaseId, Kept, Letter, SqliteStore, Store, StoreError, Taken, Taking};
 pub use terms::Terms;

@@ -90,6 +90,22 @@ pub enum Audience {
     Department,
 }
 
+impl Audience {
+    /// As it is stored.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Requestor => "requestor",
+            Self::Technical => "technical",
+            Self::Owner => "owner",
+            Self::Head => "head",
+            Self::Security => "security",
+            Self::Network => "network",
+            Self::Department => "department",
+        }
+    }
+}
+
 impl Notice {
     /// `M01` to `M48`.
     #[must_use]

@@ -1,0 +1,177 @@
+//! What holds for every store.
+
+use std::time::Duration;
+
+use super::{CaseId, Kept, Store, StoreError, Taking};
+use crate::actor::{Actor, Person, Role};
+use crate::case::{Case, Track};
+use crate::form::{Contact, Form};
+use crate::life::{Event, State, Step, step};
+use crate::terms::Terms;
+use mail::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
+
+fn form(purpose: &str) -> Form {
+    Form {
+        requestor: Contact {
+            name: "Ann \"O'\" Müller".to_owned(),
+            email: "ann@example.edu".to_owned(),
+        },
+        purpose: purpose.to_owned(),
+        ..Form::default()
+    }
+}
+
+fn ann() -> Actor {
+    Actor::human("ann@example.edu", Role::Requestor)
+}
+
+pub(super) fn create(store: &mut impl Store, scope: &str) -> Kept {
+    let form = form("scans");
+    let mut case = Case::draft(Track::Exception, Person::new("ann@example.edu"), form.hash(), NOW);
+    case.head = Some(Person::new("dean@example.edu"));
+    store.create(scope, &form, &case, &ann()).unwrap()
+}
+
+fn taking<'a>(step: &'a Step, event: &'a Event, actor: &'a Actor) -> Taking<'a> {
+    Taking {
+        step,
+        event,
+        actor,
+        now: NOW,
+        form: None,
+        evidence: None,
+    }
+}
+
+fn take(store: &mut impl Store, kept: &Kept, event: &Event, actor: &Actor) -> Result<Kept, StoreError> {
+    let step = step(&kept.case, event, actor, NOW, &Terms::default()).unwrap();
+    store.take(kept, &taking(&step, event, actor))
+}
+
+/// Every line of the contract, each on a fresh store.
+pub(super) fn keeps<S: Store>(fresh: impl Fn() -> S) {
+    what_is_kept_is_read_back(fresh());
+    a_step_is_whole_or_not_at_all(fresh());
+    use_is_remembered_and_never_goes_backwards(fresh());
+    letters_wait_until_they_are_sent(fresh());
+    scopes_are_apart(fresh());
+    a_whole_life_is_read_back_from_its_steps(fresh());
+}
+
+fn what_is_kept_is_read_back(mut store: impl Store) {
+    let kept = create(&mut store, "chemistry");
+    assert_eq!(kept.id.to_string(), "pc-1001");
+    assert_eq!(store.get(kept.id).unwrap().as_ref(), Some(&kept));
+    assert_eq!(store.get(CaseId(7)).unwrap(), None);
+    let full = Case {
+        until: Some(NOW),
+        provisioned: Some(Timestamp(-5)),
+        last_accepted: Some(NOW),
+        kept: Some(NOW),
+        seasonal: Some(400),
+        orphan: Some(NOW),
+        drift: Some(NOW),
+        decided_by: Some(Person::new("iso@example.edu")),
+        reminded: (3, NOW),
+        ..kept.case
+    };
+    let kept = store.create("", &kept.form, &full, &ann()).unwrap();
+    assert_eq!(store.get(kept.id).unwrap().unwrap().case, full);
+}
+
+fn a_step_is_whole_or_not_at_all(mut store: impl Store) {
+    let kept = create(&mut store, "chemistry");
+    let revision = store.revision().unwrap();
+    let next = take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
+    assert_eq!((next.version, next.case.state), (2, State::Submitted));
+    assert_eq!(store.get(kept.id).unwrap().as_ref(), Some(&next));
+    assert_ne!(store.revision().unwrap(), revision);
+    // Whoever saw the draft is too late, and nothing of what they wanted is kept.
+    let (letters, steps) = (store.waiting().unwrap(), store.history(kept.id).unwrap());
+    let late = take(&mut store, &kept, &Event::Submit, &ann());
+    assert!(matches!(late, Err(StoreError::Changed(id)) if id == kept.id));
+    let missing = Kept { id: CaseId(9), ..kept };
+    assert!(matches!(
+        take(&mut store, &missing, &Event::Submit, &ann()),
+        Err(StoreError::Missing(CaseId(9)))
+    ));
+    assert_eq!(store.waiting().unwrap(), letters);
+    assert_eq!(store.history(next.id).unwrap(), steps);
+}
+
+fn use_is_remembered_and_never_goes_backwards(mut store: impl Store) {
+    let kept = create(&mut store, "chemistry");
+    let later = NOW.plus(Duration::from_secs(60));
+    store.used(&[(kept.id, later), (CaseId(9), later)]).unwrap();
+    store.used(&[(kept.id, NOW)]).unwrap();
+    let used = store.get(kept.id).unwrap().unwrap();
+    assert_eq!((used.case.last_accepted, used.version), (Some(later), kept.version));
+    // A step that was taken from what was known before does not take it back.
+    take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
+    assert_eq!(store.get(kept.id).unwrap().unwrap().case.last_accepted, Some(later));
+}
+
+fn letters_wait_until_they_are_sent(mut store: impl Store) {
+    let kept = create(&mut store, "chemistry");
+    take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
+    let waiting = store.waiting().unwrap();
+    let told: Vec<(&str, &str)> = waiting
+        .iter()
+        .map(|letter| (letter.notice.as_str(), letter.audience.as_str()))
+        .collect();
+    assert_eq!(told, [("M01", "requestor"), ("M01", "technical")]);
+    store.sent(&[waiting[0].number], "<1@gate.example.edu>", NOW).unwrap();
+    assert_eq!(store.waiting().unwrap(), waiting[1..]);
+}
+
+fn scopes_are_apart(mut store: impl Store) {
+    let (one, other) = (create(&mut store, "chemistry"), create(&mut store, "physics"));
+    assert_eq!(store.list(Some("chemistry")).unwrap(), std::slice::from_ref(&one));
+    assert_eq!(store.list(Some("chem")).unwrap(), []);
+    assert_eq!(store.list(None).unwrap(), [one, other]);
+}
+
+fn a_whole_life_is_read_back_from_its_steps(mut store: impl Store) {
+    let mut kept = create(&mut store, "chemistry");
+    let admin = Actor::human("postmaster@example.edu", Role::Admin);
+    let ask = Event::Ask {
+        what: "which firmware; 'quoted', ünïcode".into(),
+    };
+    kept = take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
+    kept = take(&mut store, &kept, &ask, &admin).unwrap();
+    let changed = form("scans of plans");
+    let answer = Event::Answer {
+        request: changed.hash(),
+    };
+    let answered = step(&kept.case, &answer, &ann(), NOW, &Terms::default()).unwrap();
+    let actor = ann();
+    let evidence = r#"{"changed":["purpose"]}"#;
+    let answering = Taking {
+        form: Some(&changed),
+        evidence: Some(evidence),
+        ..taking(&answered, &answer, &actor)
+    };
+    kept = store.take(&kept, &answering).unwrap();
+    assert_eq!(store.get(kept.id).unwrap().unwrap().form, changed);
+    let history = store.history(kept.id).unwrap();
+    let told: Vec<(u64, &str, State)> = history
+        .iter()
+        .map(|taken| (taken.number, taken.event.as_str(), taken.to))
+        .collect();
+    let expected = [
+        (1, "create", State::Draft),
+        (2, "submit", State::Submitted),
+        (3, "ask", State::NeedsInformation),
+        (4, "answer", State::Submitted),
+    ];
+    assert_eq!(told, expected);
+    // Each step begins where the one before it ended.
+    for pair in history.windows(2) {
+        assert_eq!(pair[1].from, Some(pair[0].to));
+    }
+    assert_eq!(history[2].said.as_deref(), Some("which firmware; 'quoted', ünïcode"));
+    assert_eq!(history[2].actor, "postmaster@example.edu (relay administrator)");
+    assert_eq!(history[3].evidence.as_deref(), Some(evidence));
+}
