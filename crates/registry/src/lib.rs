@@ -9,6 +9,7 @@ mod calendar;
 mod case;
 mod check;
 mod form;
+mod letters;
 mod life;
 mod network;
 mod notice;
@@ -23,6 +24,7 @@ pub use check::Check;
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
+pub use letters::{About, Letters, WordsError, Written};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
 };

@@ -107,6 +107,43 @@ impl Audience {
 }
 
 impl Notice {
+    /// Every letter.
+    pub const ALL: [Self; 33] = [
+        Self::Received,
+        Self::DraftForgotten,
+        Self::MoreNeeded,
+        Self::AnswerReceived,
+        Self::NoAnswer,
+        Self::HeadAsked,
+        Self::HeadWasAsked,
+        Self::SecurityAsked,
+        Self::Rejected,
+        Self::Approved,
+        Self::Recipe,
+        Self::NetworkAsked,
+        Self::Works,
+        Self::Unused,
+        Self::SuspendedUnused,
+        Self::StillNeeded,
+        Self::InUseAgain,
+        Self::Kept,
+        Self::Removed,
+        Self::SuspendedIdle,
+        Self::EndedIdle,
+        Self::EndNears,
+        Self::Renewed,
+        Self::Ended,
+        Self::SuspendedAbuse,
+        Self::Drifted,
+        Self::SuspendedDrift,
+        Self::Orphaned,
+        Self::Reinstated,
+        Self::EndedAbuse,
+        Self::Superseded,
+        Self::SuspendedByOperator,
+        Self::EndedByOperator,
+    ];
+
     /// `M01` to `M48`.
     #[must_use]
     pub const fn code(self) -> &'static str {
