@@ -8,7 +8,9 @@ mod actor;
 mod calendar;
 mod case;
 mod check;
+mod desk;
 mod form;
+mod grant;
 mod letters;
 mod life;
 mod network;
@@ -21,9 +23,11 @@ pub use actor::{Actor, Person, Role};
 pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
+pub use desk::{Desk, DeskError, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
+pub use grant::grant;
 pub use letters::{About, Letters, WordsError, Written};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,

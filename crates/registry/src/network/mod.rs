@@ -148,6 +148,19 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether a part of this is given to anybody who asks.
+    #[must_use]
+    pub fn gives_out(&self, at: &IpNet) -> bool {
+        let overlaps = |range: &IpNet| range.contains(at) || at.contains(range);
+        let first = at.network();
+        let registered = self.register.known().and_then(|register| register.of(first));
+        self.dynamic.iter().any(overlaps)
+            || registered.is_some_and(|row| row.kind == Kind::Dynamic)
+            || self.reservations.known().is_some_and(|known| known.gives_out(first))
+    }
+}
+
 /// The checks that hinder.
 #[must_use]
 pub fn red(findings: &[Finding]) -> Vec<Check> {

@@ -1,0 +1,372 @@
+//! The registry as people and rules use it: every call takes one step of one case, and keeps it.
+
+#[cfg(test)]
+mod tests;
+
+use mail::{DomainPattern, Timestamp};
+use policy::Grant;
+use serde_json::json;
+
+use crate::acknowledgement::ACKNOWLEDGEMENTS;
+use crate::actor::{Actor, Person};
+use crate::calendar::Calendar;
+use crate::case::{Case, Track};
+use crate::check::Check;
+use crate::form::{Form, House, Remark, Request, Weight};
+use crate::grant::grant;
+use crate::life::{Deadline, Event, NoStep, State, due, step};
+use crate::network::{Colour, Finding, Machine, Names, Network, Widest, red};
+use crate::store::{CaseId, Kept, Store, StoreError, Taking};
+use crate::terms::Terms;
+
+/// Tries when somebody else was faster.
+const TRIES: u32 = 5;
+
+/// What the organisation says.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Its own mail domains.
+    pub domains: Vec<DomainPattern>,
+    /// How long everything may take.
+    pub terms: Terms,
+    /// When it works.
+    pub calendar: Calendar,
+    /// What is known of its network.
+    pub network: Network,
+    /// How wide a grant may be.
+    pub widest: Widest,
+    /// The zone that devices which cannot log in have to stand in, where there is one.
+    pub device_zone: Option<Box<str>>,
+    /// Times of which it is not known whether mail came; in order.
+    pub gaps: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Why nothing was done, and what leads on.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The form has to be put right first.
+    #[error("the form has to be put right first:\n{}", lines(.0))]
+    Form(Vec<Remark>),
+    /// It is not possible here.
+    #[error("{id}: {why}")]
+    NoStep {
+        /// Which case.
+        id: CaseId,
+        /// Why.
+        why: NoStep,
+    },
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn lines(remarks: &[Remark]) -> String {
+    let lines: Vec<String> = remarks.iter().map(Remark::to_string).collect();
+    lines.join("\n")
+}
+
+/// The registry.
+#[derive(Debug)]
+pub struct Desk<S> {
+    store: S,
+    rules: Rules,
+}
+
+impl<S: Store> Desk<S> {
+    /// Over a store, under these rules.
+    pub const fn new(store: S, rules: Rules) -> Self {
+        Self { store, rules }
+    }
+
+    /// Lets other rules hold.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// What is kept.
+    pub const fn store(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Keeps a draft, whatever is still wrong with it; the remarks say what is.
+    pub fn request(
+        &mut self,
+        scope: &str,
+        form: &Form,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(Kept, Vec<Remark>), DeskError> {
+        let (request, remarks) = self.read(form, now);
+        let mut case = Case::draft(
+            Track::Authenticated,
+            Person::new(&form.requestor.email),
+            form.hash(),
+            now,
+        );
+        understand(&mut case, form, request.as_ref());
+        let kept = self.store.create(scope, form, &case, actor)?;
+        Ok((kept, remarks))
+    }
+
+    /// Asks for what a draft says. Refused while a remark on the form blocks it, or a check finds that it can never be.
+    pub fn submit(&mut self, id: CaseId, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
+        let mut kept = self.get(id)?;
+        let (request, mut remarks) = self.read(&kept.form, now);
+        if let Some(request) = &request {
+            let machine = self.machine(request);
+            let ours = self.one(Check::Ours, &machine, &Names::default(), &[], now);
+            if ours.colour == Colour::Red {
+                remarks.push(Remark {
+                    field: "address".to_owned(),
+                    weight: Weight::Blocks,
+                    said: ours.said,
+                });
+            }
+        }
+        if remarks.iter().any(|remark| remark.weight == Weight::Blocks) {
+            return Err(DeskError::Form(remarks));
+        }
+        understand(&mut kept.case, &kept.form, request.as_ref());
+        let hash = hex(&kept.case.request);
+        self.keep(
+            &kept,
+            &Event::Submit,
+            actor,
+            now,
+            None,
+            Some(json!({ "form_sha256": hash })),
+        )
+    }
+
+    /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void.
+    pub fn amend(&mut self, id: CaseId, form: &Form, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
+        let mut kept = self.get(id)?;
+        let (request, remarks) = self.read(form, now);
+        if request.is_none() && kept.case.state != State::Draft {
+            return Err(DeskError::Form(remarks));
+        }
+        let event = match kept.case.state {
+            State::NeedsInformation => Event::Answer { request: form.hash() },
+            _ => Event::Amend { request: form.hash() },
+        };
+        let before = hex(&kept.case.request);
+        // The hash itself is the event's to change: it tells that something did.
+        let hash = kept.case.request;
+        understand(&mut kept.case, form, request.as_ref());
+        kept.case.request = hash;
+        let evidence = json!({ "form_sha256": hex(&form.hash()), "before": before });
+        self.keep(&kept, &event, actor, now, Some(form), Some(evidence))
+    }
+
+    /// Takes a step.
+    pub fn act(&mut self, id: CaseId, event: &Event, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
+        let evidence = match event {
+            Event::Acknowledge(signature) => Some(json!({
+                "words": ACKNOWLEDGEMENTS,
+                "version": signature.words.to_string(),
+                "name": signature.name,
+                "form_sha256": hex(&signature.request),
+            })),
+            Event::Decide { risk, controls, until } => Some(json!({
+                "risk": format!("{risk:?}").to_ascii_lowercase(),
+                "controls": controls,
+                "until": until.to_rfc3339(),
+            })),
+            _ => None,
+        };
+        self.retried(|desk| {
+            let kept = desk.get(id)?;
+            desk.keep(&kept, event, actor, now, None, evidence.clone())
+        })
+    }
+
+    /// Makes the technical checks of a case, and takes the step that follows: what waits goes on, what serves is warned
+    /// or stopped where the network is no longer what it was.
+    pub fn check(&mut self, id: CaseId, names: &Names, now: Timestamp) -> Result<(Kept, Vec<Finding>), DeskError> {
+        let kept = self.get(id)?;
+        let findings = self.findings(&kept, names, now)?;
+        let hinders = red(&findings);
+        let event = match kept.case.state {
+            State::Approved | State::WaitingNetwork => Event::Checked { red: hinders },
+            state if state.admits_mail() && hinders.is_empty() && kept.case.drift.is_some() => Event::Matches,
+            state if state.admits_mail() && !hinders.is_empty() => Event::Drifted {
+                observed: said(&findings).into(),
+                dynamic: self.is_dynamic(&kept, now),
+            },
+            _ => return Ok((kept, findings)),
+        };
+        let evidence = json!({ "findings": findings.iter().map(finding).collect::<Vec<_>>() });
+        let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, None, Some(evidence))?;
+        Ok((kept, findings))
+    }
+
+    /// Lets time do what it does, to every case; what it did.
+    pub fn tick(&mut self, now: Timestamp) -> Result<Vec<(CaseId, Deadline)>, DeskError> {
+        let mut happened = Vec::new();
+        for mut kept in self.store.list(None)? {
+            while let Some(deadline) = self.due(&kept, now) {
+                let (event, actor) = (Event::Elapsed(deadline), Actor::rule(deadline.rule()));
+                match self.keep(&kept, &event, &actor, now, None, None) {
+                    Ok(next) => kept = next,
+                    // Somebody answered in this moment: it is looked at again with the next tick.
+                    Err(DeskError::Store(StoreError::Changed(_))) => break,
+                    Err(why) => return Err(why),
+                }
+                happened.push((kept.id, deadline));
+            }
+        }
+        Ok(happened)
+    }
+
+    /// Every grant there is now, for the gates.
+    pub fn grants(&mut self, now: Timestamp) -> Result<Vec<Grant>, DeskError> {
+        let all = self.store.list(None)?;
+        let grants = all.iter().filter_map(|kept| {
+            let (request, _) = self.read_kept(&kept.form, now);
+            grant(kept, &request?)
+        });
+        Ok(grants.collect())
+    }
+
+    fn due(&self, kept: &Kept, now: Timestamp) -> Option<Deadline> {
+        let rules = &self.rules;
+        due(&kept.case, now, &rules.terms, &rules.calendar, &rules.gaps)
+    }
+
+    fn get(&mut self, id: CaseId) -> Result<Kept, DeskError> {
+        Ok(self.store.get(id)?.ok_or(StoreError::Missing(id))?)
+    }
+
+    fn keep(
+        &mut self,
+        kept: &Kept,
+        event: &Event,
+        actor: &Actor,
+        now: Timestamp,
+        form: Option<&Form>,
+        evidence: Option<serde_json::Value>,
+    ) -> Result<Kept, DeskError> {
+        let step = step(&kept.case, event, actor, now, &self.rules.terms)
+            .map_err(|why| DeskError::NoStep { id: kept.id, why })?;
+        let evidence = evidence.map(|evidence| evidence.to_string());
+        let taking = Taking {
+            step: &step,
+            event,
+            actor,
+            now,
+            form,
+            evidence: evidence.as_deref(),
+        };
+        Ok(self.store.take(kept, &taking)?)
+    }
+
+    fn retried(&mut self, mut one: impl FnMut(&mut Self) -> Result<Kept, DeskError>) -> Result<Kept, DeskError> {
+        let mut tries = 1;
+        loop {
+            match one(self) {
+                Err(DeskError::Store(StoreError::Changed(_))) if tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn read(&self, form: &Form, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
+        form.read(House {
+            domains: &self.rules.domains,
+            now,
+            longest: self.rules.terms.longest,
+        })
+    }
+
+    /// Reads a form that was approved: the end that was asked for then is past or near by now, and decided elsewhere.
+    fn read_kept(&self, form: &Form, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
+        let form = Form {
+            until: String::new(),
+            ..form.clone()
+        };
+        self.read(&form, now)
+    }
+
+    fn machine(&self, request: &Request) -> Machine {
+        let zone = self.rules.device_zone.clone();
+        Machine {
+            at: request.at,
+            name: request.host.clone(),
+            zone: zone.filter(|_| request.track == Track::Exception),
+        }
+    }
+
+    fn one(
+        &self,
+        check: Check,
+        machine: &Machine,
+        names: &Names,
+        others: &[(Box<str>, ipnet::IpNet)],
+        now: Timestamp,
+    ) -> Finding {
+        let network = &self.rules.network;
+        network.check(check, machine, names, others, self.rules.widest, now)
+    }
+
+    fn findings(&mut self, kept: &Kept, names: &Names, now: Timestamp) -> Result<Vec<Finding>, DeskError> {
+        let (request, remarks) = self.read_kept(&kept.form, now);
+        let Some(request) = request else {
+            return Err(DeskError::Form(remarks));
+        };
+        let others = self.others(kept.id, now)?;
+        let machine = self.machine(&request);
+        let checks = Check::BEFORE_SERVING.iter();
+        Ok(checks
+            .map(|check| self.one(*check, &machine, names, &others, now))
+            .collect())
+    }
+
+    /// The addresses of all other grants that are set up.
+    fn others(&mut self, but: CaseId, now: Timestamp) -> Result<Vec<(Box<str>, ipnet::IpNet)>, DeskError> {
+        let all = self.store.list(None)?;
+        let others = all.iter().filter(|other| other.id != but && other.case.state.is_live());
+        Ok(others
+            .filter_map(|other| {
+                let (request, _) = self.read_kept(&other.form, now);
+                Some((other.id.to_string().into(), request?.at))
+            })
+            .collect())
+    }
+
+    /// Whether its address is anybody's by now.
+    fn is_dynamic(&self, kept: &Kept, now: Timestamp) -> bool {
+        let (request, _) = self.read_kept(&kept.form, now);
+        request.is_none_or(|request| self.rules.network.gives_out(&request.at))
+    }
+}
+
+/// What a form means for the way its case goes.
+fn understand(case: &mut Case, form: &Form, request: Option<&Request>) {
+    case.request = form.hash();
+    case.requestor = Person::new(&form.requestor.email);
+    if let Some(request) = request {
+        case.track = request.track;
+        case.head = request.head.as_ref().map(|head| Person::new(&head.to_string()));
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn finding(finding: &Finding) -> serde_json::Value {
+    json!({
+        "check": finding.check.code(),
+        "colour": format!("{:?}", finding.colour).to_ascii_lowercase(),
+        "said": finding.said,
+    })
+}
+
+/// What hinders, in words.
+fn said(findings: &[Finding]) -> String {
+    let red = findings.iter().filter(|finding| finding.colour == Colour::Red);
+    let lines: Vec<String> = red
+        .map(|finding| format!("{}: {}", finding.check.code(), finding.said))
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,70 @@
+//! What a case means to the gates.
+
+use std::sync::Arc;
+
+use mail::{Mailbox, Tolerances};
+use policy::{By, Grant, GrantState, LimitSpec, Place};
+
+use crate::form::{Authentication, Request};
+use crate::store::Kept;
+
+/// Messages a day that even the smallest grant may send.
+const FLOOR_PER_DAY: u32 = 20;
+
+/// The grant a case is, where it can be one: it was set up and has not ended, and its form can still be read. One that
+/// does not serve for now is suspended, so that clients hear that and nothing else.
+#[must_use]
+pub fn grant(kept: &Kept, request: &Request) -> Option<Grant> {
+    let case = &kept.case;
+    let until = case.until.filter(|_| case.state.is_live() && case.is_decided())?;
+    let name: Arc<str> = kept.id.to_string().into();
+    let by = match request.authentication {
+        Authentication::None => By::Address(vec![request.at]),
+        Authentication::Password | Authentication::OAuth2 => By::Login(name.clone()),
+        // Which certificate it is, is told when it is set up.
+        Authentication::Certificate => return None,
+    };
+    let networks = match by {
+        By::Address(_) => Vec::new(),
+        _ => vec![request.at],
+    };
+    let state = if case.state.admits_mail() {
+        GrantState::Active
+    } else {
+        GrantState::Suspended(case.state.code().to_owned())
+    };
+    Some(Grant {
+        name,
+        owner: request.owner.to_string(),
+        contact: contact(request),
+        reason: kept.form.purpose.clone(),
+        from_time: case.provisioned?,
+        until,
+        by,
+        networks,
+        zone: None,
+        listeners: Vec::new(),
+        senders: request.senders.clone(),
+        header_from: Vec::new(),
+        scope: request.scope.clone(),
+        class: request.class,
+        limits: limits(kept, request),
+        tolerances: Tolerances::NONE,
+        state,
+        place: Place::default(),
+    })
+}
+
+fn contact(request: &Request) -> Mailbox {
+    request.technical.clone()
+}
+
+/// What its kind may send, or three times what was asked for where that is less.
+fn limits(kept: &Kept, request: &Request) -> LimitSpec {
+    let class = request.class.limits();
+    let wanted = kept.form.volume.per_day.saturating_mul(3).max(FLOOR_PER_DAY);
+    LimitSpec {
+        messages_per_day: class.messages_per_day.min(wanted),
+        ..class
+    }
+}
