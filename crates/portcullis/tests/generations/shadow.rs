@@ -215,3 +215,39 @@ fn it_ends_by_itself_when_its_time_is_over() {
     );
     gate.stop();
 }
+
+/// The gate that took over; ended by its number, for nobody is its parent any more.
+struct Successor(u64);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let pid = self.0.to_string();
+        let _ = std::process::Command::new("kill").args(["-s", "KILL", &pid]).status();
+    }
+}
+
+#[test]
+fn a_gate_that_takes_over_goes_on_with_what_was_counted() {
+    let house = House::new(&copier(LIVE));
+    let file = house.dir.path().join("next.toml");
+    std::fs::write(&file, next()).unwrap();
+    let gate = house.start();
+    let (code, said) = told(&house, &["shadow", "start", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(sends(&gate, "scan", "scan").starts_with("250"));
+    assert!(sends(&gate, "both", "both").starts_with("250"));
+    let successor = Successor(house.ask(&["upgrade"])["pid"].as_u64().unwrap());
+    gate.event("upgrade.done");
+    let now = status(&house, 2);
+    assert_eq!(now["on"], true, "{now:#}");
+    // The sockets are the same.
+    assert!(sends(&gate, "scan", "scan").starts_with("250"));
+    let now = status(&house, 3);
+    assert_eq!(
+        (&now["counts"]["agree"], &now["counts"]["differ"]["would-refuse"]),
+        (&1.into(), &2.into()),
+        "{now:#}"
+    );
+    assert_eq!(gate.count("shadow.start") + gate.count("shadow.end"), 1);
+    drop(successor);
+}
