@@ -48,9 +48,16 @@ pub(super) struct Client {
 impl Client {
     /// Connects and hears the greeting, behind a handshake where TLS comes first. Whose certificate it is, is all the
     /// same: it is our own door.
-    pub(super) async fn open(world: &World, door: &Door, from: IpAddr, gate: Option<&Gate>) -> Result<Self, String> {
+    pub(super) async fn open(
+        world: &World,
+        door: &Door,
+        from: Option<IpAddr>,
+        gate: Option<&Gate>,
+    ) -> Result<Self, String> {
         let (to, clock) = (reached(door.address), world.clock.clone());
-        let stream = match within(&*clock, world.net.connect(to, Some(from))).await {
+        let connected = within(&*clock, world.net.connect(to, from)).await;
+        let from = from.map_or_else(|| "here".to_owned(), |from| from.to_string());
+        let stream = match connected {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => return Err(format!("connecting from {from} failed: {error}")),
             None => return Err(format!("connecting from {from} took too long")),
@@ -153,7 +160,7 @@ async fn within<T>(clock: &dyn Clock, work: impl Future<Output = T>) -> Option<T
 }
 
 /// Whether a listener greets, and secures what it says it can secure, as an ordinary client finds it.
-pub(super) async fn greeted(world: &World, door: &Door, to: SocketAddr, from: IpAddr) -> Result<(), String> {
+pub(super) async fn greeted(world: &World, door: &Door, to: SocketAddr, from: Option<IpAddr>) -> Result<(), String> {
     let hello = Domain::parse(HELLO).map_err(|why| why.to_string())?;
     let mut client = ClientConfig::new(Host::Domain(hello.clone()));
     client.timeouts = ClientTimeouts {
@@ -165,7 +172,7 @@ pub(super) async fn greeted(world: &World, door: &Door, to: SocketAddr, from: Ip
     };
     let dial = Dial {
         to,
-        from: Some(from),
+        from,
         host: Host::Domain(hello),
         transport: match door.implicit_tls {
             true => Transport::ImplicitTls,

@@ -7,9 +7,16 @@ use policy::{By, Rulebook};
 
 use super::Door;
 
-/// Addresses of loopback that no exception names and no proxy has, one after the other: each has a count of its own at
-/// the doors.
-pub(super) struct Sources {
+/// From where connections come, one after the other.
+pub(super) enum Sources {
+    /// Addresses of loopback that no exception names and no proxy has: each has a count of its own at the doors.
+    Loopback(Outside),
+    /// Wherever this machine, or this network namespace, is in the network.
+    Here,
+}
+
+/// Where to look for the next address.
+pub(super) struct Outside {
     known: Vec<IpNet>,
     next: u32,
     v6: bool,
@@ -34,19 +41,24 @@ impl Sources {
             _ => None,
         });
         let known: Vec<IpNet> = granted.flatten().chain(&door.proxies).copied().collect();
-        let mut sources = Self {
+        let mut outside = Outside {
             known,
             next: FIRST.to_bits(),
             v6: door.address.is_ipv6(),
         };
-        sources.find().map(|_| sources)
+        outside.find().map(|_| Self::Loopback(outside))
     }
 
-    /// The next one.
-    pub(super) fn next(&mut self) -> IpAddr {
-        self.find().unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST))
+    /// The next one; `None` where the system chooses.
+    pub(super) fn next(&mut self) -> Option<IpAddr> {
+        match self {
+            Self::Loopback(outside) => outside.find().or(Some(IpAddr::V6(Ipv6Addr::LOCALHOST))),
+            Self::Here => None,
+        }
     }
+}
 
+impl Outside {
     fn find(&mut self) -> Option<IpAddr> {
         let is_known = |address: IpAddr| policy::contains(&self.known, address);
         if self.v6 {

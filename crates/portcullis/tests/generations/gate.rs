@@ -80,8 +80,21 @@ impl House {
         gate
     }
 
+    /// Starts the gate in a network namespace.
+    pub fn start_in(&self, namespace: &str) -> Gate {
+        let mut inside = Command::new("ip");
+        inside.args(["netns", "exec", namespace]).arg(program().get_program());
+        let gate = self.spawn(inside);
+        gate.event("listener.open");
+        gate
+    }
+
     pub fn try_start(&self) -> Gate {
-        let mut child = program()
+        self.spawn(program())
+    }
+
+    fn spawn(&self, mut program: Command) -> Gate {
+        let mut child = program
             .args(["serve", "--config"])
             .arg(self.file())
             .stdout(Stdio::piped())
@@ -106,7 +119,7 @@ impl House {
     }
 }
 
-fn program() -> Command {
+pub fn program() -> Command {
     let named = std::env::var_os("PORTCULLIS_BINARY");
     Command::new(named.unwrap_or_else(|| env!("CARGO_BIN_EXE_portcullis").into()))
 }

@@ -10,6 +10,7 @@
 )]
 
 mod gate;
+mod namespaces;
 mod returns;
 mod rollback;
 mod shadow;
