@@ -112,7 +112,9 @@ impl Identity {
             | Event::Opened(_)
             | Event::Dropped(_)
             | Event::Anchored(_)
-            | Event::Pruned(_) => {
+            | Event::Pruned(_)
+            | Event::HoldAdded(_)
+            | Event::HoldReleased(_) => {
                 return None;
             }
         })

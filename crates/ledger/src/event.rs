@@ -3,11 +3,11 @@
 use mail::{EventId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
-use crate::Pruned;
 use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
 use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused, RefusedMany};
 use crate::line::Hash;
+use crate::{Hold, Pruned, Released};
 
 /// Something that happened and is testified to. The names in the record are stable; a fact may be added, none may
 /// change its meaning: that would be a new version of the line.
@@ -71,6 +71,12 @@ pub enum Event {
     /// Old files of the ledger are removed; only the ledger itself says so.
     #[serde(rename = "ledger.pruned")]
     Pruned(Box<Pruned>),
+    /// Something must not be removed of the ledger, however old it is.
+    #[serde(rename = "hold.add")]
+    HoldAdded(Box<Hold>),
+    /// It may be again.
+    #[serde(rename = "hold.release")]
+    HoldReleased(Box<Released>),
 }
 
 /// The first line of a file.
@@ -174,7 +180,9 @@ impl Event {
             | Self::Opened(_)
             | Self::Dropped(_)
             | Self::Anchored(_)
-            | Self::Pruned(_) => None,
+            | Self::Pruned(_)
+            | Self::HoldAdded(_)
+            | Self::HoldReleased(_) => None,
         }
     }
 

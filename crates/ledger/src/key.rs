@@ -29,6 +29,8 @@ pub enum Key {
     MessageId(Box<str>),
     /// What was removed of the ledger itself.
     Pruned,
+    /// What must not be removed of it.
+    Hold,
 }
 
 /// A key as the index keeps it: the first 48 bits of a hash. What they lead to is compared with the key itself.
@@ -61,6 +63,7 @@ impl Key {
             Self::Address(address) => Mark::of(b'a', address),
             Self::MessageId(id) => Mark::of(b'h', id),
             Self::Pruned => Mark::of(b'p', ""),
+            Self::Hold => Mark::of(b'o', ""),
         }
     }
 
@@ -72,6 +75,7 @@ impl Key {
             Self::Session(id) => id.to_string(),
             Self::Source(ip) => ip.to_string(),
             Self::Pruned => "ledger.pruned".to_owned(),
+            Self::Hold => "\"hold.".to_owned(),
             Self::Grant(text) | Self::Login(text) | Self::Address(text) | Self::MessageId(text) => {
                 // In a line these are escaped, so the letters around them do.
                 let plain = text.split(['"', '\\']).max_by_key(|part| part.len());
@@ -139,6 +143,7 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
         | Event::Dropped(_)
         | Event::Anchored(_) => {}
         Event::Pruned(_) => tell(Key::Pruned),
+        Event::HoldAdded(_) | Event::HoldReleased(_) => tell(Key::Hold),
     }
 }
 

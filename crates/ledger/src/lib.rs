@@ -21,6 +21,7 @@ mod configured;
 mod entry;
 mod event;
 mod facts;
+mod hold;
 mod index;
 mod judged;
 mod key;
@@ -45,6 +46,7 @@ pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
     RefusedMany, TestimonyError, Tls,
 };
+pub use hold::{HOLDS_WRITER, Hold, Holds, Released, Scope};
 pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};
 pub use key::Key;

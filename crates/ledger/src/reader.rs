@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::Timestamp;
+use mail::{MessageId, Timestamp};
 use memchr::memchr;
 use world::{Disk, DiskFile, OpenMode};
 
@@ -90,6 +90,19 @@ impl Reader {
         let mut found = in_order(found);
         found.drain(..found.len().saturating_sub(most));
         Ok(found)
+    }
+
+    /// The messages that lines about this are about. Blocks; holds no line in memory longer than it looks at it.
+    pub(crate) fn messages_of(&self, key: &Key) -> io::Result<BTreeSet<MessageId>> {
+        let mut messages = BTreeSet::new();
+        self.newest_first(|name, file| {
+            let mut search = Search::of(self.disk.as_ref(), &self.dir, name, file, key)?;
+            while let Some(line) = search.before()? {
+                messages.extend(line.event.message());
+            }
+            Ok(Next::Older)
+        })?;
+        Ok(messages)
     }
 
     /// Hands every line that was written at `since` or later to `visit`, day after day, with how far it has come. Blocks;

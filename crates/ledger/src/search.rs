@@ -108,7 +108,7 @@ impl Needle {
     fn of(key: &Key) -> Self {
         let text = key.needle();
         match key {
-            Key::Message(_) | Key::Event(_) | Key::Session(_) | Key::Source(_) | Key::Pruned => {
+            Key::Message(_) | Key::Event(_) | Key::Session(_) | Key::Source(_) | Key::Pruned | Key::Hold => {
                 Self::Exact(Box::new(memmem::Finder::new(&text).into_owned()))
             }
             Key::Grant(_) | Key::Login(_) | Key::Address(_) | Key::MessageId(_) => Self::Letters(Letters::new(&text)),

@@ -7,9 +7,11 @@
 //! A file is removed only when every line of it was read and holds. Where anything is not as it should be, nothing of that
 //! writer is removed: it may be what proves a tampering.
 
+mod heed;
 mod plan;
 mod stretch;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,9 +20,12 @@ use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 use world::Disk;
 
+use crate::chain;
+use crate::hold::HOLDS_WRITER;
 use crate::record::Writer;
 use crate::text::millis;
 use crate::{Event, Ledger, Words};
+use heed::Heed;
 pub(crate) use plan::Plan;
 pub use stretch::Stretch;
 pub(crate) use stretch::{Gap, Stretches};
@@ -46,10 +51,12 @@ pub struct Pruned {
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruning {
-    /// Files removed, and lines in them.
+    /// Files removed.
     pub files: u64,
     /// Lines in them.
     pub lines: u64,
+    /// Files that were kept though it was time, by the number of each hold that covers something in them.
+    pub held: BTreeMap<u64, u64>,
     /// Writers of which nothing was removed though it was time, and why.
     pub refused: Vec<(Box<str>, String)>,
 }
@@ -59,17 +66,21 @@ impl Ledger {
     /// a crash at any point.
     ///
     /// # Errors
-    /// The folder or a file in it cannot be read or removed. What was removed by then is named in the record.
+    /// The folder or a file in it cannot be read or removed; what was removed by then is named in the record. What is held
+    /// cannot be read. Or a hold is being changed, which is [`ResourceBusy`](io::ErrorKind::ResourceBusy).
     pub async fn prune(&self, before: Timestamp, rule: Words) -> io::Result<Pruning> {
         let (disk, dir) = self.inner.reader.place();
         let own = self.place().writer;
         let now = Timestamp(self.inner.clock.wall());
         let (on, at) = (disk.clone(), dir.clone());
-        let plan = self
+        let (plan, lock) = self
             .blocking(move || {
                 plan::turn_pages(&on, &at, &own, now, before)?;
+                // A hold that is added from here on waits until the files are gone.
+                let lock = chain::take_lock(&*on, &at, HOLDS_WRITER)?;
                 let records = plan::records(on.clone(), &at)?;
-                Plan::make(&*on, &at, before, &records)
+                let heed = Heed::of(&on, &at, now)?;
+                Ok((Plan::make(&*on, &at, before, &records, heed)?, lock))
             })
             .await?;
         if let Some(record) = plan.record(before, rule) {
@@ -78,7 +89,9 @@ impl Ledger {
                 return Err(io::Error::other("the ledger was closed"));
             }
         }
-        self.blocking(move || carry_out(&*disk, &dir, &plan)).await
+        let done = self.blocking(move || carry_out(&*disk, &dir, &plan)).await;
+        drop(lock);
+        done
     }
 
     /// Runs something that blocks where it may.
@@ -97,6 +110,7 @@ impl Ledger {
 fn carry_out(disk: &dyn Disk, dir: &Path, plan: &Plan) -> io::Result<Pruning> {
     let mut done = Pruning {
         refused: plan.refused.clone(),
+        held: plan.held.clone(),
         ..Pruning::default()
     };
     for stretch in &plan.files {

@@ -1,11 +1,13 @@
 //! Finding what may be removed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use mail::Timestamp;
 use world::{Disk, DiskFile, OpenMode};
 
+use super::heed::Heed;
 use super::{Gap, Pruned, SharedDisk, Stretch, Stretches};
 use crate::chain::{self, Chain, FileName};
 use crate::line::{self, Hash, Line};
@@ -24,13 +26,21 @@ pub(crate) struct Plan {
     gone: Vec<Stretch>,
     /// Whether records name all of it already: a crash kept a former run from ending.
     is_recorded: bool,
+    /// Files that are kept for each hold.
+    pub(super) held: BTreeMap<u64, u64>,
     /// Writers of which nothing is removed, and why.
     pub(super) refused: Vec<(Box<str>, String)>,
 }
 
 impl Plan {
     /// Looks through the folder.
-    pub(super) fn make(disk: &dyn Disk, dir: &Path, before: Timestamp, records: &[Line]) -> io::Result<Self> {
+    pub(super) fn make(
+        disk: &dyn Disk,
+        dir: &Path,
+        before: Timestamp,
+        records: &[Line],
+        mut heed: Heed,
+    ) -> io::Result<Self> {
         let mut named = Stretches::default();
         for line in records {
             if let Event::Pruned(record) = &line.event {
@@ -45,6 +55,7 @@ impl Plan {
                 before,
                 writer: &writer,
                 named: &named,
+                heed: &mut heed,
                 found: Found::default(),
             };
             match survey.of(&names)? {
@@ -56,6 +67,7 @@ impl Plan {
                 Err(why) => plan.refused.push((writer, why)),
             }
         }
+        plan.held = heed.kept;
         let is_named = |stretch: &Stretch| named.of(&stretch.writer).contains(stretch);
         plan.is_recorded = plan.leftovers.is_empty() && plan.files.iter().all(is_named);
         Ok(plan)
@@ -116,6 +128,7 @@ struct Survey<'a> {
     before: Timestamp,
     writer: &'a str,
     named: &'a Stretches,
+    heed: &'a mut Heed,
     found: Found,
 }
 
@@ -138,15 +151,23 @@ impl Survey<'_> {
                 break;
             };
             let end = next.after().filter(|_| next.continues(file)).map(|after| after.octets);
-            let stretch = match self.read(file, end)? {
-                Ok(stretch) => stretch,
+            let (stretch, held) = match self.read(file, end)? {
+                Ok(read) => read,
                 Err(why) => return Ok(Err(why)),
             };
             at = Some((stretch.last, stretch.seal));
             if stretch.newest >= self.before {
                 break;
             }
-            self.found.files.push(stretch);
+            if held.is_empty() {
+                self.found.files.push(stretch);
+            } else {
+                self.heed.keeps(&held);
+            }
+        }
+        if self.heed.is_in_force() {
+            // What cannot be read might be what is held.
+            return Ok(Ok(()));
         }
         let leftovers = lineup.never_synced.iter().filter(|file| is_old(file));
         let newest = names.last().map(FileName::text);
@@ -189,11 +210,12 @@ impl Survey<'_> {
         Ok(Ok(()))
     }
 
-    /// Reads a whole file; in the inner error, what is wrong with it.
-    fn read(&self, name: &str, end: Option<u64>) -> io::Result<Result<Stretch, String>> {
+    /// Reads a whole file, and finds which holds cover something in it; in the inner error, what is wrong with it.
+    fn read(&self, name: &str, end: Option<u64>) -> io::Result<Result<(Stretch, BTreeSet<u64>), String>> {
         let file = self.disk.open(&self.dir.join(name), OpenMode::Read)?;
         let mut lines = Lines::from(&*file, 0);
         let (mut read, mut good_to): (Option<Stretch>, u64) = (None, 0);
+        let mut held: BTreeSet<u64> = BTreeSet::new();
         while end.is_none_or(|end| good_to < end) {
             let Some(piece) = lines.next()? else { break };
             let line = match line::read(&piece.octets) {
@@ -208,6 +230,7 @@ impl Survey<'_> {
                 }
             };
             good_to = piece.at + piece.octets.len() as u64 + 1;
+            self.heed.cover(&line.event, &mut held);
             read = match read {
                 Some(so_far) if so_far.last + 1 == line.seq && so_far.seal == line.prev => Some(Stretch {
                     last: line.seq,
@@ -227,7 +250,7 @@ impl Survey<'_> {
             };
         }
         Ok(match read {
-            Some(read) if end.is_none_or(|end| good_to == end) => Ok(read),
+            Some(read) if end.is_none_or(|end| good_to == end) => Ok((read, held)),
             _ => Err(format!("{name} is shorter than it was")),
         })
     }

@@ -1,5 +1,6 @@
 //! Once a day: what is older than the ledger is to be kept is removed from it, with a record that says so.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::config::Keeping;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(86_400);
+/// How soon it is tried again while somebody changes a hold.
+const SOON: Duration = Duration::from_secs(60);
 /// A ledger that was silent for so many days makes one doubt the clock rather than the ledger.
 const SILENCE_DAYS: u32 = 30;
 /// How long a clock that is in doubt has to go on before it is believed.
@@ -35,8 +38,7 @@ impl Retention {
                 _ = shutdown.beyond(Phase::Running) => return,
                 () = self.clock.sleep_until(self.clock.monotonic() + wait) => {}
             }
-            wait = EVERY;
-            self.remove().await;
+            wait = if self.remove().await { EVERY } else { SOON };
         }
     }
 
@@ -68,20 +70,31 @@ impl Retention {
         }
     }
 
-    async fn remove(&self) {
-        let Some(lapse) = self.keep.lapse() else { return };
+    /// Removes what is old; `false` where it is to be tried again soon.
+    async fn remove(&self) -> bool {
+        let Some(lapse) = self.keep.lapse() else { return true };
         let before = Timestamp(self.clock.wall()).minus(lapse);
         let done = match self.ledger.prune(before, Words::of(&self.keep)).await {
             Ok(done) => done,
+            // Somebody changes a hold at this moment.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return false,
             Err(error) => {
                 tracing::warn!(event = "ledger.not_pruned", %error, "what is old cannot be removed from the ledger");
-                return;
+                return true;
             }
         };
         for (writer, why) in &done.refused {
             tracing::warn!(
                 event = "ledger.not_pruned", %writer, why,
                 "nothing old is removed of this chain; `portcullis ledger verify` says more"
+            );
+        }
+        for (hold, files) in &done.held {
+            tracing::info!(
+                event = "ledger.held",
+                hold,
+                files,
+                "old files are kept: a hold covers something in them"
             );
         }
         tracing::info!(
@@ -91,5 +104,6 @@ impl Retention {
             before = %before,
             "what the ledger no longer keeps is removed"
         );
+        true
     }
 }

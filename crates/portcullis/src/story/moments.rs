@@ -140,7 +140,9 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::Opened(_)
         | Event::Dropped(_)
         | Event::Anchored(_)
-        | Event::Pruned(_) => return None,
+        | Event::Pruned(_)
+        | Event::HoldAdded(_)
+        | Event::HoldReleased(_) => return None,
     })
 }
 

@@ -1,4 +1,5 @@
-//! The built program and what is left of its testimony: anchors of it in a second place, and what is removed when it is old.
+//! The built program and what is left of its testimony: anchors of it in a second place, what is removed when it is old, and what is
+//! held.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,4 +13,5 @@
 mod anchors;
 #[path = "../generations/gate.rs"]
 mod gate;
+mod holds;
 mod pruning;

@@ -1,5 +1,6 @@
 //! `portcullis ledger`: the record itself, as a thing to be proven whole and kept in order.
 
+mod hold;
 mod index;
 mod verify;
 
@@ -38,6 +39,8 @@ enum Command {
         after_help = "Example:\n  portcullis ledger index"
     )]
     Index(index::Args),
+    /// Keep what the ledger says of somebody, however old it grows; say what is kept so; let it go
+    Hold(hold::Args),
 }
 
 /// Where the ledger is.
@@ -65,5 +68,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Verify(args) => verify::run(&args),
         Command::Index(args) => index::run(&args),
+        Command::Hold(args) => hold::run(args),
     }
 }
