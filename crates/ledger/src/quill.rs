@@ -11,9 +11,6 @@ use crate::facts::{Accepted, AcceptedRecipient, Ground, Origin, Tls};
 use crate::judged::{Judged, Spoken};
 use crate::text::Words;
 
-/// Digits of the largest number.
-const DIGITS_MAX: usize = 20;
-
 /// Appends an acceptance: `{"event":"data.accept",...}`.
 pub(crate) fn put_accepted(out: &mut Vec<u8>, facts: &Accepted) {
     let mut quill = Quill(out);
@@ -192,18 +189,7 @@ impl Quill<'_> {
     }
 
     fn digits(&mut self, number: u64) {
-        let mut text = [b'0'; DIGITS_MAX];
-        let (mut rest, mut used) = (number, 0);
-        for digit in text.iter_mut().rev() {
-            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
-            used += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.0
-            .extend_from_slice(text.get(DIGITS_MAX - used..).unwrap_or_default());
+        let _ = serde_json::to_writer(&mut *self.0, &number);
     }
 
     pub(crate) fn put(&mut self, json: &str) {

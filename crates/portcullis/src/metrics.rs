@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use admission::{Accepted, Refused, Visitor};
 use ledger::LoginOutcome;
+use parking_lot::RwLock;
 use policy::{Name, NoticeKind};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +27,13 @@ impl EncodeLabelValue for Label {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfListener {
     listener: Label,
+}
+
+/// What was accepted at a listener. Kept at hand, for two families would be asked with every message.
+struct Intake {
+    listener: Name,
+    messages: Counter,
+    octets: Counter,
 }
 
 /// A listener and a stable reason code.
@@ -68,6 +76,7 @@ pub struct Metrics {
     sessions: Family<OfListener, Gauge>,
     accepted: Family<OfListener, Counter>,
     accepted_octets: Family<OfListener, Counter>,
+    intakes: RwLock<Vec<Intake>>,
     refused: Family<Refusal, Counter>,
     logins: Family<Login, Counter>,
     notices: Family<Kind, Counter>,
@@ -101,6 +110,7 @@ impl Metrics {
             sessions: Family::default(),
             accepted: Family::default(),
             accepted_octets: Family::default(),
+            intakes: RwLock::default(),
             refused: Family::default(),
             logins: Family::default(),
             notices: Family::default(),
@@ -205,12 +215,35 @@ impl Metrics {
 
     pub(crate) fn accepted(&self, accepted: &Accepted<'_>) {
         self.all_accepted.fetch_add(1, Ordering::Relaxed);
-        let listener = accepted.visitor.map(|visitor| visitor.listener.clone());
-        let label = OfListener {
-            listener: Label(listener.unwrap_or_else(|| Name::from("notices"))),
+        let listener = accepted.visitor.map_or("notices", |visitor| &visitor.listener);
+        if !self.count_accepted(listener, accepted.octets) {
+            self.add_intake(listener);
+            self.count_accepted(listener, accepted.octets);
+        }
+    }
+
+    /// Whether the listener is known, and so was counted.
+    fn count_accepted(&self, listener: &str, octets: u64) -> bool {
+        let intakes = self.intakes.read();
+        let Some(intake) = intakes.iter().find(|intake| &*intake.listener == listener) else {
+            return false;
         };
-        self.accepted.get_or_create(&label).inc();
-        self.accepted_octets.get_or_create(&label).inc_by(accepted.octets);
+        intake.messages.inc();
+        intake.octets.inc_by(octets);
+        true
+    }
+
+    fn add_intake(&self, listener: &str) {
+        let listener = Name::from(listener);
+        let label = OfListener {
+            listener: Label(listener.clone()),
+        };
+        // Were two to come here at once, both would add the same counters.
+        self.intakes.write().push(Intake {
+            listener,
+            messages: self.accepted.get_or_create_owned(&label),
+            octets: self.accepted_octets.get_or_create_owned(&label),
+        });
     }
 
     pub(crate) fn refused(&self, refused: &Refused<'_>) {

@@ -107,12 +107,20 @@ impl LetterHead {
         }
     }
 
-    /// What the ledger is told of its acceptance. In octets of its own: those it came in are part of something larger.
-    pub(crate) fn told(&self) -> Option<Testimony> {
+    /// What the ledger is told of its acceptance.
+    pub(crate) fn testimony(&self) -> Option<Testimony> {
         (!self.testimony.is_empty()).then(|| Testimony {
             id: self.id,
             at: self.received,
-            octets: Bytes::copy_from_slice(&self.testimony),
+            octets: self.testimony.clone(),
+        })
+    }
+
+    /// The same of a letter that was read back, in octets of its own: those it came in are part of something larger.
+    pub(crate) fn told(&self) -> Option<Testimony> {
+        self.testimony().map(|testimony| Testimony {
+            octets: Bytes::copy_from_slice(&testimony.octets),
+            ..testimony
         })
     }
 

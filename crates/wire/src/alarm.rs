@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use world::{BoxFuture, Clock};
+use world::Clock;
+
+use crate::posted::Posted;
 
 /// Sleeps until deadlines that mostly move away before they come.
 ///
@@ -11,7 +13,7 @@ use world::{BoxFuture, Clock};
 /// slept anew. A session that answers a thousand commands thus arms a timer once in a while, not a thousand times.
 pub(crate) struct Alarm {
     clock: Arc<dyn Clock>,
-    armed: Option<(Duration, BoxFuture<'static, ()>)>,
+    armed: Option<(Duration, Posted)>,
 }
 
 impl Alarm {
@@ -32,7 +34,7 @@ impl Alarm {
             let (_, sleep) = match self.armed.take() {
                 Some(armed) if armed.0 <= at => self.armed.insert(armed),
                 _ if self.clock.monotonic() >= at => return,
-                _ => self.armed.insert((at, self.clock.sleep_until(at))),
+                _ => self.armed.insert((at, Posted::new(self.clock.sleep_until(at)))),
             };
             sleep.await;
             self.armed = None;

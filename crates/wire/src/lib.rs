@@ -14,6 +14,7 @@ mod channel;
 mod connection;
 mod crowd;
 mod lookout;
+mod posted;
 mod proxy;
 mod serve;
 mod shutdown;

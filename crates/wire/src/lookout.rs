@@ -1,9 +1,9 @@
 //! One look-out for what a session watches beside its client: the end of the house, and how crowded it is.
 
 use smtp::server::Pace;
-use world::BoxFuture;
 
 use crate::crowd::Crowd;
+use crate::posted::Posted;
 use crate::shutdown::{Phase, Shutdown};
 
 /// What the signs of the house show.
@@ -15,7 +15,7 @@ pub(crate) type Shown = (Phase, Pace);
 /// commands posts one, not a thousand.
 #[derive(Default)]
 pub(crate) struct Lookout {
-    posted: Option<(Shown, BoxFuture<'static, ()>)>,
+    posted: Option<(Shown, Posted)>,
 }
 
 impl Lookout {
@@ -23,9 +23,10 @@ impl Lookout {
     pub(crate) async fn other_than(&mut self, known: Shown, shutdown: &Shutdown, crowd: &Crowd) {
         let (_, change) = match self.posted.take() {
             Some(posted) if posted.0 == known => self.posted.insert(posted),
-            _ => self
-                .posted
-                .insert((known, Box::pin(change(known, shutdown.clone(), crowd.clone())))),
+            _ => {
+                let change = change(known, shutdown.clone(), crowd.clone());
+                self.posted.insert((known, Posted::new(Box::pin(change))))
+            }
         };
         change.await;
         self.posted = None;

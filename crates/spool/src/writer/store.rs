@@ -75,7 +75,7 @@ impl LogWriter {
         for (effect, place) in batch.effects.into_iter().zip(places) {
             match effect {
                 Effect::Letter(letter) => {
-                    self.recent.note(now, letter.head.told());
+                    self.recent.note(now, letter.head.testimony());
                     account(&mut segments, place, letter.head.received);
                     index.insert(&letter.head, place);
                     letters.push(*letter);
