@@ -236,7 +236,10 @@ pub(super) async fn watch(live: Arc<Live>, mut shutdown: Shutdown) {
         let pause = match until {
             Some(until) if until <= now => {
                 let _turn = live.shadowing.lock().await;
-                if let Err(why) = end(&live, OVER.to_owned()).await {
+                // Another one may have come in its place meanwhile.
+                if live.recorder.shadow.until() == Some(until)
+                    && let Err(why) = end(&live, OVER.to_owned()).await
+                {
                     tracing::warn!(event = "shadow.not_ended", %why, "the shadow's end failed");
                 }
                 continue;
@@ -256,8 +259,11 @@ pub(super) async fn watch(live: Arc<Live>, mut shutdown: Shutdown) {
             _ = shutdown.beyond(Phase::Running) => return,
             () = live.recorder.shadow.changed() => {}
             () = asleep => {
-                let kept = live.recorder.shadow.kept().filter(|_| live.recorder.shadow.until().is_some());
-                if let Some(kept) = kept.filter(|kept| saved.as_ref() != Some(kept)) {
+                // What is written here must not come behind the word that it ended.
+                let _turn = live.shadowing.lock().await;
+                let is_on = live.recorder.shadow.until().is_some();
+                let kept = live.recorder.shadow.kept().filter(|kept| is_on && saved.as_ref() != Some(kept));
+                if let Some(kept) = kept {
                     keep(&live, kept.clone()).await;
                     saved = Some(kept);
                 }
@@ -268,6 +274,7 @@ pub(super) async fn watch(live: Arc<Live>, mut shutdown: Shutdown) {
 
 /// Decides no more here; somebody else goes on with what was counted, or the next start does.
 pub(super) async fn rest(live: &Live) {
+    let _turn = live.shadowing.lock().await;
     let (shadow, metrics) = (live.recorder.shadow.clone(), live.recorder.metrics.clone());
     let rested = tokio::task::spawn_blocking(move || shadow.rest(&metrics)).await;
     if let Ok(Some(kept)) = rested {
