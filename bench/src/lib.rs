@@ -5,11 +5,12 @@
 //!
 //! Refuses to know: how Portcullis works. It is a program with a configuration file, like the other one; only
 //! [`decide`] and [`prove`] look inside, as judgement has no door of its own, and [`testimony`], as ten million events
-//! do not come in through one in time.
+//! do not come in through one in time. [`gate`] puts rooms together without one of them.
 //!
 //! How a run goes is in [`runs`], what runs there are in [`rows`]. See `docs/performance.md` for what a number means.
 
 pub mod decide;
+pub mod gate;
 pub mod generator;
 pub mod load;
 pub mod machine;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use bench::gate;
 use bench::machine;
 use bench::network::{self, Network};
 use bench::report::{self, Measured};
@@ -37,10 +38,27 @@ struct Args {
     /// Where folders and results go. Default: the folder that cargo builds into.
     #[arg(long, value_name = "DIR")]
     target: Option<PathBuf>,
+    #[command(subcommand)]
+    own: Option<Own>,
 }
+
+#[derive(Debug, clap::Subcommand)]
+enum Own {
+    /// A gate of the rooms themselves, for the row of what recording costs
+    #[command(hide = true)]
+    Gate(gate::Args),
+}
+
+/// As the product has it: what is measured in process is measured with the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
+    if let Some(Own::Gate(args)) = &args.own {
+        gate::serve(args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !rustix::process::geteuid().is_root() {
         anyhow::bail!("the bench is run by root, as Postfix must be, and a network of its own");
     }

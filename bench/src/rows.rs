@@ -43,7 +43,7 @@ const fn row(work: &'static str, says: &'static str, unit: &'static str, reach: 
 }
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 22] = [
+pub const ROWS: [Row; 23] = [
     row("accept-2k-1", "durable accept, 2 KB, 1 session", RATE, &[]),
     row(
         "accept-2k-20",
@@ -144,6 +144,12 @@ pub const ROWS: [Row; 22] = [
         "proving one changed grant among 10,000, 99 of 100 within",
         MILLISECONDS,
         &[Reach::AtMost(50.0)],
+    ),
+    row(
+        "ledger-cost",
+        "how much less is accepted with the ledger than without, 2 KB, 20 sessions",
+        "%",
+        &[Reach::AtMost(10.0)],
     ),
     row(
         "why-10m",

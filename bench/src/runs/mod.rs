@@ -6,6 +6,7 @@ mod latency;
 mod proofs;
 mod queue;
 mod rates;
+mod recording;
 mod testimony;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,9 @@ pub async fn all(rig: &Rig, extent: &Extent) -> Vec<Measured> {
         measured.push(judgement::measure(extent));
     }
     measured.extend(proofs::measure(extent));
+    if extent.wants(recording::WORK) {
+        measured.push(recording::measure(rig, extent).await);
+    }
     if extent.wants(testimony::WORK) {
         measured.push(testimony::measure(rig, extent).await);
     }
