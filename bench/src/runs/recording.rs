@@ -44,7 +44,9 @@ pub(super) async fn measure(rig: &Rig, extent: &Extent) -> Measured {
     }
     let mut row = costs.into_row(WORK);
     let [recorded, unrecorded] = rates.map(|rates| Range::of(&rates).map_or(0.0, |range| range.median));
-    row.note = Some(format!("{recorded:.0} messages/s with the ledger, {unrecorded:.0} without"));
+    row.note = Some(format!(
+        "{recorded:.0} messages/s with the ledger, {unrecorded:.0} without"
+    ));
     row
 }
 
@@ -62,7 +64,10 @@ async fn run(rig: &Rig, extent: &Extent, costs: &mut Series, rates: &mut [Vec<f6
         };
         let cost = (1.0 - recorded / unrecorded) * 100.0;
         let turn = format!("run {} of {}", round + 1, extent.runs);
-        tell(WORK, &format!("{turn}  {recorded:>9.0} with the ledger {unrecorded:>9.0} without  {cost:>6.1} %"));
+        tell(
+            WORK,
+            &format!("{turn}  {recorded:>9.0} with the ledger {unrecorded:>9.0} without  {cost:>6.1} %"),
+        );
         costs.add(Contender::Portcullis, cost);
         let [of_recorded, of_unrecorded] = rates;
         of_recorded.push(recorded);
