@@ -17,8 +17,9 @@ use world::{BoxFuture, Clock, SystemClock, World};
 
 /// When the season begins: 1 June 2026.
 const BEGAN: i64 = 1_780_272_000_000;
+const DAY: i64 = 86_400_000;
 /// How long it is.
-const SEASON: i64 = 90 * 86_400_000;
+const SEASON: i64 = 90 * DAY;
 /// Machines with a grant each, besides the busy one.
 const MACHINES: u64 = 5_000;
 /// Different people who are written to.
@@ -51,15 +52,19 @@ pub async fn fill(dir: &Path, events: u64) -> anyhow::Result<()> {
         ..World::real()
     };
     let opening = ledger::open(Config::new(dir), &world, Writer::Thread)?;
+    let mut day = 0;
     for number in 0..rounds {
         let moment = i128::from(SEASON) * i128::from(number) / i128::from(rounds);
-        calendar.wall.store(BEGAN + i64::try_from(moment)?, Ordering::Relaxed);
+        let moment = i64::try_from(moment)?;
+        let begins = moment / DAY != std::mem::replace(&mut day, moment / DAY);
+        // What waits is written before the day ends, as it would be on a real one. And it is less than the queue holds:
+        // refusals that came faster than the disk takes them would be left out.
+        if begins || number.is_multiple_of(10_000 / ROUND) {
+            opening.ledger.flush().await.context("the ledger has ended")?;
+        }
+        calendar.wall.store(BEGAN + moment, Ordering::Relaxed);
         for event in round(number) {
             opening.ledger.record(event).await;
-        }
-        if number.is_multiple_of(10_000 / ROUND) {
-            // Less than its queue holds: refusals that came faster than the disk takes them would be left out.
-            opening.ledger.flush().await.context("the ledger has ended")?;
         }
     }
     let status = opening.ledger.status();
