@@ -132,7 +132,7 @@ impl Holds {
         };
         for line in &told {
             let Event::HoldAdded(hold) = &line.event else { continue };
-            all.next = all.next.max(hold.number + 1);
+            all.next = all.next.max(hold.number.saturating_add(1));
             if !is_released(hold.number) && all.get(hold.number).is_none() {
                 all.holds.push((**hold).clone());
             }
@@ -165,7 +165,7 @@ impl Holds {
     /// # Errors
     /// The file cannot be written; then nothing has changed.
     pub fn add(&mut self, disk: &dyn Disk, dir: &Path, hold: Hold) -> io::Result<()> {
-        self.next = self.next.max(hold.number + 1);
+        self.next = self.next.max(hold.number.saturating_add(1));
         self.holds.push(hold);
         self.write(disk, dir)
     }

@@ -15,7 +15,7 @@ use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::grant::grant;
 use crate::life::{Deadline, Event, NoStep, State, due, step};
-use crate::network::{Colour, Finding, Machine, Names, Network, Widest, red};
+use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
 
@@ -185,11 +185,13 @@ impl<S: Store> Desk<S> {
     pub fn check(&mut self, id: CaseId, names: &Names, now: Timestamp) -> Result<(Kept, Vec<Finding>), DeskError> {
         let kept = self.get(id)?;
         let findings = self.findings(&kept, names, now)?;
-        let hinders = red(&findings);
+        let hinders = hindering(&findings);
+        let is_wrong = findings.iter().any(|finding| finding.colour == Colour::Red);
         let event = match kept.case.state {
             State::Approved | State::WaitingNetwork => Event::Checked { red: hinders },
             state if state.admits_mail() && hinders.is_empty() && kept.case.drift.is_some() => Event::Matches,
-            state if state.admits_mail() && !hinders.is_empty() => Event::Drifted {
+            // A register that cannot be read for a day suspends nobody.
+            state if state.admits_mail() && is_wrong => Event::Drifted {
                 observed: said(&findings).into(),
                 dynamic: self.is_dynamic(&kept, now),
             },
@@ -362,10 +364,10 @@ fn finding(finding: &Finding) -> serde_json::Value {
     })
 }
 
-/// What hinders, in words.
+/// What is wrong, in words.
 fn said(findings: &[Finding]) -> String {
-    let red = findings.iter().filter(|finding| finding.colour == Colour::Red);
-    let lines: Vec<String> = red
+    let wrong = findings.iter().filter(|finding| finding.colour == Colour::Red);
+    let lines: Vec<String> = wrong
         .map(|finding| format!("{}: {}", finding.check.code(), finding.said))
         .collect();
     lines.join("\n")

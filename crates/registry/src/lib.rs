@@ -34,7 +34,7 @@ pub use life::{
 };
 pub use network::{
     Colour, DhcpError, Finding, Kind, Mac, Machine, Names, Network, Others, Register, RegisterError, Reservations, Row,
-    Source, Widest, Zones, ZonesError, red,
+    Source, Widest, Zones, ZonesError, hindering,
 };
 pub use notice::{Audience, Notice};
 pub use store::{CaseId, Kept, Letter, SqliteStore, Store, StoreError, Taken, Taking};

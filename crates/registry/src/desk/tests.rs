@@ -199,6 +199,13 @@ fn a_source_that_cannot_be_read_opens_nothing() {
     let id = office.approved();
     office.desk.rules.network.register = Source::Unknown("no such file".to_owned());
     assert_eq!(office.check(id, NOW), State::WaitingNetwork);
+    // Nor does it close what serves.
+    office.register(REGISTER);
+    assert_eq!(office.check(id, NOW), State::Provisioned);
+    office.desk.rules.network.register = Source::Unknown("no such file".to_owned());
+    assert_eq!(office.check(id, NOW), State::Provisioned);
+    assert_eq!(office.desk.store().get(id).unwrap().unwrap().case.drift, None);
+    assert_eq!(office.desk.tick(after(2)).unwrap(), []);
 }
 
 #[test]

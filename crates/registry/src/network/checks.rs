@@ -22,7 +22,7 @@ fn known<'a, T>(source: &'a Source<T>, what: &str) -> Result<&'a T, Found> {
     match source {
         Source::Known(known) => Ok(known),
         Source::None => Err((Colour::Unchecked, format!("{what} is not kept here"))),
-        Source::Unknown(why) => Err(red(format!("{what} cannot be read: {why}; tried again"))),
+        Source::Unknown(why) => Err((Colour::Unknown, format!("{what} cannot be read: {why}; tried again"))),
     }
 }
 

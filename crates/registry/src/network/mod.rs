@@ -91,7 +91,9 @@ pub enum Colour {
     Unchecked,
     /// Not as it should be; it hinders nothing.
     Yellow,
-    /// Not as it should be, or not known.
+    /// Not known, as its source cannot be read: nothing begins on it, and nothing that serves ends for it.
+    Unknown,
+    /// Not as it should be.
     Red,
 }
 
@@ -161,9 +163,9 @@ impl Network {
     }
 }
 
-/// The checks that hinder.
+/// The checks that keep a grant from being set up: what is wrong, and what is not known.
 #[must_use]
-pub fn red(findings: &[Finding]) -> Vec<Check> {
-    let red = findings.iter().filter(|finding| finding.colour == Colour::Red);
-    red.map(|finding| finding.check).collect()
+pub fn hindering(findings: &[Finding]) -> Vec<Check> {
+    let hindering = findings.iter().filter(|finding| finding.colour >= Colour::Unknown);
+    hindering.map(|finding| finding.check).collect()
 }

@@ -112,7 +112,7 @@ fn c2_an_address_is_registered_and_its_registration_goes_on() {
         &network,
         Check::Registered,
         &machine("10.1.2.3"),
-        Colour::Red,
+        Colour::Unknown,
         "no such file",
     );
     network.register = Source::None;
@@ -155,7 +155,7 @@ fn c3_an_address_stays_with_its_machine() {
     network.reservations = Source::None;
     found(&network, fixed, &machine("10.1.2.4"), Colour::Unchecked, "not kept");
     network.reservations = Source::Unknown("torn".to_owned());
-    found(&network, fixed, &machine("10.1.2.4"), Colour::Red, "torn");
+    found(&network, fixed, &machine("10.1.2.4"), Colour::Unknown, "torn");
 }
 
 #[test]
