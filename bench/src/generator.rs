@@ -130,7 +130,7 @@ pub async fn open_idle(to: SocketAddr, sessions: usize) -> anyhow::Result<Vec<Se
         if opening.len() == AT_ONCE {
             open.push(opening.join_next().await.context("none is opening")???);
         }
-        opening.spawn(Session::open(to, None));
+        opening.spawn(Session::open_to_be_dropped(to));
     }
     while let Some(session) = opening.join_next().await {
         open.push(session??);

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::bail;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Took;
@@ -22,8 +23,19 @@ pub struct Session {
 impl Session {
     /// Connects, says EHLO, and again under STARTTLS where it is to be encrypted.
     pub async fn open(to: SocketAddr, tls: Option<Arc<rustls::ClientConfig>>) -> anyhow::Result<Self> {
+        Self::over(super::connect(to).await?, tls).await
+    }
+
+    /// Connects and says EHLO. Dropped, it resets the connection: none of thousands that end at once keeps its port.
+    pub async fn open_to_be_dropped(to: SocketAddr) -> anyhow::Result<Self> {
+        let stream = super::connect(to).await?;
+        stream.set_zero_linger()?;
+        Self::over(stream, None).await
+    }
+
+    async fn over(stream: TcpStream, tls: Option<Arc<rustls::ClientConfig>>) -> anyhow::Result<Self> {
         let mut session = Self {
-            stream: Box::new(super::connect(to).await?),
+            stream: Box::new(stream),
         };
         session.reply("220").await?;
         session.say("EHLO load.example.edu\r\n", "250").await?;
