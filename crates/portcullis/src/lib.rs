@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod drill;
 pub mod gateway;
 pub mod generations;
 pub mod health;

@@ -23,6 +23,15 @@ impl Calendar {
         }
     }
 
+    /// The day of an instant, as people of the organisation write it: `2026-03-01`. Empty beyond the calendar's end.
+    #[must_use]
+    pub fn date(&self, at: Timestamp) -> String {
+        jiff::Timestamp::from_millisecond(at.0).map_or_else(
+            |_| String::new(),
+            |at| at.to_zoned(self.zone.clone()).date().to_string(),
+        )
+    }
+
     /// Whether people are at work on this day.
     #[must_use]
     pub fn works_on(&self, day: Date) -> bool {

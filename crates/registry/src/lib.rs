@@ -3,6 +3,7 @@
 //! The life of a grant is one pure function, [`step`]: a case, an event and the time go in; the next state, the letters
 //! to be written, the evidence to be kept and the checks to be made come out. Nothing here reads a clock or a disk.
 
+mod abuse;
 mod acknowledgement;
 mod actor;
 mod calendar;
@@ -15,9 +16,11 @@ mod letters;
 mod life;
 mod network;
 mod notice;
+mod post;
 mod store;
 mod terms;
 
+pub use abuse::{Abuse, Alert, Verdict};
 pub use acknowledgement::{ACKNOWLEDGEMENTS, Acknowledged, Signature, TextVersion};
 pub use actor::{Actor, Person, Role};
 pub use calendar::Calendar;
@@ -28,7 +31,7 @@ pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
 pub use grant::grant;
-pub use letters::{About, Letters, WordsError, Written};
+pub use letters::{About, Letters, WordsError, Written, digest};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
 };
@@ -37,5 +40,6 @@ pub use network::{
     Source, Widest, Zones, ZonesError, hindering,
 };
 pub use notice::{Audience, Notice};
+pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
 pub use store::{CaseId, Kept, Letter, SqliteStore, Store, StoreError, Taken, Taking};
 pub use terms::Terms;

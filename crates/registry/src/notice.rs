@@ -104,6 +104,23 @@ impl Audience {
             Self::Department => "department",
         }
     }
+
+    /// Every audience.
+    pub const ALL: [Self; 7] = [
+        Self::Requestor,
+        Self::Technical,
+        Self::Owner,
+        Self::Head,
+        Self::Security,
+        Self::Network,
+        Self::Department,
+    ];
+
+    /// Reads what [`code`](Self::code) wrote.
+    #[must_use]
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|audience| audience.code() == code)
+    }
 }
 
 impl Notice {
@@ -182,6 +199,12 @@ impl Notice {
             Self::SuspendedByOperator => "M47",
             Self::EndedByOperator => "M48",
         }
+    }
+
+    /// Reads what [`code`](Self::code) wrote.
+    #[must_use]
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|notice| notice.code() == code)
     }
 
     /// Who gets it as a rule; a step may name others beside them.

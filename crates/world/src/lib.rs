@@ -8,6 +8,7 @@
 
 mod clock;
 mod disk;
+mod drill;
 mod net;
 mod rng;
 #[cfg(feature = "sim")]
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, DiskFile, OpenMode, OsDisk};
+pub use drill::{DrillClock, DrillError};
 pub use net::{Listener, Net, OsNet, Stream};
 pub use rng::{Rng, SystemRng};
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use mail::Timestamp;
 
 use super::{ConfigFile, say};
 use crate::config::{self, Machine, Reading, Report};
@@ -48,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Reads a configuration as this machine sees it now.
 pub fn read(path: &Path) -> anyhow::Result<Reading> {
-    let now = Timestamp(world::World::real().clock.wall());
+    let now = crate::drill::now()?;
     config::load(path, &Machine::look(now)).with_context(|| format!("cannot read the configuration {}", path.display()))
 }
 

@@ -98,7 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let now = mail::Timestamp(world::World::real().clock.wall());
+    let now = crate::drill::now()?;
     let answer = answer(&args, &config, &file, now)?;
     if args.json {
         say(&format!("{:#}\n", answer.json));

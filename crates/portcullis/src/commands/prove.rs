@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use mail::Timestamp;
 use policy::Generation;
 use policy::prove::prove_watched;
 
@@ -35,7 +34,7 @@ pub struct Args {
 /// Proves and tells.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = &args.config.path;
-    let now = Timestamp(world::World::real().clock.wall());
+    let now = crate::drill::now()?;
     let reading = config::load_as_written(path, &Machine::look(now))
         .map_err(|why| anyhow::anyhow!("cannot read the configuration {}: {why}", path.display()))?;
     let errors = reading.report.errors();

@@ -62,7 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     };
     let folder = args.ledger.as_ref().unwrap_or(&config.ledger.dir);
-    let since = Timestamp(world::World::real().clock.wall()).minus(args.since);
+    let since = crate::drill::now()?.minus(args.since);
     let report = report(&config, folder, since)?;
     if args.json {
         say(&format!("{:#}\n", report.json()));

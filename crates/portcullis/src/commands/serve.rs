@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use world::World;
 
 use super::queue::duration;
 use crate::change::{Decided, Keeper};
 use crate::config::{self, Machine, Reading};
 use crate::control;
+use crate::drill;
 use crate::gateway::{Gateway, Heritage, Passed, Setting, Writers, resolver};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
@@ -126,7 +126,7 @@ enum Opened {
 
 async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
     let file = std::path::absolute(&args.config.path)?;
-    let mut world = World::real();
+    let mut world = drill::world()?;
     let machine = Machine::look(mail::Timestamp(world.clock.wall()));
     let reading =
         config::load(&file, &machine).with_context(|| format!("{} cannot be read", args.config.path.display()))?;
@@ -139,6 +139,9 @@ async fn open(args: &Args, mut relieving: Relieving) -> anyhow::Result<Opened> {
     let config = decided.passed.config.clone();
     let journal = Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?;
     troubles::into_journal(journal.clone(), world.clock.clone(), config.log.level);
+    if drill::is_on() {
+        tracing::warn!(event = "gate.drill", "a drill: what happens is dated later than it is");
+    }
     allow_many_connections();
     let ear = Ear::new()?;
     let control = control::path(&config.spool.dir);

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
-use mail::Timestamp;
 use policy::{Generation, Snapshot};
 
 use super::config::found::Gate;
@@ -57,7 +56,7 @@ fn of_generation(number: u64, gate: &Gate) -> anyhow::Result<Box<Snapshot>> {
 }
 
 fn of_file(path: &Path) -> anyhow::Result<Snapshot> {
-    let now = Timestamp(world::World::real().clock.wall());
+    let now = crate::drill::now()?;
     let reading = config::load_as_written(path, &Machine::look(now))
         .with_context(|| format!("cannot read the configuration {}", path.display()))?;
     let built = reading.config.and_then(|config| config.snapshot(Generation(0)).ok());

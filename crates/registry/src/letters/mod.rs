@@ -22,6 +22,9 @@ const FUEL: u64 = 20_000;
 /// Octets a letter may have; a reason that somebody wrote is a few lines.
 const OCTETS_MAX: usize = 64 * 1024;
 
+/// Between two letters in one.
+const RULE: &str = "----------------------------------------------------------------------";
+
 /// What the words may speak of. What does not apply is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
@@ -168,6 +171,28 @@ impl Letters {
             });
         }
         Ok(written)
+    }
+}
+
+/// Several letters as one: what they are about, then each.
+#[must_use]
+pub fn digest(letters: &[Written], organisation: &str) -> Written {
+    let mut text = format!("{} matters about the mail relay:\n\n", letters.len());
+    for letter in letters {
+        text.push_str(&format!("* {}\n", letter.subject));
+    }
+    for letter in letters {
+        text.push_str(&format!("\n{RULE}\n{}\n\n{}", letter.subject, letter.text));
+    }
+    let whose = if organisation.is_empty() {
+        String::new()
+    } else {
+        format!("{organisation}: ")
+    };
+    Written {
+        subject: one_line(&format!("{whose}{} matters about the mail relay", letters.len())),
+        html: html::of(&text),
+        text,
     }
 }
 

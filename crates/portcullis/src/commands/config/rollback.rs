@@ -168,7 +168,7 @@ fn plan(args: &Args, from: u64, file: &Path, change: &Change) -> anyhow::Result<
     let generations = args.gate.generations()?;
     let (earlier, serving) = (generations.text(args.generation)?, generations.text(from)?);
     let (text, carried) = compose(&earlier, &serving, change)?;
-    let machine = Machine::look(mail::Timestamp(world::World::real().clock.wall()));
+    let machine = Machine::look(crate::drill::now()?);
     let folder = file.parent().unwrap_or(Path::new("/"));
     let reading = config::read(
         &format!("generation {}", args.generation),

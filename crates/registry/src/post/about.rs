@@ -1,0 +1,154 @@
+//! What a letter's words speak of: taken from the case, from the step that caused it, and from the house.
+
+use std::time::Duration;
+
+use mail::Timestamp;
+
+use super::recipe::{Doors, recipe};
+use crate::calendar::Calendar;
+use crate::case::Case;
+use crate::letters::About;
+use crate::notice::Notice;
+use crate::store::{Kept, Letter, Taken};
+use crate::terms::Terms;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// Business days in which a request is looked at, and in which security decides.
+const LOOKED_AT: u32 = 2;
+const DECIDED: u32 = 5;
+
+/// The house, as letters speak of it.
+#[derive(Clone, Debug, Default)]
+pub struct Relay {
+    /// Whose it is.
+    pub organisation: String,
+    /// Who helps.
+    pub help: String,
+    /// Where the page of a case is; its id is put behind. Empty where there is no such page.
+    pub pages: String,
+    /// Where devices deliver.
+    pub doors: Doors,
+    /// How long everything may take.
+    pub terms: Terms,
+    /// When the house works.
+    pub calendar: Calendar,
+}
+
+/// What the words of a letter speak of. `step` is the one that caused it; `action` the link by which it is answered.
+#[must_use]
+pub fn about(
+    relay: &Relay,
+    kept: &Kept,
+    letter: &Letter,
+    notice: Notice,
+    step: Option<&Taken>,
+    action: Option<&str>,
+) -> About {
+    let (case, form) = (&kept.case, &kept.form);
+    let said = step.and_then(|step| step.said.clone()).unwrap_or_default();
+    let date = |at: Option<Timestamp>| at.map(|at| relay.calendar.date(at)).unwrap_or_default();
+    About {
+        id: kept.id.to_string(),
+        what: what(kept),
+        requestor: person(&form.requestor.name, &form.requestor.email),
+        head: case
+            .head
+            .as_ref()
+            .map(|head| head.address().to_owned())
+            .unwrap_or_default(),
+        justification: form
+            .exception
+            .as_ref()
+            .map(|more| more.justification.clone())
+            .unwrap_or_default(),
+        message: if notice == Notice::Works {
+            said.clone()
+        } else {
+            String::new()
+        },
+        said,
+        by: date(answered_by(relay, notice, letter.at)),
+        until: date(case.until),
+        since: date(since(case, notice)),
+        days: days(&relay.terms, notice),
+        recipe: if notice == Notice::Recipe {
+            recipe(kept, &relay.doors)
+        } else {
+            String::new()
+        },
+        action: action.unwrap_or_default().to_owned(),
+        link: if relay.pages.is_empty() {
+            String::new()
+        } else {
+            format!("{}{}", relay.pages, kept.id)
+        },
+        help: relay.help.clone(),
+        organisation: relay.organisation.clone(),
+    }
+}
+
+/// `the copier 10.1.2.3 (Chemistry)`.
+fn what(kept: &Kept) -> String {
+    let form = &kept.form;
+    let device = if form.device.trim().is_empty() {
+        "device"
+    } else {
+        form.device.trim()
+    };
+    let mut what = format!("the {device}");
+    for place in [&form.address, &form.host] {
+        if !place.trim().is_empty() {
+            what.push(' ');
+            what.push_str(place.trim());
+            break;
+        }
+    }
+    if !form.department.trim().is_empty() {
+        what.push_str(&format!(" ({})", form.department.trim()));
+    }
+    what
+}
+
+fn person(name: &str, address: &str) -> String {
+    if name.trim().is_empty() {
+        address.trim().to_owned()
+    } else {
+        name.trim().to_owned()
+    }
+}
+
+/// Until when somebody has to do what comes next.
+fn answered_by(relay: &Relay, notice: Notice, at: Timestamp) -> Option<Timestamp> {
+    let terms = &relay.terms;
+    let business = |days| Some(relay.calendar.business_days_after(at, days));
+    let after = |days: u32| Some(at.plus(DAY * days));
+    match notice {
+        Notice::Received | Notice::AnswerReceived => business(LOOKED_AT),
+        Notice::SecurityAsked => business(DECIDED),
+        Notice::HeadAsked | Notice::HeadWasAsked => business(terms.head_business.2),
+        Notice::MoreNeeded => after(terms.information.1),
+        Notice::NetworkAsked => after(terms.network),
+        Notice::StillNeeded => after(terms.idle_answer.3),
+        Notice::SuspendedIdle => after(terms.idle_over),
+        Notice::Ended => after(terms.grace),
+        Notice::Orphaned => after(terms.orphan),
+        Notice::Drifted => Some(at.plus(HOUR * terms.drift_hours)),
+        _ => None,
+    }
+}
+
+fn since(case: &Case, notice: Notice) -> Option<Timestamp> {
+    match notice {
+        Notice::StillNeeded => case.last_accepted.or(case.provisioned),
+        _ => case.provisioned,
+    }
+}
+
+fn days(terms: &Terms, notice: Notice) -> String {
+    match notice {
+        Notice::DraftForgotten => terms.draft.to_string(),
+        Notice::Unused => terms.unused.2.to_string(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,160 @@
+//! Which letter goes to whom, and when: alarms at once, everything else in one letter a day for each contact.
+
+mod about;
+mod recipe;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mail::Timestamp;
+
+use crate::notice::{Audience, Notice};
+use crate::store::{Kept, Letter};
+
+pub use about::{Relay, about};
+pub use recipe::Doors;
+
+/// What is not urgent waits so long for its like.
+const GATHERED: Duration = Duration::from_secs(10 * 60);
+/// Between two letters to one contact that are not urgent.
+const BETWEEN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where those are reached who stand in no form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Information security.
+    pub security: Vec<String>,
+    /// The network team.
+    pub network: Vec<String>,
+    /// Who runs the relay; hears also what reaches nobody else.
+    pub admins: Vec<String>,
+    /// Departments, by scope.
+    pub departments: BTreeMap<Box<str>, String>,
+}
+
+/// One message to be written: about one matter, or about several where there are more letters than one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// To whom.
+    pub to: Vec<String>,
+    /// What it says, matter by matter, in the order in which they came up.
+    pub matters: Vec<Matter>,
+    /// Whether it was sent without waiting for its like.
+    pub urgent: bool,
+}
+
+/// One thing a message speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matter {
+    /// The letter to be written.
+    pub letter: Letter,
+    /// What it says.
+    pub notice: Notice,
+    /// Letters that are sent by it: the same for somebody who is reached as requestor and as technical contact alike.
+    pub numbers: Vec<u64>,
+}
+
+/// What is to be written now. `last` is when each contact got a letter that was not urgent; `bad` are addresses that
+/// take no mail.
+#[must_use]
+pub fn postings(
+    waiting: &[(Letter, Kept)],
+    addresses: &Addresses,
+    last: &BTreeMap<String, Timestamp>,
+    bad: &BTreeSet<String>,
+    now: Timestamp,
+) -> Vec<Posting> {
+    let mut urgent = Vec::new();
+    let mut gathered: BTreeMap<Vec<String>, Vec<Matter>> = BTreeMap::new();
+    for (letter, kept) in waiting {
+        let Some(notice) = Notice::of(&letter.notice) else {
+            continue;
+        };
+        let to = reached(&letter.audience, kept, addresses, bad);
+        if to.is_empty() {
+            continue;
+        }
+        let matter = Matter {
+            letter: letter.clone(),
+            notice,
+            numbers: vec![letter.number],
+        };
+        if letter.urgent {
+            join_urgent(&mut urgent, to, matter);
+        } else {
+            join(gathered.entry(to).or_default(), matter);
+        }
+    }
+    let ripe = gathered
+        .into_iter()
+        .filter(|(to, matters)| is_ripe(to, matters, last, now));
+    urgent.extend(ripe.map(|(to, matters)| Posting {
+        to,
+        matters,
+        urgent: false,
+    }));
+    urgent
+}
+
+fn join_urgent(urgent: &mut Vec<Posting>, to: Vec<String>, matter: Matter) {
+    let same = |posting: &&mut Posting| posting.to == to && posting.matters.iter().any(|known| is_same(known, &matter));
+    match urgent.iter_mut().find(same) {
+        Some(posting) => join(&mut posting.matters, matter),
+        None => urgent.push(Posting {
+            to,
+            matters: vec![matter],
+            urgent: true,
+        }),
+    }
+}
+
+/// Somebody who is requestor and owner at once reads a thing once.
+fn join(matters: &mut Vec<Matter>, matter: Matter) {
+    match matters.iter_mut().find(|known| is_same(known, &matter)) {
+        Some(known) => known.numbers.extend(matter.numbers),
+        None => matters.push(matter),
+    }
+}
+
+fn is_same(one: &Matter, other: &Matter) -> bool {
+    (one.letter.case, one.letter.at, one.notice) == (other.letter.case, other.letter.at, other.notice)
+}
+
+fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>, now: Timestamp) -> bool {
+    let since = matters.iter().map(|matter| matter.letter.at).min();
+    let is_gathered = since.is_some_and(|since| since.plus(GATHERED) <= now);
+    let is_rested = to
+        .iter()
+        .all(|to| last.get(to).is_none_or(|last| last.plus(BETWEEN) <= now));
+    is_gathered && is_rested
+}
+
+/// Where an audience of a case is reached; those who run the relay where it is nowhere else.
+fn reached(audience: &str, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<String>) -> Vec<String> {
+    let form = &kept.form;
+    let one = |address: &str| vec![address.trim().to_ascii_lowercase()];
+    let Some(audience) = Audience::of(audience) else {
+        return Vec::new();
+    };
+    let mut to = match audience {
+        Audience::Requestor => one(&form.requestor.email),
+        Audience::Technical => one(&form.technical.email),
+        // Who asked answers for it where nobody else is named.
+        Audience::Owner if form.owner.email.trim().is_empty() => one(&form.requestor.email),
+        Audience::Owner => one(&form.owner.email),
+        Audience::Head => one(kept.case.head.as_ref().map_or("", |head| head.address())),
+        Audience::Security => addresses.security.clone(),
+        Audience::Network => addresses.network.clone(),
+        Audience::Department => one(addresses.departments.get(&kept.scope).map_or("", String::as_str)),
+    };
+    to.retain(|address| !address.is_empty() && !bad.contains(address));
+    // A case without a head has nobody to tell; everybody else who cannot be reached is somebody's to look after.
+    if to.is_empty() && audience != Audience::Head {
+        to.clone_from(&addresses.admins);
+    }
+    to.sort();
+    to.dedup();
+    to
+}
