@@ -26,7 +26,7 @@ use crate::config::{LimitSettings, SecretHash};
 use lockout::Lockout;
 use queue::Queue;
 
-pub use secret::{HashError, check_hash, fresh_secret, hash_secret};
+pub use secret::{HashError, check_hash, hash_secret};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
 /// fraction of the cores, and never none.

@@ -1,5 +1,7 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
+mod credentials;
+mod links;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +17,7 @@ use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::grant::grant;
 use crate::life::{Deadline, Event, NoStep, State, due, step};
+use crate::link::TokenHash;
 use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
@@ -63,6 +66,45 @@ pub enum DeskError {
 fn lines(remarks: &[Remark]) -> String {
     let lines: Vec<String> = remarks.iter().map(Remark::to_string).collect();
     lines.join("\n")
+}
+
+/// What is kept beside a step.
+#[derive(Default)]
+struct Beside<'a> {
+    /// What is asked for from now on, where that changed.
+    form: Option<&'a Form>,
+    /// As JSON.
+    evidence: Option<serde_json::Value>,
+    /// The link by which the step was caused.
+    link: Option<&'a TokenHash>,
+}
+
+impl Beside<'_> {
+    fn evidence(evidence: serde_json::Value) -> Self {
+        Self {
+            evidence: Some(evidence),
+            ..Self::default()
+        }
+    }
+
+    /// What people decided is kept word by word.
+    fn of(event: &Event) -> Self {
+        let evidence = match event {
+            Event::Acknowledge(signature) => json!({
+                "words": ACKNOWLEDGEMENTS,
+                "version": signature.words.to_string(),
+                "name": signature.name,
+                "form_sha256": hex(&signature.request),
+            }),
+            Event::Decide { risk, controls, until } => json!({
+                "risk": format!("{risk:?}").to_ascii_lowercase(),
+                "controls": controls,
+                "until": until.to_rfc3339(),
+            }),
+            _ => return Self::default(),
+        };
+        Self::evidence(evidence)
+    }
 }
 
 /// The registry.
@@ -127,15 +169,8 @@ impl<S: Store> Desk<S> {
             return Err(DeskError::Form(remarks));
         }
         understand(&mut kept.case, &kept.form, request.as_ref());
-        let hash = hex(&kept.case.request);
-        self.keep(
-            &kept,
-            &Event::Submit,
-            actor,
-            now,
-            None,
-            Some(json!({ "form_sha256": hash })),
-        )
+        let evidence = json!({ "form_sha256": hex(&kept.case.request) });
+        self.keep(&kept, &Event::Submit, actor, now, Beside::evidence(evidence))
     }
 
     /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void.
@@ -155,28 +190,18 @@ impl<S: Store> Desk<S> {
         understand(&mut kept.case, form, request.as_ref());
         kept.case.request = hash;
         let evidence = json!({ "form_sha256": hex(&form.hash()), "before": before });
-        self.keep(&kept, &event, actor, now, Some(form), Some(evidence))
+        let beside = Beside {
+            form: Some(form),
+            ..Beside::evidence(evidence)
+        };
+        self.keep(&kept, &event, actor, now, beside)
     }
 
     /// Takes a step.
     pub fn act(&mut self, id: CaseId, event: &Event, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
-        let evidence = match event {
-            Event::Acknowledge(signature) => Some(json!({
-                "words": ACKNOWLEDGEMENTS,
-                "version": signature.words.to_string(),
-                "name": signature.name,
-                "form_sha256": hex(&signature.request),
-            })),
-            Event::Decide { risk, controls, until } => Some(json!({
-                "risk": format!("{risk:?}").to_ascii_lowercase(),
-                "controls": controls,
-                "until": until.to_rfc3339(),
-            })),
-            _ => None,
-        };
         self.retried(|desk| {
             let kept = desk.get(id)?;
-            desk.keep(&kept, event, actor, now, None, evidence.clone())
+            desk.keep(&kept, event, actor, now, Beside::of(event))
         })
     }
 
@@ -198,7 +223,7 @@ impl<S: Store> Desk<S> {
             _ => return Ok((kept, findings)),
         };
         let evidence = json!({ "findings": findings.iter().map(finding).collect::<Vec<_>>() });
-        let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, None, Some(evidence))?;
+        let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, Beside::evidence(evidence))?;
         Ok((kept, findings))
     }
 
@@ -208,7 +233,7 @@ impl<S: Store> Desk<S> {
         for mut kept in self.store.list(None)? {
             while let Some(deadline) = self.due(&kept, now) {
                 let (event, actor) = (Event::Elapsed(deadline), Actor::rule(deadline.rule()));
-                match self.keep(&kept, &event, &actor, now, None, None) {
+                match self.keep(&kept, &event, &actor, now, Beside::default()) {
                     Ok(next) => kept = next,
                     // Somebody answered in this moment: it is looked at again with the next tick.
                     Err(DeskError::Store(StoreError::Changed(_))) => break,
@@ -245,19 +270,19 @@ impl<S: Store> Desk<S> {
         event: &Event,
         actor: &Actor,
         now: Timestamp,
-        form: Option<&Form>,
-        evidence: Option<serde_json::Value>,
+        beside: Beside<'_>,
     ) -> Result<Kept, DeskError> {
         let step = step(&kept.case, event, actor, now, &self.rules.terms)
             .map_err(|why| DeskError::NoStep { id: kept.id, why })?;
-        let evidence = evidence.map(|evidence| evidence.to_string());
+        let evidence = beside.evidence.map(|evidence| evidence.to_string());
         let taking = Taking {
             step: &step,
             event,
             actor,
             now,
-            form,
+            form: beside.form,
             evidence: evidence.as_deref(),
+            link: beside.link,
         };
         Ok(self.store.take(kept, &taking)?)
     }

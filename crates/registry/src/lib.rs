@@ -9,11 +9,13 @@ mod actor;
 mod calendar;
 mod case;
 mod check;
+mod credential;
 mod desk;
 mod form;
 mod grant;
 mod letters;
 mod life;
+mod link;
 mod network;
 mod notice;
 mod post;
@@ -26,6 +28,7 @@ pub use actor::{Actor, Person, Role};
 pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
+pub use credential::{Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded};
 pub use desk::{Desk, DeskError, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
@@ -35,11 +38,12 @@ pub use letters::{About, Letters, WordsError, Written, digest};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
 };
+pub use link::{DeadLink, Link, Purpose, Token, TokenHash};
 pub use network::{
     Colour, DhcpError, Finding, Kind, Mac, Machine, Names, Network, Others, Register, RegisterError, Reservations, Row,
     Source, Widest, Zones, ZonesError, hindering,
 };
 pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
-pub use store::{CaseId, Kept, Letter, SqliteStore, Store, StoreError, Taken, Taking};
+pub use store::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, SqliteStore, Store, StoreError, Taken, Taking};
 pub use terms::Terms;

@@ -69,9 +69,9 @@ pub fn schema() -> anyhow::Result<ExitCode> {
 }
 
 fn secret(login: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let secret = identities::fresh_secret(&world::SystemRng);
+    let secret = registry::Secret::fresh(&world::SystemRng);
     let hash = identities::hash_secret(&secret, &world::SystemRng)?;
-    let (secret, hash) = (secret.as_str(), hash.as_str());
+    let (secret, hash) = (&*secret, hash.as_str());
     if json {
         let answer = serde_json::json!({ "login": login, "secret": secret, "hash": hash });
         return Ok(say(&format!("{answer:#}\n")));

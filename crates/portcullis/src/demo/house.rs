@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use registry::Secret;
 use serde_json::json;
 use wire::{Asking, Identity, TlsServer};
 use world::{Clock, SystemRng};
 
 use super::pki;
-use crate::identities::{fresh_secret, hash_secret};
+use crate::identities::hash_secret;
 
 /// The login of the application.
 pub(super) const APPLICATION: &str = "billing";
@@ -79,7 +80,6 @@ pub(super) struct House {
 impl House {
     /// Writes certificates and configuration into `dir`, and takes away the `demo.json` of a former demo.
     pub(super) fn build(dir: &Path, ports: Ports) -> anyhow::Result<Self> {
-        let secret = fresh_secret(&SystemRng);
         let house = Self {
             ports,
             config: dir.join("portcullis.toml"),
@@ -87,7 +87,7 @@ impl House {
             ca: dir.join("ca.pem"),
             outside_dir: dir.join("outside"),
             inside_dir: dir.join("inside"),
-            secret: secret.to_string(),
+            secret: Secret::fresh(&SystemRng).to_owned(),
             dir: dir.to_owned(),
         };
         match std::fs::remove_file(house.card_file()) {

@@ -1,16 +1,11 @@
-//! Secrets: made, hashed, checked.
+//! Secrets: hashed, checked.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use world::Rng;
-use zeroize::Zeroizing;
 
 use crate::config::SecretHash;
 
-/// Letters and digits without those that look alike: 0 O, 1 l I.
-const ALPHABET: &[u8; 57] = b"23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
-/// Characters of a secret: some 116 bits, and the most some copiers take.
-const SECRET_LENGTH: usize = 20;
 /// Memory of one hash in KiB, passes and lanes.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// The most memory, in KiB, and passes that a hash in the configuration may ask for.
@@ -35,25 +30,6 @@ pub enum HashError {
     /// The library refused; a fault of ours.
     #[error("the secret could not be hashed")]
     Hashing,
-}
-
-/// A fresh secret for a device or program.
-#[must_use]
-pub fn fresh_secret(rng: &dyn Rng) -> Zeroizing<String> {
-    let mut secret = Zeroizing::new(String::with_capacity(SECRET_LENGTH));
-    while secret.len() < SECRET_LENGTH {
-        let mut octet = [0];
-        rng.fill(&mut octet);
-        // Octets above the last multiple of the alphabet's length would make its first letters likelier.
-        let [octet] = octet;
-        let whole = 256 / ALPHABET.len() * ALPHABET.len();
-        if usize::from(octet) < whole
-            && let Some(letter) = ALPHABET.get(usize::from(octet) % ALPHABET.len())
-        {
-            secret.push(char::from(*letter));
-        }
-    }
-    secret
 }
 
 /// The Argon2id hash of a secret, with a fresh salt.
@@ -99,15 +75,8 @@ mod tests {
     use world::SystemRng;
 
     #[test]
-    fn a_fresh_secret_can_be_read_aloud_and_proved() {
-        let secret = fresh_secret(&SystemRng);
-        assert_eq!(secret.len(), SECRET_LENGTH);
-        assert!(
-            secret
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() && !"0O1lI".contains(c))
-        );
-        assert_ne!(secret, fresh_secret(&SystemRng));
+    fn a_fresh_secret_can_be_proved_by_its_hash() {
+        let secret = registry::Secret::fresh(&SystemRng);
         let hash = hash_secret(&secret, &SystemRng).unwrap();
         assert_eq!(check_hash(hash.as_str()), Ok(hash.clone()));
         assert!(verify(secret.as_bytes(), hash.as_str()));

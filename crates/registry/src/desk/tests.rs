@@ -3,8 +3,10 @@ use std::time::Duration;
 use super::*;
 use crate::acknowledgement::{Signature, TextVersion};
 use crate::actor::Role;
+use crate::credential::{CredentialKind, NewCredential, OVERLAP, Proof};
 use crate::form::{Addendum, Contact, Volume};
 use crate::life::{Risk, Suspension};
+use crate::link::Purpose;
 use crate::network::{Register, Reservations, Source, Zones};
 use crate::store::SqliteStore;
 
@@ -355,4 +357,158 @@ fn a_year_passes_in_ticks() {
         [stood(0), stood(250), stood(320)],
         [State::Active, State::ReviewDue, State::Expired]
     );
+}
+
+fn secret() -> NewCredential {
+    NewCredential {
+        kind: CredentialKind::DeviceSecret,
+        label: "device".into(),
+        proof: Proof::Secret {
+            argon2: "$argon2id$".into(),
+            scram: None,
+        },
+    }
+}
+
+#[test]
+fn a_secret_is_issued_for_what_serves_and_rotated_with_an_overlap() {
+    let mut office = Office::open();
+    let id = office.approved();
+    let early = office.desk.issue(id, &secret(), &admin(), NOW);
+    assert!(matches!(
+        early,
+        Err(DeskError::NoStep {
+            why: NoStep::NotHere { .. },
+            ..
+        })
+    ));
+    office.check(id, NOW);
+    let stranger = office.desk.issue(id, &secret(), &dean(), NOW);
+    assert!(matches!(
+        stranger,
+        Err(DeskError::NoStep {
+            why: NoStep::NotYours { .. },
+            ..
+        })
+    ));
+    office.desk.issue(id, &secret(), &admin(), NOW).unwrap();
+    office.desk.rotate(id, &secret(), OVERLAP, &admin(), after(1)).unwrap();
+    let holding = |office: &mut Office, day| -> Vec<u32> {
+        let all = office.desk.store().live_credentials(after(day)).unwrap();
+        all.iter().map(|(_, credential)| credential.number).collect()
+    };
+    assert_eq!(holding(&mut office, 15), [1, 2]);
+    assert_eq!(holding(&mut office, 16), [2]);
+    office.desk.end_credential(id, 2, after(2), &admin(), after(2)).unwrap();
+    assert_eq!(holding(&mut office, 3), [1]);
+    let history = office.desk.store().history(id).unwrap();
+    let told: Vec<&str> = history.iter().map(|taken| taken.event.as_str()).collect();
+    assert_eq!(
+        told[6..],
+        ["credential-issued", "credential-rotated", "credential-ended"]
+    );
+}
+
+#[test]
+fn the_technical_contact_fetches_the_secret_by_a_link_that_works_once() {
+    let mut office = Office::open();
+    let id = office.approved();
+    let rng = world::SystemRng;
+    let (token, link) = office
+        .desk
+        .link(id, Purpose::Secret, "tom@example.edu", NOW, &rng)
+        .unwrap();
+    assert_eq!(link.ends, after(3));
+    // Before there is a grant nothing is made, and the link goes on working.
+    assert!(office.desk.fetch_secret(&token, &secret(), NOW).is_err());
+    office.check(id, NOW);
+    let (of, credential) = office.desk.fetch_secret(&token, &secret(), after(2)).unwrap();
+    assert_eq!((of, credential.number), (id, 1));
+    let again = office
+        .desk
+        .fetch_secret(&token, &secret(), after(2))
+        .unwrap_err()
+        .to_string();
+    assert!(again.starts_with("this link was used on "), "{again}");
+    let last = office.desk.store().history(id).unwrap().pop().unwrap();
+    assert_eq!(last.actor, "tom@example.edu (technical contact)");
+}
+
+#[test]
+fn the_head_answers_by_a_link_and_a_refused_answer_does_not_use_it_up() {
+    let mut office = Office::open();
+    let (kept, _) = office.desk.request("chemistry", &form(), &ann(), NOW).unwrap();
+    let id = kept.id;
+    office.desk.submit(id, &ann(), NOW).unwrap();
+    office.act(id, Event::Complete { until: after(300) }, &admin(), NOW);
+    let rng = world::SystemRng;
+    let (token, _) = office
+        .desk
+        .link(id, Purpose::Acknowledge, "dean@example.edu", NOW, &rng)
+        .unwrap();
+    assert_eq!(office.desk.followed(&token, NOW).unwrap().1.id, id);
+    let mut half = acknowledge(&form());
+    if let Event::Acknowledge(signature) = &mut half {
+        signature.ticked[1] = false;
+    }
+    assert!(office.desk.answer(&token, &half, NOW).is_err());
+    let other = Event::Keep {
+        reason: "needed".into(),
+    };
+    assert!(office.desk.answer(&token, &other, NOW).is_err(), "for another purpose");
+    let answered = office.desk.answer(&token, &acknowledge(&form()), NOW).unwrap();
+    assert_eq!(answered.case.state, State::SecurityReview);
+    let last = office.desk.store().history(id).unwrap().pop().unwrap();
+    assert_eq!(last.actor, "dean@example.edu (head)");
+    assert!(last.evidence.unwrap().contains("\"by_link_to\":\"dean@example.edu\""));
+    assert!(office.desk.answer(&token, &acknowledge(&form()), NOW).is_err());
+    // Whoever has a link that went to the requestor cannot take the risk by it.
+    let (mine, _) = office
+        .desk
+        .link(id, Purpose::Acknowledge, "ann@example.edu", NOW, &rng)
+        .unwrap();
+    let why = office.desk.answer(&mine, &acknowledge(&form()), NOW).unwrap_err();
+    assert!(
+        matches!(
+            why,
+            DeskError::NoStep {
+                why: NoStep::NotYours { .. },
+                ..
+            }
+        ),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_link_is_void_when_the_request_was_edited_and_an_address_is_shown_to_be_read() {
+    let mut office = Office::open();
+    let id = office.approved();
+    let rng = world::SystemRng;
+    let (token, _) = office
+        .desk
+        .link(id, Purpose::Acknowledge, "dean@example.edu", NOW, &rng)
+        .unwrap();
+    let edited = Form {
+        senders: vec!["other@example.edu".to_owned()],
+        ..form()
+    };
+    office.desk.amend(id, &edited, &ann(), NOW).unwrap();
+    let why = office
+        .desk
+        .answer(&token, &acknowledge(&edited), NOW)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        why.starts_with("the request was edited since this link was sent"),
+        "{why}"
+    );
+    office.desk.store().bounced("ann@example.edu", NOW).unwrap();
+    let (token, _) = office
+        .desk
+        .link(id, Purpose::VerifyMail, "ann@example.edu", NOW, &rng)
+        .unwrap();
+    office.desk.verify_mail(&token, NOW).unwrap();
+    assert_eq!(office.desk.store().unreachable().unwrap(), []);
+    assert!(office.desk.verify_mail(&token, NOW).is_err());
 }

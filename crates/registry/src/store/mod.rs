@@ -1,21 +1,27 @@
 //! Where cases are kept, with every step they took and the letters that follow: one transaction for each step.
 //!
-//! What holds for every store stands in `contract.rs`, as tests that each of them passes.
+//! `sql` says once, in statements that each database understands, what is kept and how; a database of its own kind runs
+//! them (`database.rs`). What holds for every store stands in `contract`, as tests that each of them passes.
 
+mod boxed;
 #[cfg(test)]
 mod contract;
-mod row;
+mod database;
 mod schema;
+mod sql;
 mod sqlite;
 
 use std::fmt;
+use std::sync::Arc;
 
 use mail::Timestamp;
 
 use crate::actor::Actor;
 use crate::case::Case;
+use crate::credential::{Credential, NewCredential};
 use crate::form::Form;
 use crate::life::{Event, State, Step};
+use crate::link::{DeadLink, Link, TokenHash};
 
 pub use sqlite::SqliteStore;
 
@@ -75,11 +81,15 @@ pub struct Taking<'a> {
     pub form: Option<&'a Form>,
     /// What has to be kept beside it, as JSON.
     pub evidence: Option<&'a str>,
+    /// The link by which it was caused; it is used up with the step, or not at all.
+    pub link: Option<&'a TokenHash>,
 }
 
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
+    /// Its number among the steps of all cases, growing; there may be gaps.
+    pub sequence: u64,
     /// Its number within the case, from 1.
     pub number: u64,
     /// When.
@@ -115,6 +125,37 @@ pub struct Letter {
     pub at: Timestamp,
 }
 
+/// What changes of a case's credentials, in one step.
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialChange<'a> {
+    /// What happened, as its history tells it.
+    pub event: &'static str,
+    /// One more.
+    pub new: Option<&'a NewCredential>,
+    /// Those that end, and when.
+    pub ended: &'a [(u32, Timestamp)],
+    /// The link by which it was caused.
+    pub link: Option<&'a TokenHash>,
+}
+
+/// What somebody said of a grant of the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The grant's name.
+    pub name: Box<str>,
+    /// Whether it must not serve.
+    pub suspended: bool,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who said so, in words.
+    pub actor: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Is rung when somebody else changed something. It is rung on a thread of the store's: what it does is short.
+pub type Bell = Arc<dyn Fn() + Send + Sync>;
+
 /// Why a store refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -140,6 +181,15 @@ pub enum StoreError {
         /// What of it.
         what: &'static str,
     },
+    /// Something that belongs to no case cannot be read.
+    #[error("{what} cannot be read; restore the registry from its backup")]
+    Unreadable {
+        /// What.
+        what: &'static str,
+    },
+    /// A link that does not work.
+    #[error(transparent)]
+    Link(#[from] DeadLink),
     /// The database refuses.
     #[error("the registry: {0}")]
     Database(String),
@@ -172,6 +222,71 @@ pub trait Store: Send {
     /// Notes that letters were sent, in this message.
     fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Changes whenever a case does; use alone does not count. Cheap: it is asked every second.
+    /// Changes whenever a case, a credential or what was said of a pinned grant does; use alone does not count. Cheap: it
+    /// is asked every second.
     fn revision(&mut self) -> Result<u64, StoreError>;
+
+    /// The cases that were changed behind this revision, in the order of their numbers.
+    fn changed(&mut self, after: u64) -> Result<Vec<Kept>, StoreError>;
+
+    /// Rings when somebody else changed something, where the database tells. Who is not told asks for the revision.
+    fn ring(&mut self, bell: Bell);
+
+    /// Changes credentials of a case; the new one, where there is one.
+    fn change_credentials(
+        &mut self,
+        id: CaseId,
+        change: CredentialChange<'_>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError>;
+
+    /// Every credential a case ever had.
+    fn credentials(&mut self, id: CaseId) -> Result<Vec<Credential>, StoreError>;
+
+    /// Every credential that holds now, of all cases that were set up and have not ended; by their numbers.
+    fn live_credentials(&mut self, now: Timestamp) -> Result<Vec<(CaseId, Credential)>, StoreError>;
+
+    /// Remembers when credentials were used last, for several at once. An older time changes nothing; no step is taken.
+    fn credentials_used(&mut self, last: &[(CaseId, u32, Timestamp)]) -> Result<(), StoreError>;
+
+    /// Keeps what a link stands for.
+    fn keep_link(&mut self, hash: &TokenHash, link: &Link) -> Result<(), StoreError>;
+
+    /// What a link stands for, where it works now. It goes on working.
+    fn look_at_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError>;
+
+    /// The same, and it never works again. Of all who try in the same moment, one is told.
+    fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError>;
+
+    /// Notes that a gate is there. Called once a minute.
+    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The times longer than an hour in which no gate was there, in order; the last one may not have ended. Nothing is
+    /// missed before the first gate ever was.
+    fn gaps(&mut self, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError>;
+
+    /// Steps of all cases behind this one, oldest first.
+    fn steps(&mut self, after: u64, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError>;
+
+    /// The steps the ledger was not told of, oldest first.
+    fn untold(&mut self, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError>;
+
+    /// Notes that the ledger was told of every step up to this one.
+    fn told(&mut self, sequence: u64) -> Result<(), StoreError>;
+
+    /// Notes that mail to somebody came back.
+    fn bounced(&mut self, address: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Notes that somebody can be reached again.
+    fn reached(&mut self, address: &str) -> Result<(), StoreError>;
+
+    /// Whom mail does not reach, and since when.
+    fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError>;
+
+    /// Keeps what somebody said of a grant of the configuration file.
+    fn pin(&mut self, said: &Pinned) -> Result<(), StoreError>;
+
+    /// What was said last of each such grant, in the order of their names.
+    fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError>;
 }

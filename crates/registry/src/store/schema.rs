@@ -1,18 +1,19 @@
 //! The tables, version by version. A version is never edited once it was released: another one follows.
 
-/// What brings an empty database to the newest version, one after the other. `INT` and `OCTETS` stand for what the
-/// database calls them.
-pub(super) const VERSIONS: &[&str] = &["
+/// What brings an empty database to the newest version, one after the other. `OCTETS` stands for what the database
+/// calls them.
+pub(super) const VERSIONS: &[&str] = &[
+    "
 CREATE TABLE cases (
-    id            INT PRIMARY KEY,
-    version       INT NOT NULL,
+    id            BIGINT PRIMARY KEY,
+    version       BIGINT NOT NULL,
     scope         TEXT NOT NULL,
     form          TEXT NOT NULL,
     track         TEXT NOT NULL,
     state         TEXT NOT NULL,
-    entered       INT NOT NULL,
-    reminders     INT NOT NULL,
-    reminded      INT NOT NULL,
+    entered       BIGINT NOT NULL,
+    reminders     BIGINT NOT NULL,
+    reminded      BIGINT NOT NULL,
     requestor     TEXT NOT NULL,
     head          TEXT,
     request       OCTETS NOT NULL,
@@ -20,21 +21,21 @@ CREATE TABLE cases (
     ack_name      TEXT,
     ack_words     OCTETS,
     ack_request   OCTETS,
-    ack_at        INT,
+    ack_at        BIGINT,
     decided_by    TEXT,
-    until         INT,
-    provisioned   INT,
-    last_accepted INT,
-    kept          INT,
-    seasonal      INT,
-    orphan        INT,
-    drift         INT
+    until         BIGINT,
+    provisioned   BIGINT,
+    last_accepted BIGINT,
+    kept          BIGINT,
+    seasonal      BIGINT,
+    orphan        BIGINT,
+    drift         BIGINT
 );
 CREATE INDEX cases_by_scope ON cases (scope);
 CREATE TABLE steps (
-    case_id    INT NOT NULL REFERENCES cases (id),
-    number     INT NOT NULL,
-    at         INT NOT NULL,
+    case_id    BIGINT NOT NULL REFERENCES cases (id),
+    number     BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
     actor      TEXT NOT NULL,
     event      TEXT NOT NULL,
     from_state TEXT,
@@ -44,19 +45,69 @@ CREATE TABLE steps (
     PRIMARY KEY (case_id, number)
 );
 CREATE TABLE letters (
-    number   INT PRIMARY KEY,
-    case_id  INT NOT NULL REFERENCES cases (id),
+    number   BIGINT PRIMARY KEY,
+    case_id  BIGINT NOT NULL REFERENCES cases (id),
     notice   TEXT NOT NULL,
     audience TEXT NOT NULL,
-    urgent   INT NOT NULL,
-    at       INT NOT NULL,
-    sent     INT,
+    urgent   BIGINT NOT NULL,
+    at       BIGINT NOT NULL,
+    sent     BIGINT,
     message  TEXT
 );
 CREATE INDEX letters_waiting ON letters (sent, number);
-CREATE TABLE revision (one INT PRIMARY KEY, value INT NOT NULL);
+CREATE TABLE revision (one BIGINT PRIMARY KEY, value BIGINT NOT NULL);
 INSERT INTO revision (one, value) VALUES (1, 0);
-"];
+",
+    "
+ALTER TABLE cases ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX cases_by_change ON cases (changed);
+ALTER TABLE steps ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0;
+UPDATE steps SET sequence = ordered.place FROM (
+    SELECT case_id, number, row_number() OVER (ORDER BY at, case_id, number) AS place FROM steps
+) AS ordered WHERE ordered.case_id = steps.case_id AND ordered.number = steps.number;
+CREATE INDEX steps_by_sequence ON steps (sequence);
+CREATE TABLE credentials (
+    case_id          BIGINT NOT NULL REFERENCES cases (id),
+    number           BIGINT NOT NULL,
+    kind             TEXT NOT NULL,
+    label            TEXT NOT NULL,
+    argon2           TEXT,
+    scram_salt       OCTETS,
+    scram_iterations BIGINT,
+    scram_stored_key OCTETS,
+    scram_server_key OCTETS,
+    public_key       OCTETS,
+    made             BIGINT NOT NULL,
+    ends             BIGINT,
+    used             BIGINT,
+    PRIMARY KEY (case_id, number)
+);
+CREATE TABLE links (
+    hash    OCTETS PRIMARY KEY,
+    case_id BIGINT NOT NULL REFERENCES cases (id),
+    purpose TEXT NOT NULL,
+    address TEXT NOT NULL,
+    request OCTETS NOT NULL,
+    made    BIGINT NOT NULL,
+    ends    BIGINT NOT NULL,
+    used    BIGINT
+);
+CREATE INDEX links_by_case ON links (case_id);
+CREATE TABLE presence (since BIGINT PRIMARY KEY, last BIGINT NOT NULL);
+CREATE TABLE told (one BIGINT PRIMARY KEY, sequence BIGINT NOT NULL);
+INSERT INTO told (one, sequence) VALUES (1, 0);
+CREATE TABLE bounced (address TEXT PRIMARY KEY, since BIGINT NOT NULL);
+CREATE TABLE pinned (
+    sequence  BIGINT PRIMARY KEY,
+    name      TEXT NOT NULL,
+    at        BIGINT NOT NULL,
+    actor     TEXT NOT NULL,
+    suspended BIGINT NOT NULL,
+    why       TEXT NOT NULL
+);
+CREATE INDEX pinned_by_name ON pinned (name, sequence);
+",
+];
 
 /// The newest version.
 pub(super) fn newest() -> i64 {

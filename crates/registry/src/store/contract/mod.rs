@@ -1,8 +1,12 @@
 //! What holds for every store.
 
+mod credentials;
+mod gate;
+mod links;
+
 use std::time::Duration;
 
-use super::{CaseId, Kept, Store, StoreError, Taking};
+use super::{CaseId, Kept, Store, StoreError, Taken, Taking};
 use crate::actor::{Actor, Person, Role};
 use crate::case::{Case, Track};
 use crate::form::{Contact, Form};
@@ -42,6 +46,7 @@ fn taking<'a>(step: &'a Step, event: &'a Event, actor: &'a Actor) -> Taking<'a> 
         now: NOW,
         form: None,
         evidence: None,
+        link: None,
     }
 }
 
@@ -58,6 +63,45 @@ pub(super) fn keeps<S: Store>(fresh: impl Fn() -> S) {
     letters_wait_until_they_are_sent(fresh());
     scopes_are_apart(fresh());
     a_whole_life_is_read_back_from_its_steps(fresh());
+    what_changed_behind_a_revision_is_told(fresh());
+    steps_of_all_cases_have_one_order(fresh());
+    credentials::keeps(&fresh);
+    links::keeps(&fresh);
+    gate::keeps(&fresh);
+}
+
+fn what_changed_behind_a_revision_is_told(mut store: impl Store) {
+    let one = create(&mut store, "chemistry");
+    let seen = store.revision().unwrap();
+    let other = create(&mut store, "physics");
+    assert_eq!(store.changed(seen).unwrap(), std::slice::from_ref(&other));
+    let one = take(&mut store, &one, &Event::Submit, &ann()).unwrap();
+    assert_eq!(store.changed(seen).unwrap(), [one, other]);
+    let seen = store.revision().unwrap();
+    assert_eq!(store.changed(seen).unwrap(), []);
+}
+
+fn steps_of_all_cases_have_one_order(mut store: impl Store) {
+    let (one, other) = (create(&mut store, "chemistry"), create(&mut store, "physics"));
+    take(&mut store, &other, &Event::Submit, &ann()).unwrap();
+    take(&mut store, &one, &Event::Submit, &ann()).unwrap();
+    let told = |steps: &[(CaseId, Taken)]| -> Vec<(u32, String)> {
+        steps.iter().map(|(id, taken)| (id.0, taken.event.clone())).collect()
+    };
+    let all = store.untold(10).unwrap();
+    let expected = [(1001, "create"), (1002, "create"), (1002, "submit"), (1001, "submit")];
+    assert_eq!(told(&all), expected.map(|(id, event)| (id, event.to_owned())));
+    assert!(all.windows(2).all(|pair| pair[0].1.sequence < pair[1].1.sequence));
+    // The ledger is told in portions, and of nothing twice, whoever tells it.
+    let first = store.untold(3).unwrap();
+    assert_eq!(first, all[..3]);
+    store.told(first[2].1.sequence).unwrap();
+    assert_eq!(store.untold(3).unwrap(), all[3..]);
+    store.told(first[0].1.sequence).unwrap();
+    assert_eq!(store.untold(3).unwrap(), all[3..]);
+    store.told(all[3].1.sequence).unwrap();
+    assert_eq!(store.untold(3).unwrap(), []);
+    assert_eq!(store.steps(0, 10).unwrap(), all);
 }
 
 fn what_is_kept_is_read_back(mut store: impl Store) {

@@ -1,0 +1,125 @@
+//! Answers by a link, without a login: whoever has it reads mail at the address it was sent to.
+
+use mail::Timestamp;
+use serde_json::json;
+use world::Rng;
+
+use super::{Beside, Desk, DeskError};
+use crate::actor::{Actor, Person, Role};
+use crate::form::Form;
+use crate::life::{Event, NoStep};
+use crate::link::{DeadLink, Link, Purpose, Token, TokenHash};
+use crate::store::{CaseId, Kept, Store, StoreError};
+
+impl<S: Store> Desk<S> {
+    /// A link that is about to be sent to somebody. It stands in what is returned, and nowhere else.
+    pub fn link(
+        &mut self,
+        id: CaseId,
+        purpose: Purpose,
+        address: &str,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<(Token, Link), DeskError> {
+        let kept = self.get(id)?;
+        let token = Token::fresh(rng);
+        let link = Link {
+            case: id,
+            purpose,
+            address: address.trim().into(),
+            request: kept.case.request,
+            made: now,
+            ends: purpose.ends(now, &self.rules.calendar),
+            used: None,
+        };
+        self.store.keep_link(&token.hash(), &link)?;
+        Ok((token, link))
+    }
+
+    /// What a link is about, where it works. To look at it uses nothing up: programs that read mail follow links too.
+    pub fn followed(&mut self, token: &Token, now: Timestamp) -> Result<(Link, Kept), DeskError> {
+        let link = self.store.look_at_link(&token.hash(), now)?;
+        let kept = self.get(link.case)?;
+        Ok((link, kept))
+    }
+
+    /// Takes the step that is answered by a link. The link is used up with it, or not at all.
+    pub fn answer(&mut self, token: &Token, event: &Event, now: Timestamp) -> Result<Kept, DeskError> {
+        let hash = token.hash();
+        let link = self.look_at(&hash, purposes(event), now)?;
+        self.retried(|desk| {
+            let kept = desk.get(link.case)?;
+            let actor = somebody(&kept, &link.address, event).map_err(|why| DeskError::NoStep { id: kept.id, why })?;
+            let mut beside = Beside::of(event);
+            let evidence = beside.evidence.get_or_insert_with(|| json!({}));
+            if let Some(evidence) = evidence.as_object_mut() {
+                evidence.insert("by_link_to".to_owned(), json!(link.address));
+            }
+            beside.link = Some(&hash);
+            desk.keep(&kept, event, &actor, now, beside)
+        })
+    }
+
+    /// Uses a link up by which nothing but an address is shown to be somebody's.
+    pub fn verify_mail(&mut self, token: &Token, now: Timestamp) -> Result<Link, DeskError> {
+        let hash = token.hash();
+        self.look_at(&hash, &[Purpose::VerifyMail], now)?;
+        let link = self.store.redeem_link(&hash, now)?;
+        self.store.reached(&link.address)?;
+        Ok(link)
+    }
+
+    pub(super) fn look_at(
+        &mut self,
+        hash: &TokenHash,
+        purposes: &[Purpose],
+        now: Timestamp,
+    ) -> Result<Link, DeskError> {
+        let link = self.store.look_at_link(hash, now)?;
+        match purposes.contains(&link.purpose) {
+            true => Ok(link),
+            false => Err(StoreError::from(DeadLink::Unknown).into()),
+        }
+    }
+}
+
+/// The links by which an event can be caused.
+fn purposes(event: &Event) -> &'static [Purpose] {
+    match event {
+        Event::Acknowledge(_) | Event::Decline { .. } => &[Purpose::Acknowledge],
+        Event::Keep { .. } | Event::Remove { .. } => &[Purpose::KeepOrRemove],
+        Event::Renew { .. } => &[Purpose::Renew],
+        _ => &[],
+    }
+}
+
+/// Who answers: the person of this address, in the first of their roles that may.
+fn somebody(kept: &Kept, address: &str, event: &Event) -> Result<Actor, NoStep> {
+    let who = Person::new(address);
+    let roles = roles(&kept.form).into_iter();
+    let mut theirs = roles.filter(|(_, of)| Person::new(of) == who).map(|(role, _)| role);
+    let actor = |role| Actor::Human { who: who.clone(), role };
+    match theirs.find(|role| event.people().contains(role)) {
+        Some(role) => Ok(actor(role)),
+        None => Err(NoStep::NotYours {
+            event: event.code(),
+            // Whoever they are: at least they were asked.
+            actor: actor(Role::Requestor),
+            needs: event.people(),
+        }),
+    }
+}
+
+fn roles(form: &Form) -> [(Role, &str); 4] {
+    let head = form.exception.as_ref().map_or("", |addendum| &addendum.head.email);
+    let owner = match form.owner.email.trim() {
+        "" => &form.requestor.email,
+        _ => &form.owner.email,
+    };
+    [
+        (Role::Owner, owner),
+        (Role::Requestor, &form.requestor.email),
+        (Role::Technical, &form.technical.email),
+        (Role::Head, head),
+    ]
+}

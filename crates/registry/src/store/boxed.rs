@@ -1,0 +1,103 @@
+//! A store whose kind is known only when it is opened.
+
+use mail::Timestamp;
+
+use super::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use crate::actor::Actor;
+use crate::case::Case;
+use crate::credential::Credential;
+use crate::form::Form;
+use crate::link::{Link, TokenHash};
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError> {
+        (**self).create(scope, form, case, actor)
+    }
+    fn get(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
+        (**self).get(id)
+    }
+    fn list(&mut self, scope: Option<&str>) -> Result<Vec<Kept>, StoreError> {
+        (**self).list(scope)
+    }
+    fn take(&mut self, from: &Kept, taking: &Taking<'_>) -> Result<Kept, StoreError> {
+        (**self).take(from, taking)
+    }
+    fn used(&mut self, last: &[(CaseId, Timestamp)]) -> Result<(), StoreError> {
+        (**self).used(last)
+    }
+    fn history(&mut self, id: CaseId) -> Result<Vec<Taken>, StoreError> {
+        (**self).history(id)
+    }
+    fn waiting(&mut self) -> Result<Vec<Letter>, StoreError> {
+        (**self).waiting()
+    }
+    fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
+        (**self).sent(letters, message, now)
+    }
+    fn revision(&mut self) -> Result<u64, StoreError> {
+        (**self).revision()
+    }
+    fn changed(&mut self, after: u64) -> Result<Vec<Kept>, StoreError> {
+        (**self).changed(after)
+    }
+    fn ring(&mut self, bell: Bell) {
+        (**self).ring(bell);
+    }
+    fn change_credentials(
+        &mut self,
+        id: CaseId,
+        change: CredentialChange<'_>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError> {
+        (**self).change_credentials(id, change, actor, now)
+    }
+    fn credentials(&mut self, id: CaseId) -> Result<Vec<Credential>, StoreError> {
+        (**self).credentials(id)
+    }
+    fn live_credentials(&mut self, now: Timestamp) -> Result<Vec<(CaseId, Credential)>, StoreError> {
+        (**self).live_credentials(now)
+    }
+    fn credentials_used(&mut self, last: &[(CaseId, u32, Timestamp)]) -> Result<(), StoreError> {
+        (**self).credentials_used(last)
+    }
+    fn keep_link(&mut self, hash: &TokenHash, link: &Link) -> Result<(), StoreError> {
+        (**self).keep_link(hash, link)
+    }
+    fn look_at_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
+        (**self).look_at_link(hash, now)
+    }
+    fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
+        (**self).redeem_link(hash, now)
+    }
+    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        (**self).seen(now)
+    }
+    fn gaps(&mut self, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        (**self).gaps(now)
+    }
+    fn steps(&mut self, after: u64, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError> {
+        (**self).steps(after, limit)
+    }
+    fn untold(&mut self, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError> {
+        (**self).untold(limit)
+    }
+    fn told(&mut self, sequence: u64) -> Result<(), StoreError> {
+        (**self).told(sequence)
+    }
+    fn bounced(&mut self, address: &str, now: Timestamp) -> Result<(), StoreError> {
+        (**self).bounced(address, now)
+    }
+    fn reached(&mut self, address: &str) -> Result<(), StoreError> {
+        (**self).reached(address)
+    }
+    fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError> {
+        (**self).unreachable()
+    }
+    fn pin(&mut self, said: &Pinned) -> Result<(), StoreError> {
+        (**self).pin(said)
+    }
+    fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError> {
+        (**self).pinned()
+    }
+}

@@ -1,0 +1,62 @@
+//! What holds of what the gates note.
+
+use std::time::Duration;
+
+use mail::Timestamp;
+
+use super::super::{Pinned, Store};
+use super::NOW;
+
+fn after(minutes: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(60 * minutes))
+}
+
+pub(super) fn keeps<S: Store>(fresh: &impl Fn() -> S) {
+    only_times_longer_than_an_hour_are_gaps(fresh());
+    whom_mail_does_not_reach_is_remembered_since_the_first_time(fresh());
+    what_was_said_last_of_a_pinned_grant_holds(fresh());
+}
+
+fn only_times_longer_than_an_hour_are_gaps(mut store: impl Store) {
+    assert_eq!(store.gaps(NOW).unwrap(), [], "before the first gate nothing is missed");
+    for minute in [0, 1, 2, 62, 100, 161, 162] {
+        store.seen(after(minute)).unwrap();
+    }
+    assert_eq!(store.gaps(after(162)).unwrap(), [(after(100), after(161))]);
+    // One that has not ended yet.
+    assert_eq!(store.gaps(after(222)).unwrap().len(), 1);
+    assert_eq!(store.gaps(after(223)).unwrap()[1], (after(162), after(223)));
+    // A clock that goes back takes nothing away, and adds nothing.
+    store.seen(after(130)).unwrap();
+    store.seen(after(163)).unwrap();
+    assert_eq!(store.gaps(after(163)).unwrap(), [(after(100), after(161))]);
+}
+
+fn whom_mail_does_not_reach_is_remembered_since_the_first_time(mut store: impl Store) {
+    store.bounced("Ann@Example.edu", NOW).unwrap();
+    store.bounced("ann@example.edu", after(5)).unwrap();
+    store.bounced("bob@example.edu", after(7)).unwrap();
+    let both = [("ann@example.edu".into(), NOW), ("bob@example.edu".into(), after(7))];
+    assert_eq!(store.unreachable().unwrap(), both);
+    store.reached(" ANN@example.edu").unwrap();
+    store.reached("nobody@example.edu").unwrap();
+    assert_eq!(store.unreachable().unwrap(), both[1..]);
+}
+
+fn what_was_said_last_of_a_pinned_grant_holds(mut store: impl Store) {
+    let say = |name: &str, suspended, minute| Pinned {
+        name: name.into(),
+        suspended,
+        at: after(minute),
+        actor: "postmaster@example.edu (relay administrator)".into(),
+        why: "phish, \"again\"".into(),
+    };
+    let before = store.revision().unwrap();
+    let said = [say("erp", true, 0), say("copier", true, 1), say("erp", false, 2)];
+    for one in &said {
+        store.pin(one).unwrap();
+    }
+    let [_, copier, erp] = said;
+    assert_eq!(store.pinned().unwrap(), [copier, erp]);
+    assert_eq!(store.revision().unwrap(), before + 3);
+}

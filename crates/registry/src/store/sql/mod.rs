@@ -1,0 +1,177 @@
+//! The registry in statements that every database understands. A file for each thing that is kept.
+
+mod cases;
+mod credentials;
+mod fields;
+mod gate;
+mod links;
+mod pinned;
+mod row;
+mod steps;
+
+use mail::Timestamp;
+
+use super::database::{Database, Row, Value, atomically};
+use super::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use crate::actor::Actor;
+use crate::case::Case;
+use crate::credential::Credential;
+use crate::form::Form;
+use crate::link::{Link, TokenHash};
+
+/// A registry over a database.
+#[derive(Debug)]
+pub struct Sql<D> {
+    pub(super) database: D,
+}
+
+/// `$1, $2, ...`, so many.
+fn places(count: usize) -> String {
+    let places: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
+    places.join(", ")
+}
+
+/// Counts a change, and holds every other writer off until this transaction ends: numbers that follow each other are
+/// given in the order in which they become visible.
+fn change(database: &mut impl Database) -> Result<u64, StoreError> {
+    database.execute("UPDATE revision SET value = value + 1 WHERE one = 1", &[])?;
+    database.announce()?;
+    revision(database)
+}
+
+fn revision(database: &mut impl Database) -> Result<u64, StoreError> {
+    let row = one(database, "SELECT value FROM revision WHERE one = 1", &[])?;
+    fields::Fields::of(row).int("the revision")
+}
+
+/// The row that was asked for, where there is one.
+fn one(database: &mut impl Database, statement: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+    Ok(database.query(statement, values)?.pop())
+}
+
+impl<D: Database> Store for Sql<D> {
+    fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError> {
+        atomically(&mut self.database, |database| {
+            cases::create(database, scope, form, case, actor)
+        })
+    }
+
+    fn get(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
+        cases::get(&mut self.database, id)
+    }
+
+    fn list(&mut self, scope: Option<&str>) -> Result<Vec<Kept>, StoreError> {
+        cases::list(&mut self.database, scope)
+    }
+
+    fn take(&mut self, from: &Kept, taking: &Taking<'_>) -> Result<Kept, StoreError> {
+        atomically(&mut self.database, |database| cases::take(database, from, taking))
+    }
+
+    fn used(&mut self, last: &[(CaseId, Timestamp)]) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| cases::used(database, last))
+    }
+
+    fn history(&mut self, id: CaseId) -> Result<Vec<Taken>, StoreError> {
+        steps::history(&mut self.database, id)
+    }
+
+    fn waiting(&mut self) -> Result<Vec<Letter>, StoreError> {
+        steps::waiting(&mut self.database)
+    }
+
+    fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| {
+            steps::sent(database, letters, message, now)
+        })
+    }
+
+    fn revision(&mut self) -> Result<u64, StoreError> {
+        revision(&mut self.database)
+    }
+
+    fn changed(&mut self, after: u64) -> Result<Vec<Kept>, StoreError> {
+        cases::changed(&mut self.database, after)
+    }
+
+    fn ring(&mut self, bell: Bell) {
+        self.database.ring(bell);
+    }
+
+    fn change_credentials(
+        &mut self,
+        id: CaseId,
+        change: CredentialChange<'_>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError> {
+        atomically(&mut self.database, |database| {
+            credentials::change(database, id, change, actor, now)
+        })
+    }
+
+    fn credentials(&mut self, id: CaseId) -> Result<Vec<Credential>, StoreError> {
+        credentials::of(&mut self.database, id)
+    }
+
+    fn live_credentials(&mut self, now: Timestamp) -> Result<Vec<(CaseId, Credential)>, StoreError> {
+        credentials::live(&mut self.database, now)
+    }
+
+    fn credentials_used(&mut self, last: &[(CaseId, u32, Timestamp)]) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| credentials::used(database, last))
+    }
+
+    fn keep_link(&mut self, hash: &TokenHash, link: &Link) -> Result<(), StoreError> {
+        links::keep(&mut self.database, hash, link)
+    }
+
+    fn look_at_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
+        links::look(&mut self.database, hash, now)
+    }
+
+    fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
+        atomically(&mut self.database, |database| links::redeem(database, hash, now))
+    }
+
+    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| gate::seen(database, now))
+    }
+
+    fn gaps(&mut self, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        gate::gaps(&mut self.database, now)
+    }
+
+    fn steps(&mut self, after: u64, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError> {
+        steps::after(&mut self.database, after, limit)
+    }
+
+    fn untold(&mut self, limit: u32) -> Result<Vec<(CaseId, Taken)>, StoreError> {
+        let told = gate::told_until(&mut self.database)?;
+        steps::after(&mut self.database, told, limit)
+    }
+
+    fn told(&mut self, sequence: u64) -> Result<(), StoreError> {
+        gate::told(&mut self.database, sequence)
+    }
+
+    fn bounced(&mut self, address: &str, now: Timestamp) -> Result<(), StoreError> {
+        gate::bounced(&mut self.database, address, now)
+    }
+
+    fn reached(&mut self, address: &str) -> Result<(), StoreError> {
+        gate::reached(&mut self.database, address)
+    }
+
+    fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError> {
+        gate::unreachable(&mut self.database)
+    }
+
+    fn pin(&mut self, said: &Pinned) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| pinned::say(database, said))
+    }
+
+    fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError> {
+        pinned::all(&mut self.database)
+    }
+}
