@@ -145,6 +145,7 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
         ..Relay::default()
     };
     let step = Taken {
+        sequence: 1,
         number: 1,
         at: NOW,
         actor: "rule checks".to_owned(),
