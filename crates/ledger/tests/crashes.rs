@@ -93,6 +93,33 @@ async fn a_torn_last_line_is_told_and_never_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_middle_that_a_crash_left_out_of_the_last_lines_is_torn_and_a_changed_one_is_broken() {
+    let house = house::a_day().await;
+    let head = house.verify().heads.remove(0);
+    let octets = house.disk.contents(&house.path(house::FIRST)).unwrap();
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', &octets).collect();
+    let (before, of_last_but_one) = (ends[ends.len() - 3] + 1, ends[ends.len() - 2]);
+    let mut changed = octets.clone();
+    changed[of_last_but_one - 90] ^= 1;
+    house.rewrite(house::FIRST, &changed);
+    assert!(house.verify().first_broken().is_some());
+
+    let mut holed = octets.clone();
+    holed[of_last_but_one - 90..of_last_but_one - 80].fill(0);
+    house.rewrite(house::FIRST, &holed);
+    let report = house.verify();
+    assert_eq!((report.first_broken(), report.torn[0].at), (None, before as u64));
+    // Whoever goes on says where it ends, and nothing changes that.
+    house.open().closer.close().await.unwrap();
+    let report = house.verify();
+    assert_eq!((report.first_broken(), report.torn.len()), (None, 1));
+    // What somebody wrote down as the head is missed.
+    let known = Anchors::default().with_heads(&[head]);
+    let report = verify(&house.disk, Path::new(DIR), &known).unwrap();
+    assert!(!report.is_whole(), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disk_that_refuses_costs_no_event() {
     for kind in [Kind::Write, Kind::Sync, Kind::SyncDir] {
         for fault in [Fault::Io, Fault::NoSpace, Fault::Short(100)] {

@@ -4,96 +4,36 @@
 //! answers in the OpenMetrics format; `GET /why?about=10.20.3.14&last=3` tells the last decisions as `portcullis why
 //! --json` does, and only to who asks from this machine, for it names people. Nobody can change anything here.
 
-mod query;
-
-use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use wire::{Phase, Shutdown};
-use world::{Clock, Listener, Stream};
+use world::Listener;
 
 use crate::control::Desk;
-
-/// Monitors at once; more wait in the backlog.
-const CONNECTIONS_MAX: usize = 64;
-/// How long a client may take for its request's header.
-const HEADER_WITHIN: Duration = Duration::from_secs(5);
-/// How long a connection may last: one request each.
-const CONNECTION_WITHIN: Duration = Duration::from_secs(30);
-/// Octets of a request's header; the least that hyper takes.
-const HEADER_OCTETS_MAX: usize = 8192;
-/// How long to wait when no connection can be taken.
-const BREATH: Duration = Duration::from_millis(100);
+use crate::http::{self, Site};
 
 /// The content type of OpenMetrics 1.0.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// What monitors see.
+#[derive(Clone)]
+struct Monitored(Desk);
+
+impl Site for Monitored {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, phase: Phase) -> Response<String> {
+        answer(&request, peer, &self.0, phase).await
+    }
+}
+
 /// Serves until everything stops: while the gateway drains, monitors shall see that it does.
 pub fn serve(listener: Box<dyn Listener>, desk: Desk, shutdown: Shutdown) -> JoinHandle<()> {
-    tokio::spawn(accept(listener, desk, shutdown))
-}
-
-async fn accept(listener: Box<dyn Listener>, desk: Desk, mut shutdown: Shutdown) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        let permit = tokio::select! {
-            biased;
-            _ = shutdown.beyond(Phase::Draining) => break,
-            Some(_) = connections.join_next() => continue,
-            permit = room.clone().acquire_owned() => permit,
-        };
-        let accepted: io::Result<(Box<dyn Stream>, SocketAddr)> = tokio::select! {
-            biased;
-            _ = shutdown.beyond(Phase::Draining) => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (Ok(permit), Ok((stream, peer))) = (permit, accepted) else {
-            pause(&*desk.recorder.clock, BREATH).await;
-            continue;
-        };
-        let (desk, shutdown) = (desk.clone(), shutdown.clone());
-        connections.spawn(async move {
-            converse(stream, peer, desk, shutdown).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn pause(clock: &dyn Clock, how_long: Duration) {
-    clock.sleep_until(clock.monotonic() + how_long).await;
-}
-
-async fn converse(stream: Box<dyn Stream>, peer: SocketAddr, desk: Desk, shutdown: Shutdown) {
     let clock = desk.recorder.clock.clone();
-    let service = service_fn(|request: Request<Incoming>| {
-        let (desk, phase) = (desk.clone(), shutdown.phase());
-        async move { Ok::<_, Infallible>(answer(&request, peer, &desk, phase).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .max_buf_size(HEADER_OCTETS_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        biased;
-        // A monitor that broke off or spoke nonsense asks again.
-        _ = connection => {}
-        () = pause(&*clock, CONNECTION_WITHIN) => {}
-    }
+    http::serve(listener, None, Monitored(desk), clock, shutdown)
 }
 
 async fn answer<B>(request: &Request<B>, peer: SocketAddr, desk: &Desk, phase: Phase) -> Response<String> {
@@ -152,8 +92,8 @@ async fn why(query: &str, peer: SocketAddr, desk: &Desk) -> Response<String> {
             StatusCode::FORBIDDEN,
             json!({ "error": "this names people; ask from this machine" }),
         )
-    } else if let Some(about) = query::value(query, "about") {
-        let last = query::value(query, "last").and_then(|last| last.parse().ok());
+    } else if let Some(about) = value(query, "about") {
+        let last = value(query, "last").and_then(|last| last.parse().ok());
         match desk.why(&about, last).await {
             Ok(account) => (StatusCode::OK, serde_json::to_value(account).unwrap_or_default()),
             Err(why) => (StatusCode::NOT_FOUND, json!({ "error": why })),
@@ -165,6 +105,13 @@ async fn why(query: &str, peer: SocketAddr, desk: &Desk) -> Response<String> {
         )
     };
     response(code, "application/json", format!("{body}\n"))
+}
+
+/// The value of a name in a query, decoded; `None` where it is not there, or empty.
+fn value(query: &str, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (_, value) = pairs.find(|(key, _)| key == name)?;
+    Some(value.into_owned()).filter(|value| !value.is_empty())
 }
 
 fn metrics(desk: &Desk) -> String {
@@ -186,6 +133,8 @@ fn response(code: StatusCode, kind: &'static str, body: String) -> Response<Stri
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;

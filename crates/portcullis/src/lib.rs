@@ -16,6 +16,7 @@ pub mod drill;
 pub mod gateway;
 pub mod generations;
 pub mod health;
+pub mod http;
 pub mod identities;
 pub mod journal;
 pub mod kept;

@@ -13,7 +13,7 @@ use crate::chain::FileName;
 use crate::line::{self, Line, LineFault};
 use crate::lineup::Lineup;
 use crate::prune::{Gap, Stretches};
-use crate::reader::Lines;
+use crate::reader::{Lines, Piece};
 use crate::{Event, Opened};
 
 /// Follows a chain, and compares it with what is known of it.
@@ -117,8 +117,7 @@ impl<'a> Walk<'a> {
         while end.is_none_or(|end| good_to < end) {
             let Some(piece) = lines.next()? else { break };
             count += 1;
-            // What has no line end is a line being written, or one that a crash cut short.
-            if !piece.ended && end.is_none() {
+            if end.is_none() && is_torn(&piece) {
                 break;
             }
             let line = match line::read(&piece.octets) {
@@ -252,4 +251,11 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a line at the end of a chain is one being written, or one that a crash cut short or of which it left the
+/// middle out: a sector that was never written reads as zeros, which no line holds. Nothing behind it was synced, or it
+/// would have been as well.
+fn is_torn(piece: &Piece) -> bool {
+    !piece.ended || memchr::memchr(0, &piece.octets).is_some()
 }

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SignatureAlgorithm};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use world::{Clock, Stream};
 
@@ -62,6 +63,15 @@ impl TlsServer {
     #[must_use]
     pub fn identities(&self) -> Arc<Vec<Identity>> {
         self.wardrobe.identities.load_full()
+    }
+
+    /// Makes the handshake for something else than mail, and hands on what then can be read and written.
+    pub async fn secure(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin, TlsFailure> {
+        let (channel, _) = self.accept(stream).await?;
+        Ok(channel)
     }
 
     /// Makes the handshake. It has no end of its own where the client falls silent.
