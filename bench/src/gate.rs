@@ -16,7 +16,7 @@ use ledger::Entry;
 use mail::{ForwardPath, MessageId};
 use policy::{BoxFuture, Generation, NoticeKind};
 use portcullis::config::{self, Config, Machine};
-use portcullis::identities::StaticLogins;
+use portcullis::identities::Logins;
 use portcullis::journal::Journal;
 use portcullis::witness::Recorder;
 use smtp::server::{Dialect, ServerConfig, Transport};
@@ -77,11 +77,11 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let limits = Arc::new(LocalLimits::new(world.clock.clone()));
     let admission = Admission::new(settings, opened.intake, limits, witness, &world);
-    let logins = StaticLogins::new(
+    let logins = Logins::new(
         config.logins.clone(),
         config.limits.clone(),
         world.clock.clone(),
-        &*world.rng,
+        world.rng.clone(),
     );
     let (everything, ended) = ShutdownTrigger::new();
     let gate = Gate::new(doors(), admission, Arc::new(logins), &world, ended);

@@ -133,7 +133,7 @@ fn config(flags: u8) -> ServerConfig {
     config.timeouts.error_delay = Duration::ZERO;
     config.offer.starttls = set(1);
     if set(2) {
-        config.offer.auth = AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login]);
+        config.offer.auth = AuthOffer::UnderTls([Mechanism::Plain, Mechanism::Login].into());
     }
     config.auth_required = set(2) && set(3);
     config.offer.size_max = 1500;

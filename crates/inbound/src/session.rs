@@ -149,7 +149,13 @@ impl Session {
     fn hello(&mut self, verb: HelloVerb, name: Box<str>) -> Answer {
         self.visitor.hello = name;
         self.visitor.extended = verb == HelloVerb::Ehlo;
-        Answer::Reply(Reply::plain(250, self.hall.admission.hostname().to_string()))
+        let mechanisms = self.hall.authenticator.mechanisms();
+        // Only TLS 1.3 has what an exchange could be bound to (RFC 9266 §4.1).
+        let mechanisms = match self.channel_binding {
+            Some(_) => mechanisms,
+            None => mechanisms.without(Mechanism::ScramSha256Plus),
+        };
+        Answer::Welcome { mechanisms }
     }
 
     async fn auth(&mut self, mechanism: Mechanism, initial: Option<Vec<u8>>) -> Answer {

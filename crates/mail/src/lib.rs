@@ -31,7 +31,7 @@ pub use dsn::{Action, Charset, Notice, Original, Told};
 pub use envelope::{BodyType, DsnReturn, MailParams, Notify, RcptParams};
 pub use header::{HEADER_OCTETS_MAX, HeaderEnd, HeaderScan, Originator, ScannedHeaders, TransferEncoding};
 pub use id::{AttemptId, EventId, IdError, MessageId, SessionId};
-pub use mechanism::Mechanism;
+pub use mechanism::{Mechanism, Mechanisms};
 pub use seven_bit::to_seven_bit;
 pub use status::{EnhancedCode, Reply, Severity};
 pub use time::Timestamp;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mail::Mechanism;
+use mail::{Mechanism, Mechanisms};
 
 use crate::basis::Name;
 
@@ -58,6 +58,8 @@ pub enum AuthRefusal {
 
 /// Proves identities. Rounds are asynchronous: a directory or a password hash takes its time.
 pub trait Authenticator: Send + Sync + 'static {
+    /// The mechanisms that are of use at the moment.
+    fn mechanisms(&self) -> Mechanisms;
     /// Begins an exchange.
     fn begin(&self, mechanism: Mechanism, context: AuthContext) -> Box<dyn AuthExchange>;
 }

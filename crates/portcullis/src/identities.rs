@@ -1,13 +1,18 @@
-//! Identities that stand in the configuration file: logins with the Argon2id hashes of their secrets.
+//! Who a client says it is, proved: logins of the configuration file and of the registry, with hashes of their secrets.
 //!
-//! Responsible for: proving a login by PLAIN or LOGIN, at the same cost whether the login exists or not; slowing down
-//! and locking out who guesses (per login and address, so that no stranger locks a device out). Refuses to know what a
-//! login may do: that is judgement's.
+//! Responsible for: proving a login by the mechanism the client chose, at the same cost whether the login exists or not;
+//! slowing down and locking out who guesses (per login and address, so that no stranger locks a device out). Refuses to
+//! know what a login may do: that is judgement's.
 
 mod exchange;
 mod lockout;
 mod queue;
+mod remembered;
+mod salt;
+mod scram;
 mod secret;
+mod table;
+mod verifier;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,8 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
-use mail::Mechanism;
+use mail::{Mechanism, Mechanisms, Timestamp};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use world::{Clock, Rng};
@@ -25,8 +29,13 @@ use zeroize::Zeroizing;
 use crate::config::{LimitSettings, SecretHash};
 use lockout::Lockout;
 use queue::Queue;
+use remembered::Remembered;
+use table::{Sources, Table};
 
-pub use secret::{HashError, check_hash, hash_secret};
+pub use salt::{SALT_KEY, salt_key};
+pub use scram::{ITERATIONS, Verifier as ScramVerifier};
+pub use secret::{HashError, check_hash, hash_secret, seal};
+pub use verifier::{Secret, Verifier};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
 /// fraction of the cores, and never none.
@@ -35,65 +44,58 @@ const CORES_PER_HASH: usize = 2;
 const HASHES_FOR_PROVED: usize = 1;
 /// How long the answer is held back to who is locked out, or finds no place in the line.
 const UNSEEN_DELAY: Duration = Duration::from_secs(2);
-/// How long a proved secret is remembered, so that a program that logs in for each message costs one hash a minute.
-const REMEMBERED: Duration = Duration::from_secs(60);
-/// Proved secrets remembered at once.
-const REMEMBERED_MAX: usize = 4096;
 
-/// Logins and secrets' hashes from the configuration, swapped whole when it is read again.
-pub struct StaticLogins {
+/// Everybody who can prove who they are. Each source of logins is swapped whole when it changes; exchanges that begin from
+/// then on are judged by what is new.
+pub struct Logins {
     inner: Arc<Inner>,
 }
 
-/// One configuration's logins; the number makes what was remembered under another worthless.
-struct Logins {
-    number: u64,
-    hashes: BTreeMap<Name, SecretHash>,
-    limits: LimitSettings,
-}
-
-type Digest = [u8; 32];
-
 struct Inner {
-    logins: ArcSwap<Logins>,
+    sources: Mutex<Sources>,
+    table: ArcSwap<Table>,
     clock: Arc<dyn Clock>,
-    key: [u8; 32],
+    rng: Arc<dyn Rng>,
+    /// Makes the salts of logins that do not exist.
+    salt_key: [u8; 32],
     hashing: Arc<Semaphore>,
     /// Who never proved itself takes one of these first.
     everybody: Arc<Semaphore>,
     queue: Mutex<Queue>,
-    remembered: Mutex<BTreeMap<Digest, Duration>>,
+    remembered: Mutex<Remembered>,
     lockout: Mutex<Lockout>,
     /// Whether hashes are computed by the task that asks rather than by a thread of their own.
     here: bool,
 }
 
-impl StaticLogins {
-    /// The logins of a configuration. `rng` keys what is remembered.
+impl Logins {
+    /// The logins of a configuration.
     #[must_use]
     pub fn new(
-        logins: BTreeMap<Name, SecretHash>,
+        file: BTreeMap<Name, Verifier>,
         limits: LimitSettings,
         clock: Arc<dyn Clock>,
-        rng: &dyn Rng,
+        rng: Arc<dyn Rng>,
     ) -> Self {
         let mut key = [0; 32];
         rng.fill(&mut key);
-        let logins = Logins {
-            number: 0,
-            hashes: logins,
+        let sources = Sources {
+            file,
+            registry: BTreeMap::new(),
             limits,
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = (cores / CORES_PER_HASH).max(1);
         let inner = Inner {
-            logins: ArcSwap::from_pointee(logins),
+            table: ArcSwap::from_pointee(Table::of(&sources, Timestamp(clock.wall()))),
+            sources: Mutex::new(sources),
             clock,
-            key,
+            remembered: Mutex::new(Remembered::new(key)),
+            rng,
+            salt_key: key,
             hashing: Arc::new(Semaphore::new(at_once + HASHES_FOR_PROVED)),
             everybody: Arc::new(Semaphore::new(at_once)),
             queue: Mutex::default(),
-            remembered: Mutex::default(),
             lockout: Mutex::default(),
             here: false,
         };
@@ -109,20 +111,44 @@ impl StaticLogins {
         self
     }
 
-    /// Takes the logins of another configuration; exchanges that begin from now on are judged by them.
-    pub fn replace(&self, hashes: BTreeMap<Name, SecretHash>, limits: LimitSettings) {
-        self.inner.logins.rcu(|old| Logins {
-            number: old.number.wrapping_add(1),
-            hashes: hashes.clone(),
-            limits: limits.clone(),
+    /// Makes the salts of logins that do not exist with this key rather than with one that ends with the process. See
+    /// [`salt_key`].
+    #[must_use]
+    pub fn salting_by(mut self, key: [u8; 32]) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.salt_key = key;
+        }
+        self
+    }
+
+    /// Takes the logins of another configuration; those of the registry stay.
+    pub fn configure(&self, file: BTreeMap<Name, Verifier>, limits: LimitSettings) {
+        self.change(|sources| {
+            sources.file = file;
+            sources.limits = limits;
         });
-        lock(&self.inner.remembered).clear();
+    }
+
+    /// Takes what the registry says now; the logins of the configuration stay.
+    pub fn register(&self, registry: BTreeMap<Name, Verifier>) {
+        self.change(|sources| sources.registry = registry);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Sources)) {
+        let mut sources = lock(&self.inner.sources);
+        change(&mut sources);
+        let table = Table::of(&sources, self.inner.now());
+        self.inner.table.store(Arc::new(table));
     }
 }
 
-impl Authenticator for StaticLogins {
+impl Authenticator for Logins {
+    fn mechanisms(&self) -> Mechanisms {
+        self.inner.table.load().mechanisms
+    }
+
     fn begin(&self, mechanism: Mechanism, context: AuthContext) -> Box<dyn AuthExchange> {
-        exchange::begin(Arc::clone(&self.inner), mechanism, context.client)
+        exchange::begin(Arc::clone(&self.inner), mechanism, context)
     }
 }
 
@@ -132,49 +158,100 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Inner {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.wall())
+    }
+
     /// Whether `secret` is that of `login`, slowly where it is not: also who is not even looked at is held back, or it
     /// would ask again as fast as it can.
     async fn prove(&self, login: &str, secret: Zeroizing<Vec<u8>>, client: IpAddr) -> Result<Principal, AuthRefusal> {
         let proved = self.look_at(login, secret, client).await;
         if let Err(AuthRefusal::LockedOut | AuthRefusal::Unavailable) = proved {
-            self.clock.sleep_until(self.clock.monotonic() + UNSEEN_DELAY).await;
+            self.hold_back().await;
         }
         proved
     }
 
     async fn look_at(&self, login: &str, secret: Zeroizing<Vec<u8>>, client: IpAddr) -> Result<Principal, AuthRefusal> {
         let login = login.to_ascii_lowercase();
-        if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
-            return Err(AuthRefusal::LockedOut);
-        }
-        let logins = self.logins.load_full();
-        let known = logins.hashes.get_key_value(login.as_str());
-        let digest = self.digest(logins.number, &login, &secret);
-        if let Some((name, _)) = known.filter(|_| self.is_remembered(&digest)) {
+        self.check_lock(&login, client)?;
+        let table = self.table.load_full();
+        let known = table.find(&login);
+        let hashes: Vec<SecretHash> = known
+            .into_iter()
+            .flat_map(|(_, verifier)| verifier.live(self.now()))
+            .map(|secret| secret.hash.clone())
+            .collect();
+        if let Some((name, _)) = known.filter(|_| self.is_remembered(&login, &secret, &hashes)) {
             return Ok(Principal(name.clone()));
         }
         let place = self.wait_in_line(&login, client).ok_or(AuthRefusal::Unavailable)?;
-        let right = self
-            .verify(&place.line, secret, known.map(|(_, hash)| hash.clone()))
-            .await?;
+        let seen = self.verify(&place.line, secret.clone(), hashes).await?;
         drop(place);
-        // Guesses made side by side would otherwise all have passed the first look before one of them failed.
-        if lock(&self.lockout).is_locked(&login, client, self.clock.monotonic()) {
-            return Err(AuthRefusal::LockedOut);
+        if let Some(hash) = &seen.proved_by {
+            let now = self.clock.monotonic();
+            lock(&self.remembered).add(&login, &secret, hash.as_str(), now);
         }
+        let proved = known.map(|(name, _)| (name, seen.proved_by.is_some()));
+        self.settle(&login, client, proved, seen.since).await
+    }
+
+    /// The end of every try. `known`: the login as it is written, and whether it was proved; `since`: when the proof was
+    /// looked at, from which on a failure is held back, so that nobody learns how long looking took.
+    async fn settle(
+        &self,
+        login: &str,
+        client: IpAddr,
+        known: Option<(&Name, bool)>,
+        since: Duration,
+    ) -> Result<Principal, AuthRefusal> {
+        // Guesses made side by side would otherwise all have passed the first look before one of them failed.
+        self.check_lock(login, client)?;
         match known {
-            Some((name, _)) if right => {
-                self.remember(digest);
-                lock(&self.lockout).succeeded(&login, client);
-                lock(&self.queue).proved(&login, client);
+            Some((name, true)) => {
+                lock(&self.lockout).succeeded(login, client);
+                lock(&self.queue).proved(login, client);
                 Ok(Principal(name.clone()))
             }
             _ => {
-                let allowed = logins.limits.of(client).auth_failures;
-                self.fail(&login, client, allowed).await;
+                self.fail(login, client, since).await;
                 Err(known.map_or(AuthRefusal::UnknownLogin, |_| AuthRefusal::WrongSecret))
             }
         }
+    }
+
+    /// What a SCRAM client is to compute with; a login that has nothing of the kind gets what looks alike.
+    async fn salted(&self, login: &str, client: IpAddr) -> Result<scram::Salted, AuthRefusal> {
+        if let Err(locked) = self.check_lock(login, client) {
+            self.hold_back().await;
+            return Err(locked);
+        }
+        let table = self.table.load();
+        let known = table.find(login).and_then(|(_, verifier)| verifier.salted(self.now()));
+        Ok(known.unwrap_or_else(|| scram::Salted::nobody(&self.salt_key, login)))
+    }
+
+    /// What follows from a SCRAM client's proof.
+    async fn settle_scram(&self, login: &str, client: IpAddr, right: bool) -> Result<Principal, AuthRefusal> {
+        let table = self.table.load_full();
+        let known = table.find(login).map(|(name, _)| (name, right));
+        let settled = self.settle(login, client, known, self.clock.monotonic()).await;
+        if let Err(AuthRefusal::LockedOut) = settled {
+            self.hold_back().await;
+        }
+        settled
+    }
+
+    fn check_lock(&self, login: &str, client: IpAddr) -> Result<(), AuthRefusal> {
+        let locked = lock(&self.lockout).is_locked(login, client, self.clock.monotonic());
+        if locked { Err(AuthRefusal::LockedOut) } else { Ok(()) }
+    }
+
+    fn is_remembered(&self, login: &str, secret: &[u8], hashes: &[SecretHash]) -> bool {
+        let now = self.clock.monotonic();
+        let remembered = lock(&self.remembered);
+        let holds = |hash: &SecretHash| remembered.holds(login, secret, hash.as_str(), now);
+        hashes.iter().any(holds)
     }
 
     /// Hashes away from the runtime's threads, a few at once. An unknown login costs the same as a known one.
@@ -182,20 +259,25 @@ impl Inner {
         &self,
         line: &queue::Line,
         secret: Zeroizing<Vec<u8>>,
-        hash: Option<SecretHash>,
-    ) -> Result<bool, AuthRefusal> {
+        hashes: Vec<SecretHash>,
+    ) -> Result<Seen, AuthRefusal> {
         let turn = self.turn(line).await?;
+        let since = self.clock.monotonic();
         let work = move || {
             let _turn = turn;
-            let right = secret::verify(&secret, hash.as_ref().map_or(secret::NOBODY, SecretHash::as_str));
-            right && hash.is_some()
+            if hashes.is_empty() {
+                secret::verify(&secret, secret::NOBODY);
+            }
+            hashes.into_iter().find(|hash| secret::verify(&secret, hash.as_str()))
         };
-        if self.here {
-            return Ok(work());
-        }
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| AuthRefusal::Unavailable)
+        let proved_by = if self.here {
+            work()
+        } else {
+            tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| AuthRefusal::Unavailable)?
+        };
+        Ok(Seen { proved_by, since })
     }
 
     /// A turn to hash. However many strangers wait, who proved itself before waits for its likes alone.
@@ -215,37 +297,23 @@ impl Inner {
         Ok((among_everybody, turn.map_err(unavailable)?))
     }
 
-    async fn fail(&self, login: &str, client: IpAddr, allowed: u32) {
-        let now = self.clock.monotonic();
-        let delay = lock(&self.lockout).failed(login, client, now, allowed);
-        self.clock.sleep_until(now + delay).await;
+    async fn fail(&self, login: &str, client: IpAddr, since: Duration) {
+        let allowed = self.table.load().limits.of(client).auth_failures;
+        let delay = lock(&self.lockout).failed(login, client, self.clock.monotonic(), allowed);
+        self.clock.sleep_until(since + delay).await;
     }
 
-    fn digest(&self, number: u64, login: &str, secret: &[u8]) -> Digest {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(&self.key);
-        context.update(&number.to_le_bytes());
-        context.update(&(login.len() as u64).to_le_bytes());
-        context.update(login.as_bytes());
-        context.update(secret);
-        context.finish().as_ref().try_into().unwrap_or_default()
+    async fn hold_back(&self) {
+        self.clock.sleep_until(self.clock.monotonic() + UNSEEN_DELAY).await;
     }
+}
 
-    fn is_remembered(&self, digest: &Digest) -> bool {
-        let now = self.clock.monotonic();
-        lock(&self.remembered).get(digest).is_some_and(|until| now < *until)
-    }
-
-    fn remember(&self, digest: Digest) {
-        let now = self.clock.monotonic();
-        let mut remembered = lock(&self.remembered);
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, until| now < *until);
-        }
-        if remembered.len() < REMEMBERED_MAX {
-            remembered.insert(digest, now + REMEMBERED);
-        }
-    }
+/// A secret that was looked at.
+struct Seen {
+    /// The hash that it has, of those of the login.
+    proved_by: Option<SecretHash>,
+    /// When its turn came.
+    since: Duration,
 }
 
 /// A place among those who wait for a hash; given back when dropped.

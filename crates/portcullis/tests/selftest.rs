@@ -17,7 +17,7 @@ use policy::{Name, Role, Rulebook};
 use portcullis::config::{self, Config, LogFormat, Machine};
 use portcullis::control::Asked;
 use portcullis::gateway::{Gateway, Setting, Writers};
-use portcullis::identities::StaticLogins;
+use portcullis::identities::Logins;
 use portcullis::journal::Journal;
 use portcullis::selftest::{self, Door, Finding, Report};
 use rcgen::{CertificateParams, KeyPair};
@@ -90,7 +90,12 @@ async fn secured(gate: &Gateway, config: &Config, folder: &Path) -> (wire::Shutd
         transport: Transport::ImplicitTls,
         proxies: Vec::new(),
     };
-    let nobody = StaticLogins::new(BTreeMap::new(), config.limits.clone(), world.clock.clone(), &*world.rng);
+    let nobody = Logins::new(
+        BTreeMap::new(),
+        config.limits.clone(),
+        world.clock.clone(),
+        world.rng.clone(),
+    );
     let (trigger, shutdown) = wire::ShutdownTrigger::new();
     let front = inbound::Gate::new(
         DoorsConfig::default(),

@@ -241,14 +241,14 @@ fn tls_and_each_mechanism_lead_to_ready() {
         client.login = Some(Login::new("erp", "secret").unwrap());
         let mut server = server_config();
         server.offer.starttls = true;
-        server.offer.auth = AuthOffer::UnderTls(vec![mechanism]);
+        server.offer.auth = AuthOffer::UnderTls([mechanism].into());
         server.auth_required = true;
         let mut wire = Wire::new(client, server, 5);
         wire.run(b"");
         assert_eq!(wire.steps, [ClientStep::StartTls, ClientStep::Ready], "{mechanism:?}");
         let expected: &[&[u8]] = match mechanism {
             Mechanism::Plain => &[b"\0erp\0secret"],
-            Mechanism::Login => &[b"erp", b"secret"],
+            _ => &[b"erp", b"secret"],
         };
         assert_eq!(wire.logins, expected);
         wire.client.begin(to(&["b@example.net"]), NOW);

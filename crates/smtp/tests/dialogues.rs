@@ -5,6 +5,7 @@
 //! dialect: lenient          strict where nothing is said
 //! transport: tls            clear where nothing is said
 //! offer: starttls auth -dsn what is offered beyond, or instead of, the usual
+//! usable: PLAIN LOGIN       of the mechanisms offered, those the handler says are of use to this client
 //! require: tls auth
 //! tolerate: bare-lf long-lines no-starttls
 //! limit: recipients=2 size=1000
@@ -149,7 +150,12 @@ fn apply(setting: &mut Setting, word: &str, value: &str) -> Option<()> {
         ("transport", "clear") => setting.transport = Transport::Clear,
         ("transport", "tls") => setting.transport = Transport::ImplicitTls,
         ("offer", "starttls") => config.offer.starttls = true,
-        ("offer", "auth") => config.offer.auth = AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login]),
+        ("offer", "auth") => config.offer.auth = AuthOffer::UnderTls([Mechanism::Plain, Mechanism::Login].into()),
+        ("offer", "auth-all") => config.offer.auth = AuthOffer::UnderTls(Mechanism::ALL.into()),
+        ("usable", name) => {
+            let mechanism = Mechanism::ALL.into_iter().find(|mechanism| mechanism.name() == name)?;
+            setting.usable = Some(setting.usable.unwrap_or_default().with(mechanism));
+        }
         ("offer", "-dsn") => config.offer.dsn = false,
         ("offer", "-chunking") => config.offer.chunking = false,
         ("offer", "-smtputf8") => config.offer.smtputf8 = false,

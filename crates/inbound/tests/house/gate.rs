@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use inbound::ListenerConfig;
 use ipnet::IpNet;
-use mail::{Domain, Mechanism};
+use mail::{Domain, Mechanism, Mechanisms};
 use policy::{AuthContext, AuthExchange, AuthRefusal, AuthStep, Authenticator, BoxFuture, Principal, Role};
 use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
 use wire::{Identity, TlsServer};
@@ -48,7 +48,7 @@ impl Listen {
         smtp.auth_required = matches!(role, Role::Submission | Role::Submissions);
         if role != Role::Mx {
             smtp.dialect = Dialect::Lenient;
-            smtp.offer.auth = AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login]);
+            smtp.offer.auth = AuthOffer::UnderTls([Mechanism::Plain, Mechanism::Login].into());
         }
         Self {
             name,
@@ -91,6 +91,10 @@ pub struct Logins;
 const KNOWN: [&str; 3] = ["app", "old", "idle"];
 
 impl Authenticator for Logins {
+    fn mechanisms(&self) -> Mechanisms {
+        [Mechanism::Plain, Mechanism::Login].into()
+    }
+
     fn begin(&self, mechanism: Mechanism, _: AuthContext) -> Box<dyn AuthExchange> {
         Box::new(Exchange { mechanism, user: None })
     }
@@ -116,12 +120,12 @@ impl Exchange {
                 [_, user, secret] => prove(user, secret),
                 _ => AuthStep::Refused(AuthRefusal::Malformed),
             },
-            (Mechanism::Login, None, _) => AuthStep::Challenge(b"Username:".to_vec()),
             (Mechanism::Login, Some(user), None) => {
                 self.user = Some(user);
                 AuthStep::Challenge(b"Password:".to_vec())
             }
             (Mechanism::Login, Some(secret), Some(user)) => prove(&user, &secret),
+            _ => AuthStep::Challenge(b"Username:".to_vec()),
         }
     }
 }

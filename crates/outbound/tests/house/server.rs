@@ -118,7 +118,7 @@ impl Real {
         dialogue.offer.starttls = kind.transport == Transport::Clear;
         dialogue.offer.chunking = kind.chunking;
         if !kind.mechanisms.is_empty() {
-            dialogue.offer.auth = AuthOffer::UnderTls(kind.mechanisms.clone());
+            dialogue.offer.auth = AuthOffer::UnderTls(kind.mechanisms.iter().copied().collect());
             dialogue.auth_required = true;
         }
         let (dialogue, log, secret) = (Arc::new(dialogue), real.log.clone(), kind.secret);

@@ -27,15 +27,15 @@ enum What {
     /// Editors that know TOML (taplo and its plug-ins among them) read it when the file begins with
     /// `#:schema ./portcullis.schema.json`.
     Schema,
-    /// Print a fresh secret for a device or program, and the line with its hash to paste into its grant.
+    /// Print a fresh secret for a device or program, and the line to paste into its grant.
     ///
     /// The secret has 20 letters and digits without those that look alike (0 O 1 l I), which every copier can take. It
-    /// is shown once and kept nowhere; the configuration holds its Argon2id hash only.
+    /// is shown once and kept nowhere; the configuration holds its Argon2id hash, and what SCRAM checks it by.
     Secret {
         /// The login the grant is for.
         #[arg(value_name = "LOGIN", default_value = "LOGIN")]
         login: String,
-        /// Answer in JSON: login, secret and hash.
+        /// Answer in JSON: login, secret, hash and scram.
         #[arg(long)]
         json: bool,
     },
@@ -70,13 +70,14 @@ pub fn schema() -> anyhow::Result<ExitCode> {
 
 fn secret(login: &str, json: bool) -> anyhow::Result<ExitCode> {
     let secret = registry::Secret::fresh(&world::SystemRng);
-    let hash = identities::hash_secret(&secret, &world::SystemRng)?;
-    let (secret, hash) = (&*secret, hash.as_str());
+    let sealed = identities::seal(&secret, None, &world::SystemRng)?;
+    let scram = sealed.scram.map(|scram| scram.notation()).unwrap_or_default();
+    let (secret, hash) = (&*secret, sealed.hash.as_str());
     if json {
-        let answer = serde_json::json!({ "login": login, "secret": secret, "hash": hash });
+        let answer = serde_json::json!({ "login": login, "secret": secret, "hash": hash, "scram": scram });
         return Ok(say(&format!("{answer:#}\n")));
     }
-    let by = format!("by = {{ password = {login:?}, hash = \"{hash}\" }}");
+    let by = format!("by = {{ password = {login:?}, hash = \"{hash}\", scram = \"{scram}\" }}");
     Ok(say(&format!(
         "The secret, shown this once:\n\n    {secret}\n\nFor the grant:\n\n    {by}\n"
     )))

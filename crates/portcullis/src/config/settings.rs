@@ -11,6 +11,8 @@ use outbound::route::TlsPolicy;
 use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
 use smtp::server::Timeouts;
 
+use crate::identities::Verifier;
+
 /// Everything a configuration file says, checked and complete.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -22,8 +24,8 @@ pub struct Config {
     pub hostname: Domain,
     /// Who exists, for judgement. [`Config::snapshot`] indexes it.
     pub rulebook: Rulebook,
-    /// Logins of the password grants, in lower case, and the hashes of their secrets.
-    pub logins: BTreeMap<Name, SecretHash>,
+    /// Logins of the password grants, in lower case, and what they are proved by.
+    pub logins: BTreeMap<Name, Verifier>,
     /// The listeners that speak SMTP, in the order of `rulebook.listeners`.
     pub listeners: Vec<ListenerSettings>,
     /// Where health and metrics are served over plain HTTP.

@@ -92,7 +92,8 @@ fn dialogue(listener: &ListenerSettings, config: &Config, has_tls: bool) -> Serv
     smtp.offer.auth = match listener.role {
         Role::Mx => AuthOffer::Never,
         Role::Submission | Role::Submissions | Role::Relay => {
-            AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login])
+            // Which of them are of use to a client, whoever proves identities says at its greeting.
+            AuthOffer::UnderTls(Mechanism::ALL.into())
         }
     };
     smtp.auth_required = matches!(listener.role, Role::Submission | Role::Submissions);

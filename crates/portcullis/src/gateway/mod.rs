@@ -39,7 +39,7 @@ use crate::change::{Decided, Keeper};
 use crate::config::Config;
 use crate::control::Desk;
 use crate::generations::{Came, Wish};
-use crate::identities::StaticLogins;
+use crate::identities::Logins;
 use crate::journal::Journal;
 use crate::succession::{Relief, Succession};
 use crate::witness::Recorder;
@@ -128,7 +128,7 @@ pub(crate) struct Live {
     pub(crate) admission: Admission,
     pub(crate) gate: Gate,
     pub(crate) back: Outbound,
-    pub(crate) logins: Arc<StaticLogins>,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) certificates: Mutex<Certificates>,
     pub(crate) listeners: Vec<(Name, Arc<arc_swap::ArcSwap<inbound::ListenerConfig>>)>,
     /// Where each of these is bound, port chosen.

@@ -137,7 +137,7 @@ pub(super) async fn serve(
     let snapshot = Arc::new(snapshot);
     live.admission.publish(snapshot.clone());
     held::hold_suspended(&snapshot, &live.dispatch, &live.recorder).await;
-    live.logins.replace(config.logins.clone(), config.limits.clone());
+    live.logins.configure(config.logins.clone(), config.limits.clone());
     live.gate.set_doors(front::doors(&config.limits));
     live.back.reconfigure(back);
     let stayed = swap_listeners(live, config, &certificates);

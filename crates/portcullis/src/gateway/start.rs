@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::control::{self, Desk, Storage};
 use crate::generations::{Came, Wish};
 use crate::health;
-use crate::identities::StaticLogins;
+use crate::identities::{Logins, salt_key};
 use crate::succession::Succession;
 use crate::witness::{Recorder, watch_refusals};
 
@@ -205,7 +205,7 @@ fn admission(
 fn gate(
     config: &Config,
     admission: Admission,
-    logins: Arc<StaticLogins>,
+    logins: Arc<Logins>,
     world: &World,
     (everything, doors): (Shutdown, Shutdown),
 ) -> Gate {
@@ -213,16 +213,25 @@ fn gate(
 }
 
 /// Who may log in.
-fn logins(config: &Config, world: &World, writers: Writers) -> StaticLogins {
-    let logins = StaticLogins::new(
+fn logins(config: &Config, world: &World, writers: Writers) -> Logins {
+    let logins = Logins::new(
         config.logins.clone(),
         config.limits.clone(),
         world.clock.clone(),
-        &*world.rng,
+        world.rng.clone(),
     );
     match writers {
-        Writers::Threads => logins,
         Writers::Tasks => logins.hashing_here(),
+        Writers::Threads => match salt_key(&*world.disk, &config.spool.dir, &*world.rng) {
+            Ok(key) => logins.salting_by(key),
+            Err(error) => {
+                tracing::warn!(
+                    event = "logins.key", %error,
+                    "the key that hides which logins exist from SCRAM could not be kept; it is another after each start"
+                );
+                logins
+            }
+        },
     }
 }
 

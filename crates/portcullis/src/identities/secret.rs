@@ -4,6 +4,8 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use world::Rng;
 
+use super::scram;
+use super::verifier::Secret;
 use crate::config::SecretHash;
 
 /// Memory of one hash in KiB, passes and lanes.
@@ -42,6 +44,18 @@ pub fn hash_secret(secret: &str, rng: &dyn Rng) -> Result<SecretHash, HashError>
         .hash_password_with_salt(secret.as_bytes(), &salt)
         .map_err(|_| HashError::Hashing)?;
     Ok(SecretHash::new(hash.to_string()))
+}
+
+/// All that is kept of a generated secret. `beside`: what SCRAM checks the secret by whose place it takes.
+pub fn seal(secret: &str, beside: Option<&scram::Verifier>, rng: &dyn Rng) -> Result<Secret, HashError> {
+    Ok(Secret {
+        hash: hash_secret(secret, rng)?,
+        scram: Some(match beside {
+            Some(former) => former.beside(secret),
+            None => scram::Verifier::of(secret, rng),
+        }),
+        until: None,
+    })
 }
 
 /// Takes a hash from the configuration.

@@ -12,13 +12,17 @@ fn limits() -> LimitSettings {
     LimitSettings::default()
 }
 
-fn logins() -> StaticLogins {
-    let hash = hash_secret("right", &SystemRng).unwrap();
-    let table = BTreeMap::from([(Name::from("erp"), hash)]);
-    StaticLogins::new(table, limits(), Arc::new(SystemClock::new()), &SystemRng)
+/// `erp`, whose secret is `right`, without SCRAM.
+fn logins() -> Logins {
+    logins_of("erp", hash_secret("right", &SystemRng).unwrap().into())
 }
 
-fn begin(logins: &StaticLogins, mechanism: Mechanism) -> Box<dyn AuthExchange> {
+fn logins_of(login: &str, verifier: Verifier) -> Logins {
+    let table = BTreeMap::from([(Name::from(login), verifier)]);
+    Logins::new(table, limits(), Arc::new(SystemClock::new()), Arc::new(SystemRng))
+}
+
+fn begin(logins: &Logins, mechanism: Mechanism) -> Box<dyn AuthExchange> {
     let context = AuthContext {
         client: HERE,
         listener: "submission".into(),
@@ -27,7 +31,7 @@ fn begin(logins: &StaticLogins, mechanism: Mechanism) -> Box<dyn AuthExchange> {
     logins.begin(mechanism, context)
 }
 
-async fn plain(logins: &StaticLogins, message: &[u8]) -> Result<Principal, AuthRefusal> {
+async fn plain(logins: &Logins, message: &[u8]) -> Result<Principal, AuthRefusal> {
     match begin(logins, Mechanism::Plain).step(Some(message.to_vec())).await {
         AuthStep::Proved(principal) => Ok(principal),
         AuthStep::Refused(why) => Err(why),
@@ -121,16 +125,165 @@ async fn wrong_secrets_and_unknown_logins_are_held_back_alike_and_then_locked_ou
 async fn a_proved_secret_is_remembered_until_the_logins_change() {
     let logins = logins();
     plain(&logins, b"\0erp\0right").await.unwrap();
-    assert_eq!(lock(&logins.inner.remembered).len(), 1);
-    let digest = logins.inner.digest(0, "erp", b"right");
-    assert!(logins.inner.is_remembered(&digest));
-    logins.replace(BTreeMap::new(), limits());
-    assert!(!logins.inner.is_remembered(&digest));
-    assert!(plain_is_unknown(&logins).await);
+    let table = logins.inner.table.load_full();
+    let hashes = |table: &Table| -> Vec<_> {
+        let (_, verifier) = table.find("erp").unwrap();
+        verifier.live(logins.inner.now()).map(|one| one.hash.clone()).collect()
+    };
+    assert!(logins.inner.is_remembered("erp", b"right", &hashes(&table)));
+    assert!(!logins.inner.is_remembered("erp", b"wrong", &hashes(&table)));
+    // The same secret under another hash is another one.
+    logins.configure(
+        BTreeMap::from([("erp".into(), hash_secret("right", &SystemRng).unwrap().into())]),
+        limits(),
+    );
+    let table = logins.inner.table.load_full();
+    assert!(!logins.inner.is_remembered("erp", b"right", &hashes(&table)));
+    logins.configure(BTreeMap::new(), limits());
+    assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::UnknownLogin));
 }
 
-async fn plain_is_unknown(logins: &StaticLogins) -> bool {
-    plain(logins, b"\0erp\0right").await == Err(AuthRefusal::UnknownLogin)
+#[tokio::test(start_paused = true)]
+async fn the_file_and_the_registry_change_by_themselves_and_the_file_comes_first() {
+    let logins = logins();
+    let one = |name: &str, secret: &str| (Name::from(name), hash_secret(secret, &SystemRng).unwrap().into());
+    logins.register(BTreeMap::from([one("pc-1001", "device"), one("erp", "stolen")]));
+    assert!(plain(&logins, b"\0pc-1001\0device").await.is_ok());
+    assert!(plain(&logins, b"\0erp\0right").await.is_ok());
+    assert_eq!(plain(&logins, b"\0erp\0stolen").await, Err(AuthRefusal::WrongSecret));
+    logins.configure(BTreeMap::new(), limits());
+    assert!(
+        plain(&logins, b"\0pc-1001\0device").await.is_ok(),
+        "a reload leaves the registry alone"
+    );
+    logins.register(BTreeMap::new());
+    assert_eq!(
+        plain(&logins, b"\0pc-1001\0device").await,
+        Err(AuthRefusal::UnknownLogin)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_secret_takes_the_place_of_another_both_hold_and_then_one() {
+    let old = seal("old", None, &SystemRng).unwrap();
+    let new = seal("new", old.scram.as_ref(), &SystemRng).unwrap();
+    let until = Timestamp(SystemClock::new().wall() + 3_600_000);
+    let both = |until| {
+        Verifier::Secrets(vec![
+            new.clone(),
+            Secret {
+                until: Some(until),
+                ..old.clone()
+            },
+        ])
+    };
+    let logins = logins_of("erp", both(until));
+    for secret in ["old", "new"] {
+        let message = format!("\0erp\0{secret}");
+        assert!(plain(&logins, message.as_bytes()).await.is_ok(), "{secret}");
+        assert!(scram(&logins, "erp", secret, "n,,").await.is_ok(), "{secret}");
+    }
+    logins.configure(BTreeMap::from([("erp".into(), both(Timestamp(0)))]), limits());
+    assert_eq!(plain(&logins, b"\0erp\0old").await, Err(AuthRefusal::WrongSecret));
+    assert_eq!(scram(&logins, "erp", "old", "n,,").await, Err(AuthRefusal::WrongSecret));
+    assert!(scram(&logins, "erp", "new", "n,,").await.is_ok());
+}
+
+/// The session's binding, in all these stories.
+const BINDING: &[u8] = b"what the TLS session exports";
+
+/// A whole exchange by SCRAM; `header` as the client sends it. The server's own proof is checked on the way.
+async fn scram(logins: &Logins, login: &str, secret: &str, header: &str) -> Result<Principal, AuthRefusal> {
+    let plus = header.starts_with("p=");
+    let mechanism = if plus {
+        Mechanism::ScramSha256Plus
+    } else {
+        Mechanism::ScramSha256
+    };
+    let client = scram::client::Client {
+        login,
+        secret,
+        header,
+        binding: if plus { BINDING } else { b"" },
+        nonce: "fyko+d2lbbFgONRv9qkxdawL",
+    };
+    let context = AuthContext {
+        client: HERE,
+        listener: "submission".into(),
+        channel_binding: Some(BINDING.to_vec()),
+    };
+    let mut exchange = logins.begin(mechanism, context);
+    let challenge = match exchange.step(Some(client.first().into_bytes())).await {
+        AuthStep::Challenge(challenge) => String::from_utf8(challenge).unwrap(),
+        AuthStep::Refused(why) => return Err(why),
+        AuthStep::Proved(_) => panic!("nothing was proved yet"),
+    };
+    let (last, expected) = client.last(&challenge);
+    match exchange.step(Some(last.into_bytes())).await {
+        AuthStep::Challenge(proof) => assert_eq!(String::from_utf8(proof).unwrap(), expected),
+        AuthStep::Refused(why) => return Err(why),
+        AuthStep::Proved(_) => panic!("the client has to hear our proof first"),
+    }
+    match exchange.step(Some(Vec::new())).await {
+        AuthStep::Proved(principal) => Ok(principal),
+        AuthStep::Refused(why) => Err(why),
+        AuthStep::Challenge(_) => panic!("there is nothing more to say"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn scram_proves_a_login_with_and_without_a_binding_to_the_session() {
+    let logins = logins_of("erp", seal("right", None, &SystemRng).unwrap().into());
+    let erp = Principal("erp".into());
+    assert_eq!(scram(&logins, "erp", "right", "n,,").await, Ok(erp.clone()));
+    assert_eq!(scram(&logins, "ERP", "right", "n,a=ERP,").await, Ok(erp.clone()));
+    assert_eq!(scram(&logins, "erp", "right", "p=tls-exporter,,").await, Ok(erp));
+    for (header, why) in [
+        ("y,,", AuthRefusal::WrongSecret),
+        ("p=tls-unique,,", AuthRefusal::WrongSecret),
+        ("n,a=boss,", AuthRefusal::Malformed),
+    ] {
+        assert_eq!(scram(&logins, "erp", "right", header).await, Err(why), "{header}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn scram_holds_back_and_locks_out_as_the_others_do_and_shows_no_difference_for_who_does_not_exist() {
+    let logins = logins_of("erp", seal("right", None, &SystemRng).unwrap().into());
+    let clock = Arc::clone(&logins.inner.clock);
+    let before = clock.monotonic();
+    assert_eq!(
+        scram(&logins, "erp", "wrong", "n,,").await,
+        Err(AuthRefusal::WrongSecret)
+    );
+    assert_eq!(clock.monotonic() - before, Duration::from_secs(2));
+    assert_eq!(
+        scram(&logins, "nobody", "wrong", "n,,").await,
+        Err(AuthRefusal::UnknownLogin)
+    );
+    assert_eq!(clock.monotonic() - before, Duration::from_secs(2 + 4));
+    for _ in 0..9 {
+        let _ = scram(&logins, "erp", "wrong", "n,,").await;
+    }
+    assert_eq!(scram(&logins, "erp", "right", "n,,").await, Err(AuthRefusal::LockedOut));
+    assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::LockedOut));
+}
+
+#[tokio::test]
+async fn scram_is_offered_where_it_can_prove_everybody() {
+    let with = || Verifier::from(seal("right", None, &SystemRng).unwrap());
+    let logins = logins_of("erp", with());
+    let names = |logins: &Logins| logins.mechanisms().iter().map(Mechanism::name).collect::<Vec<_>>();
+    let all = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"];
+    assert_eq!(names(&logins), all);
+    logins.register(BTreeMap::from([("pc-1001".into(), with())]));
+    assert_eq!(names(&logins), all);
+    let old = hash_secret("old", &SystemRng).unwrap().into();
+    logins.register(BTreeMap::from([("pc-1001".into(), with()), ("pc-1002".into(), old)]));
+    assert_eq!(names(&logins), all[2..]);
+    logins.configure(BTreeMap::new(), limits());
+    logins.register(BTreeMap::new());
+    assert_eq!(names(&logins), all[2..]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,8 +102,8 @@ fn confine(config: &mut Config, folder: &Path) {
         listener.proxies = vec!["127.0.0.1/32".parse().unwrap()];
         listener.greet_delay = Duration::ZERO;
     }
-    for hash in config.logins.values_mut() {
-        *hash = hash_secret(SECRET, &SystemRng).unwrap();
+    for verifier in config.logins.values_mut() {
+        *verifier = hash_secret(SECRET, &SystemRng).unwrap().into();
     }
     config.spool.dir = folder.join("spool");
     config.spool.keep_free_octets = 1 << 20;

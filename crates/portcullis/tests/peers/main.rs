@@ -13,5 +13,6 @@ mod large;
 mod limits;
 mod mx;
 mod postfix;
+mod scram;
 mod scripts;
 mod smart_host;

@@ -5,7 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::Fault;
-use mail::Mechanism;
+use mail::{Mechanism, Mechanisms};
 
 /// Devices forget the padding; nothing else is forgiven.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -20,7 +20,7 @@ pub(crate) struct AuthArguments {
 }
 
 /// `AUTH mechanism [initial-response]` (RFC 4954 §4). Mechanisms are read whatever their case.
-pub(crate) fn auth_arguments(arguments: &str, offered: &[Mechanism]) -> Result<AuthArguments, Fault> {
+pub(crate) fn auth_arguments(arguments: &str, offered: Mechanisms) -> Result<AuthArguments, Fault> {
     let mut words = arguments.split(' ').filter(|word| !word.is_empty());
     let name = words.next().ok_or(Fault::Arguments("AUTH names a mechanism"))?;
     let initial = words.next();
@@ -31,7 +31,6 @@ pub(crate) fn auth_arguments(arguments: &str, offered: &[Mechanism]) -> Result<A
     }
     let mechanism = offered
         .iter()
-        .copied()
         .find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
         .ok_or(Fault::UnknownMechanism)?;
     let initial = match initial {
@@ -52,25 +51,25 @@ pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<u8>, Fault> {
 mod tests {
     use super::*;
 
-    const BOTH: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+    const BOTH: Mechanisms = Mechanisms::NONE.with(Mechanism::Plain).with(Mechanism::Login);
 
     fn fault(arguments: &str) -> Fault {
-        auth_arguments(arguments, &BOTH).err().unwrap()
+        auth_arguments(arguments, BOTH).err().unwrap()
     }
 
     #[test]
     fn the_forms_of_devices_are_read() {
-        let login = auth_arguments("login  dXNlcg==", &BOTH).ok().unwrap();
+        let login = auth_arguments("login  dXNlcg==", BOTH).ok().unwrap();
         assert_eq!(
             (login.mechanism, login.initial),
             (Mechanism::Login, Some(b"user".to_vec()))
         );
         assert_eq!(
-            auth_arguments("LOGIN dXNlcg", &BOTH).ok().unwrap().initial.unwrap(),
+            auth_arguments("LOGIN dXNlcg", BOTH).ok().unwrap().initial.unwrap(),
             b"user"
         );
-        assert_eq!(auth_arguments("PLAIN =", &BOTH).ok().unwrap().initial, Some(Vec::new()));
-        assert_eq!(auth_arguments("PLAIN", &BOTH).ok().unwrap().initial, None);
+        assert_eq!(auth_arguments("PLAIN =", BOTH).ok().unwrap().initial, Some(Vec::new()));
+        assert_eq!(auth_arguments("PLAIN", BOTH).ok().unwrap().initial, None);
     }
 
     #[test]
@@ -82,6 +81,6 @@ mod tests {
         );
         assert_eq!(fault("PLAIN d?Nl"), Fault::Base64);
         assert!(matches!(fault(""), Fault::Arguments(_)));
-        assert!(auth_arguments("LOGIN", &[Mechanism::Plain]).is_err());
+        assert!(auth_arguments("LOGIN", Mechanisms::NONE.with(Mechanism::Plain)).is_err());
     }
 }

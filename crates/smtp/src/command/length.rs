@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn an_extension_lengthens_lines_only_where_it_is_offered() {
         let everything = Offer {
-            auth: AuthOffer::UnderTls(Vec::new()),
+            auth: AuthOffer::UnderTls(mail::Mechanisms::NONE),
             ..Offer::default()
         };
         assert_eq!(octets_max(Verb::Mail, &everything), 512 + 26 + 17 + 10 + 107 + 500);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BufMut;
-use mail::{Reply, Severity, Tolerances};
+use mail::{Mechanisms, Reply, Severity, Tolerances};
 
 use super::body::Body;
 use super::ehlo::ehlo_reply;
-use super::{AfterChunk, Answer, CloseReason, Counts, HelloVerb, Pending, Phase, Refusal, Server, violation};
+use super::{
+    AfterChunk, Answer, AuthOffer, CloseReason, Counts, HelloVerb, Pending, Phase, Refusal, Server, violation,
+};
 
 /// How often a client hears "not now" between two messages before it counts as an error; as many recipients of one group
 /// may hear it for good reason.
@@ -46,7 +48,9 @@ impl Server {
                 self.say(&reply);
                 self.close(CloseReason::Refused);
             }
-            (Pending::Hello { verb }, Answer::Reply(reply)) => self.answer_hello(verb, &reply),
+            (Pending::Hello { verb }, Answer::Welcome { mechanisms }) => self.welcome(verb, Some(mechanisms)),
+            (Pending::Hello { verb }, Answer::Reply(reply)) if reply.is_success() => self.welcome(verb, None),
+            (Pending::Hello { .. }, Answer::Reply(reply)) => self.answer_refused(&reply),
             (Pending::Auth, Answer::AuthChallenge(challenge)) => self.challenge(&challenge),
             (Pending::Auth, Answer::Authenticated { reply, tolerances }) => self.authenticated(&reply, tolerances),
             (Pending::Auth, Answer::Reply(reply)) if reply.code >= 400 => self.auth_failed(&reply),
@@ -94,12 +98,14 @@ impl Server {
         self.close(reason);
     }
 
-    fn answer_hello(&mut self, verb: HelloVerb, reply: &Reply) {
-        if !reply.is_success() {
-            return self.answer_refused(reply);
-        }
+    /// `usable`: the mechanisms this client may use, where not all.
+    fn welcome(&mut self, verb: HelloVerb, usable: Option<Mechanisms>) {
         self.reset_transaction();
         self.session.hello = Some(verb);
+        self.session.mechanisms = match self.config.offer.auth {
+            AuthOffer::Never => Mechanisms::NONE,
+            AuthOffer::UnderTls(offered) => usable.map_or(offered, |usable| offered.and(usable)),
+        };
         let reply = match verb {
             HelloVerb::Helo => Reply::plain(250, self.config.hostname.to_string()),
             HelloVerb::Ehlo => ehlo_reply(&self.config, &self.session),

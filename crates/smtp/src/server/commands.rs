@@ -258,16 +258,16 @@ impl Server {
     }
 
     fn auth(&mut self, arguments: &str) -> Option<Step> {
-        let AuthOffer::UnderTls(offered) = &self.config.offer.auth else {
+        if self.config.offer.auth == AuthOffer::Never {
             return self.refused(violation::auth_not_offered());
-        };
+        }
         if !self.session.secure {
             return self.refused(violation::auth_needs_tls());
         }
         if let Some(violation) = self.auth_is_out_of_order() {
             return self.refused(violation);
         }
-        match auth_arguments(arguments, offered) {
+        match auth_arguments(arguments, self.session.mechanisms) {
             Ok(auth) => {
                 let question = Question::Auth {
                     mechanism: auth.mechanism,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mail::{Domain, Mechanism};
+use mail::{Domain, Mechanisms};
 
 /// Everything the dialogue needs to know of its listener; shared by all its connections.
 #[derive(Clone, Debug)]
@@ -98,8 +98,8 @@ impl Default for Offer {
 pub enum AuthOffer {
     /// Not on this listener (`mx`).
     Never,
-    /// With these mechanisms, once the connection is under TLS.
-    UnderTls(Vec<Mechanism>),
+    /// With these mechanisms at most, once the connection is under TLS.
+    UnderTls(Mechanisms),
 }
 
 /// Bounds on what a client may send. Counts hold for one connection unless they say otherwise.

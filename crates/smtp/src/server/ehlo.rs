@@ -1,6 +1,6 @@
 //! The reply to EHLO: what is offered, at this moment, to this client.
 
-use mail::Reply;
+use mail::{Mechanism, Reply};
 
 use super::{AuthOffer, Dialect, ServerConfig, Session};
 
@@ -32,12 +32,13 @@ pub(super) fn ehlo_reply(config: &ServerConfig, session: &Session) -> Reply {
     Reply::plain(250, lines.join("\n"))
 }
 
-/// The mechanisms this client may use now, parted by blanks.
+/// The mechanisms this client may use now, the strongest first, parted by blanks.
 fn mechanisms(config: &ServerConfig, session: &Session) -> String {
     match &config.offer.auth {
-        AuthOffer::UnderTls(mechanisms) if session.secure && !session.authenticated => mechanisms
+        AuthOffer::UnderTls(_) if session.secure && !session.authenticated => session
+            .mechanisms
             .iter()
-            .map(|mechanism| mechanism.name())
+            .map(Mechanism::name)
             .collect::<Vec<_>>()
             .join(" "),
         _ => String::new(),

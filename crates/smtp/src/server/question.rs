@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use mail::{ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
+use mail::{ForwardPath, MailParams, Mechanism, Mechanisms, RcptParams, Reply, ReversePath, Tolerances};
 
 /// How the connection began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub enum Step {
 pub enum Question {
     /// Somebody connected. [`Answer::Greet`], or a 4yz/5yz [`Answer::Reply`] and the connection closes.
     Connect,
-    /// HELO or EHLO. [`Answer::Reply`]; the text of a 2yz is not used, what is offered is the dialogue's own to say.
+    /// HELO or EHLO. [`Answer::Reply`], or [`Answer::Welcome`]; the text of a 2yz is not used, what is offered is the
+    /// dialogue's own to say.
     Hello {
         /// Which of the two.
         verb: HelloVerb,
@@ -135,6 +136,11 @@ pub enum Answer {
         reply: Reply,
         /// What an address exception tolerates, from now on.
         tolerances: Tolerances,
+    },
+    /// Be greeted by name.
+    Welcome {
+        /// Of the mechanisms that the listener offers, those this client may use. With [`Answer::Reply`]: all of them.
+        mechanisms: Mechanisms,
     },
     /// A reply; its code decides.
     Reply(Reply),

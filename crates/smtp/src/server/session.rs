@@ -1,6 +1,6 @@
 //! What is true of a connection, and of the transaction on it.
 
-use mail::Tolerances;
+use mail::{Mechanisms, Tolerances};
 
 use super::body::Body;
 use super::{HelloVerb, ServerConfig, Transport};
@@ -12,6 +12,8 @@ pub(super) struct Session {
     pub(super) secure: bool,
     pub(super) hello: Option<HelloVerb>,
     pub(super) authenticated: bool,
+    /// The mechanisms it may use, known since its greeting.
+    pub(super) mechanisms: Mechanisms,
     /// What is tolerated now.
     pub(super) tolerances: Tolerances,
     /// What the client's address alone has tolerated: TLS resets to it.
@@ -34,6 +36,7 @@ impl Session {
             secure: transport == Transport::ImplicitTls,
             hello: None,
             authenticated: false,
+            mechanisms: Mechanisms::NONE,
             tolerances: Tolerances::NONE,
             greeted_with: Tolerances::NONE,
             errors: 0,
@@ -56,6 +59,7 @@ impl Session {
         self.secure = true;
         self.hello = None;
         self.authenticated = false;
+        self.mechanisms = Mechanisms::NONE;
         self.tolerances = self.greeted_with;
         self.mail_refused = false;
     }

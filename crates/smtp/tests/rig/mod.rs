@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::{Domain, EnhancedCode, Mechanism, Reply, Tolerances};
+use mail::{Domain, EnhancedCode, Mechanism, Mechanisms, Reply, Tolerances};
 use smtp::server::{Answer, AuthOffer, CloseReason, Dialect, Question, Server, ServerConfig, Step, Transport};
 
 /// What a test begins with.
@@ -21,6 +21,8 @@ pub struct Setting {
     pub transport: Transport,
     /// What the client's address has tolerated.
     pub tolerances: Tolerances,
+    /// The mechanisms that the handler says are of use; all that are offered where it says nothing.
+    pub usable: Option<Mechanisms>,
 }
 
 impl Setting {
@@ -32,11 +34,12 @@ impl Setting {
             config,
             transport: Transport::Clear,
             tolerances: Tolerances::NONE,
+            usable: None,
         }
     }
 
     pub fn with_auth(mut self) -> Self {
-        self.config.offer.auth = AuthOffer::UnderTls(vec![Mechanism::Plain, Mechanism::Login]);
+        self.config.offer.auth = AuthOffer::UnderTls([Mechanism::Plain, Mechanism::Login].into());
         self
     }
 }
@@ -47,6 +50,7 @@ pub struct Rig {
     pub now: Duration,
     input: BytesMut,
     tolerances: Tolerances,
+    usable: Option<Mechanisms>,
     /// What the client has been sent and has not read yet.
     pub output: Vec<u8>,
     /// Questions, events and steps as they came.
@@ -73,6 +77,7 @@ impl Rig {
             now,
             input: BytesMut::new(),
             tolerances: setting.tolerances,
+            usable: setting.usable,
             output: Vec::new(),
             log: Vec::new(),
             body: Vec::new(),
@@ -207,17 +212,20 @@ impl Rig {
                 reply: Reply::plain(220, "gate.example.edu ESMTP"),
                 tolerances: self.tolerances,
             },
-            Question::Hello { .. } => Answer::Reply(Reply::plain(250, "welcome")),
+            Question::Hello { .. } => match self.usable {
+                Some(mechanisms) => Answer::Welcome { mechanisms },
+                None => Answer::Reply(Reply::plain(250, "welcome")),
+            },
             Question::Auth { mechanism, initial } => {
                 self.login_user = None;
                 match (mechanism, initial) {
                     (Mechanism::Plain, Some(initial)) => self.check_plain(&initial),
                     (Mechanism::Plain, None) => Answer::AuthChallenge(Vec::new()),
-                    (Mechanism::Login, None) => Answer::AuthChallenge(b"Username:".to_vec()),
                     (Mechanism::Login, Some(user)) => {
                         self.login_user = Some(user);
                         Answer::AuthChallenge(b"Password:".to_vec())
                     }
+                    _ => Answer::AuthChallenge(b"Username:".to_vec()),
                 }
             }
             Question::AuthResponse(response) if response.contains(&0) => self.check_plain(&response),

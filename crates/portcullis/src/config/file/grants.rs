@@ -101,10 +101,26 @@ pub struct By {
     pub password: Maybe<String>,
     /// The Argon2id hash of its secret; `portcullis config secret` makes both.
     pub hash: Maybe<String>,
+    /// What SCRAM checks the same secret by; `portcullis config secret` makes it too.
+    pub scram: Maybe<String>,
+    /// The secret that this one takes the place of; it holds beside it until its end.
+    pub former: Maybe<FormerSecret>,
     /// It presents a certificate whose public key has this SHA-256.
     pub certificate: Maybe<Text<Pin>>,
     /// It comes from one of these addresses: an exception for what cannot authenticate.
     pub address: Option<List<IpNet>>,
+}
+
+/// A secret on its way out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FormerSecret {
+    /// Its Argon2id hash.
+    pub hash: Maybe<String>,
+    /// What SCRAM checks it by, where it had that.
+    pub scram: Maybe<String>,
+    /// Its last day, in UTC.
+    pub until: Maybe<Day>,
 }
 
 /// Limits of a grant that differ from those of its class.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use grants::{By, Forward, Grant, GrantLimits, RawClass, Tolerance};
+pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
 pub use organisation::{Change, Organisation, Zone};

@@ -9,15 +9,16 @@ use policy::{Bounds, By, Class, Forward, Grant, GrantState, LimitSpec, Name, Rul
 use super::desk::{Desk, in_order, values};
 use super::exceptions;
 use super::organisation::is_ours;
+use super::secrets;
+use crate::config::Problem;
 use crate::config::file::{self, At, Day, File, List, Maybe, Named, RawRole, Spelled, Tolerance, Words};
-use crate::config::{Problem, SecretHash};
-use crate::identities;
+use crate::identities::Verifier;
 
 /// Octets of a login at most.
 const LOGIN_OCTETS_MAX: usize = 255;
 
 /// Resolves the grants into the rulebook; returns the logins among them.
-pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>) -> BTreeMap<Name, SecretHash> {
+pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>) -> BTreeMap<Name, Verifier> {
     let mut logins = BTreeMap::new();
     let bounds = rulebook.intent.bounds.clone();
     for (name, written) in in_order(&file.grants) {
@@ -50,7 +51,7 @@ struct Form<'f, 'd, 'a> {
 
 impl Form<'_, '_, '_> {
     /// The whole grant; `None` where something it cannot be without is missing.
-    fn grant(&mut self, own: &[DomainPattern], logins: &mut BTreeMap<Name, SecretHash>) -> Option<Grant> {
+    fn grant(&mut self, own: &[DomainPattern], logins: &mut BTreeMap<Name, Verifier>) -> Option<Grant> {
         let written = self.written;
         let name = self.desk.name(self.name);
         let owner = self.words("owner", &written.owner, "somebody must answer for it");
@@ -135,7 +136,7 @@ impl Form<'_, '_, '_> {
     }
 
     /// Exactly one way to show the grant.
-    fn by(&mut self, logins: &mut BTreeMap<Name, SecretHash>) -> Option<By> {
+    fn by(&mut self, logins: &mut BTreeMap<Name, Verifier>) -> Option<By> {
         let by = self.need(
             "by",
             &self.written.by,
@@ -153,9 +154,8 @@ impl Form<'_, '_, '_> {
             }
             return None;
         }
-        if let Some(hash) = by.hash.as_ref().filter(|_| by.password.is_none()) {
-            self.desk
-                .say(Problem::error(hash.span(), "a hash belongs to a password").advise("take it out"));
+        if by.password.is_none() {
+            secrets::belong_to_nobody(by, self.desk);
         }
         match (&by.password, &by.certificate, &by.address) {
             (Some(login), ..) => self.login(login, by, logins),
@@ -165,37 +165,16 @@ impl Form<'_, '_, '_> {
         }
     }
 
-    fn login(&mut self, login: &At<String>, by: &At<file::By>, logins: &mut BTreeMap<Name, SecretHash>) -> Option<By> {
+    fn login(&mut self, login: &At<String>, by: &At<file::By>, logins: &mut BTreeMap<Name, Verifier>) -> Option<By> {
         if login.is_empty() || login.len() > LOGIN_OCTETS_MAX || login.contains(char::is_control) {
             self.desk
                 .say(Problem::error(login.span(), "this is no login").advise("use 1 to 255 printable characters"));
             return None;
         }
-        let advice = format!(
-            "`portcullis config secret {}` makes a secret and the line to paste here",
-            login.get()
-        );
-        let Some(hash) = &by.hash else {
-            if !self.desk.is_spoiled(&["grants", self.name, "by"]) {
-                self.desk.say(
-                    Problem::error(by.span(), "the password has no hash")
-                        .why("without it nobody can log in")
-                        .advise(advice),
-                );
-            }
-            return None;
-        };
-        match identities::check_hash(hash) {
-            Ok(checked) => {
-                logins.insert(login.to_ascii_lowercase().into(), checked);
-                Some(By::Login(login.as_str().into()))
-            }
-            Err(why) => {
-                self.desk
-                    .say(Problem::error(hash.span(), why.to_string()).advise(advice));
-                None
-            }
-        }
+        let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
+        let verifier = secrets::read(login, by, spoiled, self.desk)?;
+        logins.insert(login.to_ascii_lowercase().into(), verifier);
+        Some(By::Login(login.as_str().into()))
     }
 
     fn address(&mut self, by: &At<file::By>, networks: &List<ipnet::IpNet>) -> Option<By> {

@@ -11,6 +11,7 @@ mod intent;
 mod listeners;
 mod organisation;
 mod routes;
+mod secrets;
 mod service;
 mod timeouts;
 

@@ -113,7 +113,8 @@ pub struct Gate {
     pub ports: Ports,
     pub authority: Authority,
     plan: Plan,
-    hash: String,
+    /// What `erp` is proved by, as it stands in the file.
+    proof: String,
     process: Option<Child>,
 }
 
@@ -123,7 +124,8 @@ impl Gate {
         let dir = tempfile::Builder::new().prefix("portcullis-test-").tempdir().unwrap();
         let authority = Authority::new();
         authority.write(dir.path(), "gate", &["mail.example.edu", "localhost", "127.0.0.1"]);
-        let hash = portcullis::identities::hash_secret(PASSWORD, &world::SystemRng).unwrap();
+        let sealed = portcullis::identities::seal(PASSWORD, None, &world::SystemRng).unwrap();
+        let scram = sealed.scram.map(|scram| scram.notation()).unwrap();
         let ports = Ports {
             mx: 0,
             submission: 0,
@@ -131,13 +133,13 @@ impl Gate {
             relay: 0,
             health: 0,
         };
-        let hash = hash.as_str().to_owned();
+        let proof = format!(r#"hash = "{}", scram = "{scram}""#, sealed.hash.as_str());
         let mut gate = Self {
             dir,
             ports,
             authority,
             plan,
-            hash,
+            proof,
             process: None,
         };
         // Somebody else may take a port between the moment it was free and the moment the gate wants it.
@@ -323,7 +325,7 @@ impl Gate {
             inside, internet, more, ..
         } = &self.plan;
         let spool = self.plan.spool.replace("@DIR@", &dir.to_string());
-        let hash = &self.hash;
+        let proof = &self.proof;
         let until = until();
         // What opens more has a reason of its own.
         let difference = more.len();
@@ -374,7 +376,7 @@ owner = "Finance IT"
 contact = "erp-admins@example.edu"
 reason = "invoices"
 until = {until}
-by = {{ password = "erp", hash = "{hash}" }}
+by = {{ password = "erp", {proof} }}
 from = ["billing@example.edu", "*@erp.example.edu"]
 to = "any"
 class = "application"

@@ -1,22 +1,20 @@
-//! The two dialogues: PLAIN in one response, LOGIN in two.
+//! The two dialogues that send the secret: PLAIN in one response, LOGIN in two.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mail::Mechanism;
 use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture};
 use zeroize::Zeroizing;
 
-use super::Inner;
+use super::{FIELD_OCTETS_MAX, Inner, readable};
 
-/// Octets of a login or a secret at most; RFC 4616 §2 has servers take at least 255 characters of each.
-const FIELD_OCTETS_MAX: usize = 1024;
+pub(super) fn plain(inner: Arc<Inner>, client: IpAddr) -> Box<dyn AuthExchange> {
+    let state = State::Plain;
+    Box::new(Exchange { inner, client, state })
+}
 
-pub(super) fn begin(inner: Arc<Inner>, mechanism: Mechanism, client: IpAddr) -> Box<dyn AuthExchange> {
-    let state = match mechanism {
-        Mechanism::Plain => State::Plain,
-        Mechanism::Login => State::Username,
-    };
+pub(super) fn login(inner: Arc<Inner>, client: IpAddr) -> Box<dyn AuthExchange> {
+    let state = State::Username;
     Box::new(Exchange { inner, client, state })
 }
 
@@ -99,10 +97,4 @@ impl Exchange {
             Err(why) => AuthStep::Refused(why),
         }
     }
-}
-
-fn readable(field: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(field).ok()?;
-    let fits = !text.is_empty() && text.len() <= FIELD_OCTETS_MAX && !text.contains(char::is_control);
-    fits.then(|| text.to_owned())
 }

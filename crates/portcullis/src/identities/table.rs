@@ -1,0 +1,53 @@
+//! Every login there is: those of the configuration file, and those of the registry.
+
+use std::collections::BTreeMap;
+
+use mail::{Mechanism, Mechanisms, Timestamp};
+use policy::Name;
+
+use super::verifier::Verifier;
+use crate::config::LimitSettings;
+
+/// Where logins come from; each source changes by itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    pub(super) file: BTreeMap<Name, Verifier>,
+    pub(super) registry: BTreeMap<Name, Verifier>,
+    pub(super) limits: LimitSettings,
+}
+
+/// All sources put together, swapped whole when one of them changes.
+#[derive(Debug)]
+pub(super) struct Table {
+    logins: BTreeMap<Name, Verifier>,
+    pub(super) limits: LimitSettings,
+    /// What EHLO may offer.
+    pub(super) mechanisms: Mechanisms,
+}
+
+impl Table {
+    /// The table as of `now`. What stands in the file stands: the registry cannot take a login from it.
+    pub(super) fn of(sources: &Sources, now: Timestamp) -> Self {
+        let mut logins = sources.registry.clone();
+        logins.extend(sources.file.clone());
+        Self {
+            mechanisms: mechanisms(&logins, now),
+            logins,
+            limits: sources.limits.clone(),
+        }
+    }
+
+    /// The login, as it is written, and what it is proved by.
+    pub(super) fn find(&self, login: &str) -> Option<(&Name, &Verifier)> {
+        self.logins.get_key_value(login)
+    }
+}
+
+/// PLAIN and LOGIN always; SCRAM where it can prove everybody.
+fn mechanisms(logins: &BTreeMap<Name, Verifier>, now: Timestamp) -> Mechanisms {
+    let mut usable = Mechanisms::from([Mechanism::Plain, Mechanism::Login]);
+    if !logins.is_empty() && logins.values().all(|verifier| verifier.has_scram(now)) {
+        usable = usable.with(Mechanism::ScramSha256).with(Mechanism::ScramSha256Plus);
+    }
+    usable
+}
