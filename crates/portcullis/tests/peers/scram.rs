@@ -9,7 +9,14 @@ fn gsasl(gate: &Gate, mechanism: &str, password: &str, more: &[&str]) -> Done {
     let mut gsasl = Command::new("gsasl");
     gsasl
         .args(["--smtp", "--verbose", "--mechanism", mechanism])
-        .args(["--authentication-id", "erp", "--authorization-id", "", "--password", password])
+        .args([
+            "--authentication-id",
+            "erp",
+            "--authorization-id",
+            "",
+            "--password",
+            password,
+        ])
         .arg(format!("--x509-ca-file={}", gate.ca().display()))
         .args(more)
         .args(["localhost", &gate.ports.submission.to_string()]);
@@ -40,7 +47,10 @@ fn where_tls_has_nothing_to_bind_to_nothing_bound_is_offered() {
     let gate = Gate::start(Plan::to(&inside, &internet));
     let old = "--priority=NORMAL:-VERS-TLS1.3";
     let said = gsasl(&gate, "SCRAM-SHA-256", PASSWORD, &["--no-cb", old]).expect_ok("gsasl over TLS 1.2");
-    assert!(said.contains("SCRAM-SHA-256 ") && !said.contains("SCRAM-SHA-256-PLUS"), "{said}");
+    assert!(
+        said.contains("SCRAM-SHA-256 ") && !said.contains("SCRAM-SHA-256-PLUS"),
+        "{said}"
+    );
 }
 
 #[test]
