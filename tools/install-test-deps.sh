@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests talk to, where they are missing: real clients, and Postfix at both ends.
+# Installs the programs that the tests talk to, where they are missing: real clients, Postfix at both ends, and
+# PostgreSQL.
 #
 # Only through apt, only as root or with a sudo that asks nothing, and only what is missing; where all is there, the
 # network is not touched. Nothing is configured or started. Where a program cannot be had, the tests that need it say
@@ -26,6 +27,7 @@ need openssl openssl
 need strace strace
 need valgrind valgrind
 need sasl2-bin saslpasswd2
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql postgres
 command -v dpkg-query >/dev/null || { echo "install-test-deps: no Debian; install by hand: ${missing[*]:-nothing}"; exit 0; }
 installed ca-certificates || missing+=(ca-certificates)
 installed libsasl2-modules || missing+=(libsasl2-modules)
@@ -56,6 +58,11 @@ if [ ! -e $guard ]; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $guard >/dev/null
     "${as_root[@]}" chmod 755 $guard
     trap '"${as_root[@]}" rm -f $guard' EXIT
+fi
+# The tests make databases of their own; the package's is not made.
+if [ ! -e /etc/postgresql-common ]; then
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 # A Postfix without a configuration has nothing it could start.
 if command -v debconf-set-selections >/dev/null; then

@@ -1,6 +1,7 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
 mod credentials;
+mod known;
 mod links;
 #[cfg(test)]
 mod tests;
@@ -15,12 +16,12 @@ use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
-use crate::grant::grant;
 use crate::life::{Deadline, Event, NoStep, State, due, step};
 use crate::link::TokenHash;
 use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
+use known::Known;
 
 /// Tries when somebody else was faster.
 const TRIES: u32 = 5;
@@ -77,6 +78,8 @@ struct Beside<'a> {
     evidence: Option<serde_json::Value>,
     /// The link by which the step was caused.
     link: Option<&'a TokenHash>,
+    /// The revision it was decided at, where it depends on other cases.
+    seen: Option<u64>,
 }
 
 impl Beside<'_> {
@@ -112,17 +115,21 @@ impl Beside<'_> {
 pub struct Desk<S> {
     store: S,
     rules: Rules,
+    known: Known,
 }
 
 impl<S: Store> Desk<S> {
     /// Over a store, under these rules.
-    pub const fn new(store: S, rules: Rules) -> Self {
-        Self { store, rules }
+    pub fn new(store: S, rules: Rules) -> Self {
+        let known = Known::default();
+        Self { store, rules, known }
     }
 
     /// Lets other rules hold.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
+        // What forms mean may be something else now.
+        self.known = Known::default();
     }
 
     /// What is kept.
@@ -208,6 +215,10 @@ impl<S: Store> Desk<S> {
     /// Makes the technical checks of a case, and takes the step that follows: what waits goes on, what serves is warned
     /// or stopped where the network is no longer what it was.
     pub fn check(&mut self, id: CaseId, names: &Names, now: Timestamp) -> Result<(Kept, Vec<Finding>), DeskError> {
+        self.retried(|desk| desk.check_once(id, names, now))
+    }
+
+    fn check_once(&mut self, id: CaseId, names: &Names, now: Timestamp) -> Result<(Kept, Vec<Finding>), DeskError> {
         let kept = self.get(id)?;
         let findings = self.findings(&kept, names, now)?;
         let hinders = hindering(&findings);
@@ -223,15 +234,26 @@ impl<S: Store> Desk<S> {
             _ => return Ok((kept, findings)),
         };
         let evidence = json!({ "findings": findings.iter().map(finding).collect::<Vec<_>>() });
-        let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, Beside::evidence(evidence))?;
+        let beside = Beside {
+            // Nobody else may have taken the address in between.
+            seen: self.known.revision(),
+            ..Beside::evidence(evidence)
+        };
+        let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, beside)?;
         Ok((kept, findings))
     }
 
     /// Lets time do what it does, to every case; what it did.
     pub fn tick(&mut self, now: Timestamp) -> Result<Vec<(CaseId, Deadline)>, DeskError> {
         let mut happened = Vec::new();
-        for mut kept in self.store.list(None)? {
-            while let Some(deadline) = self.due(&kept, now) {
+        self.look(now)?;
+        let cases = self.known.cases().filter(|(_, case)| self.due(case, now).is_some());
+        let cases: Vec<CaseId> = cases.map(|(id, _)| id).collect();
+        for id in cases {
+            // Read again: mail may have been accepted a moment ago.
+            let mut kept = self.get(id)?;
+            self.remember(&kept, now);
+            while let Some(deadline) = self.due(&kept.case, now) {
                 let (event, actor) = (Event::Elapsed(deadline), Actor::rule(deadline.rule()));
                 match self.keep(&kept, &event, &actor, now, Beside::default()) {
                     Ok(next) => kept = next,
@@ -247,17 +269,12 @@ impl<S: Store> Desk<S> {
 
     /// Every grant there is now, for the gates.
     pub fn grants(&mut self, now: Timestamp) -> Result<Vec<Grant>, DeskError> {
-        let all = self.store.list(None)?;
-        let grants = all.iter().filter_map(|kept| {
-            let (request, _) = self.read_kept(&kept.form, now);
-            grant(kept, &request?)
-        });
-        Ok(grants.collect())
+        Ok(self.look(now)?.grants())
     }
 
-    fn due(&self, kept: &Kept, now: Timestamp) -> Option<Deadline> {
+    fn due(&self, case: &Case, now: Timestamp) -> Option<Deadline> {
         let rules = &self.rules;
-        due(&kept.case, now, &rules.terms, &rules.calendar, &rules.gaps)
+        due(case, now, &rules.terms, &rules.calendar, &rules.gaps)
     }
 
     fn get(&mut self, id: CaseId) -> Result<Kept, DeskError> {
@@ -283,11 +300,12 @@ impl<S: Store> Desk<S> {
             form: beside.form,
             evidence: evidence.as_deref(),
             link: beside.link,
+            seen: beside.seen,
         };
         Ok(self.store.take(kept, &taking)?)
     }
 
-    fn retried(&mut self, mut one: impl FnMut(&mut Self) -> Result<Kept, DeskError>) -> Result<Kept, DeskError> {
+    fn retried<T>(&mut self, mut one: impl FnMut(&mut Self) -> Result<T, DeskError>) -> Result<T, DeskError> {
         let mut tries = 1;
         loop {
             match one(self) {
@@ -340,23 +358,11 @@ impl<S: Store> Desk<S> {
         let Some(request) = request else {
             return Err(DeskError::Form(remarks));
         };
-        let others = self.others(kept.id, now)?;
+        let others = self.look(now)?.others(&request.at, kept.id);
         let machine = self.machine(&request);
         let checks = Check::BEFORE_SERVING.iter();
         Ok(checks
             .map(|check| self.one(*check, &machine, names, &others, now))
-            .collect())
-    }
-
-    /// The addresses of all other grants that are set up.
-    fn others(&mut self, but: CaseId, now: Timestamp) -> Result<Vec<(Box<str>, ipnet::IpNet)>, DeskError> {
-        let all = self.store.list(None)?;
-        let others = all.iter().filter(|other| other.id != but && other.case.state.is_live());
-        Ok(others
-            .filter_map(|other| {
-                let (request, _) = self.read_kept(&other.form, now);
-                Some((other.id.to_string().into(), request?.at))
-            })
             .collect())
     }
 

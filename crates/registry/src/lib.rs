@@ -45,5 +45,8 @@ pub use network::{
 };
 pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
-pub use store::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, SqliteStore, Store, StoreError, Taken, Taking};
+pub use store::{
+    Bell, CaseId, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore, SqliteStore, Store,
+    StoreError, Taken, Taking,
+};
 pub use terms::Terms;

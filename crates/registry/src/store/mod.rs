@@ -7,6 +7,7 @@ mod boxed;
 #[cfg(test)]
 mod contract;
 mod database;
+mod postgres;
 mod schema;
 mod sql;
 mod sqlite;
@@ -23,6 +24,7 @@ use crate::form::Form;
 use crate::life::{Event, State, Step};
 use crate::link::{DeadLink, Link, TokenHash};
 
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 
 /// The number of a case; people say it on the telephone, devices log in under it: `pc-1042`.
@@ -83,6 +85,8 @@ pub struct Taking<'a> {
     pub evidence: Option<&'a str>,
     /// The link by which it was caused; it is used up with the step, or not at all.
     pub link: Option<&'a TokenHash>,
+    /// The revision it was decided at, where it depends on other cases as well: whatever has changed since, it is too late.
+    pub seen: Option<u64>,
 }
 
 /// A step that was taken.

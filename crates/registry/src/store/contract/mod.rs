@@ -14,7 +14,7 @@ use crate::life::{Event, State, Step, step};
 use crate::terms::Terms;
 use mail::Timestamp;
 
-const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
 
 fn form(purpose: &str) -> Form {
     Form {
@@ -27,7 +27,7 @@ fn form(purpose: &str) -> Form {
     }
 }
 
-fn ann() -> Actor {
+pub(super) fn ann() -> Actor {
     Actor::human("ann@example.edu", Role::Requestor)
 }
 
@@ -38,7 +38,7 @@ pub(super) fn create(store: &mut impl Store, scope: &str) -> Kept {
     store.create(scope, &form, &case, &ann()).unwrap()
 }
 
-fn taking<'a>(step: &'a Step, event: &'a Event, actor: &'a Actor) -> Taking<'a> {
+pub(super) fn taking<'a>(step: &'a Step, event: &'a Event, actor: &'a Actor) -> Taking<'a> {
     Taking {
         step,
         event,
@@ -47,6 +47,7 @@ fn taking<'a>(step: &'a Step, event: &'a Event, actor: &'a Actor) -> Taking<'a> 
         form: None,
         evidence: None,
         link: None,
+        seen: None,
     }
 }
 
@@ -132,6 +133,13 @@ fn a_step_is_whole_or_not_at_all(mut store: impl Store) {
     assert_eq!((next.version, next.case.state), (2, State::Submitted));
     assert_eq!(store.get(kept.id).unwrap().as_ref(), Some(&next));
     assert_ne!(store.revision().unwrap(), revision);
+    // Nor is one taken that was decided when others stood elsewhere.
+    create(&mut store, "physics");
+    let actor = ann();
+    let withdrawn = step(&next.case, &Event::Withdraw, &actor, NOW, &Terms::default()).unwrap();
+    let mut decided = taking(&withdrawn, &Event::Withdraw, &actor);
+    decided.seen = Some(revision + 1);
+    assert!(matches!(store.take(&next, &decided), Err(StoreError::Changed(_))));
     // Whoever saw the draft is too late, and nothing of what they wanted is kept.
     let (letters, steps) = (store.waiting().unwrap(), store.history(kept.id).unwrap());
     let late = take(&mut store, &kept, &Event::Submit, &ann());

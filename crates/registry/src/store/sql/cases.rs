@@ -82,6 +82,7 @@ pub(super) fn take(database: &mut impl Database, from: &Kept, taking: &Taking<'_
         form,
         evidence,
         link,
+        seen,
     } = *taking;
     let next = Kept {
         version: from.version.saturating_add(1),
@@ -90,6 +91,9 @@ pub(super) fn take(database: &mut impl Database, from: &Kept, taking: &Taking<'_
         ..from.clone()
     };
     let sequence = change(database)?;
+    if seen.is_some_and(|seen| sequence != seen.saturating_add(1)) {
+        return Err(StoreError::Changed(from.id));
+    }
     if let Some(hash) = link {
         links::spend(database, hash, from.id, now)?;
     }

@@ -23,7 +23,7 @@ pub(super) fn seen(database: &mut impl Database, now: Timestamp) -> Result<(), S
         // A clock that was set back adds nothing: that time is in a stretch already, or in none that counts.
         database.execute(
             "INSERT INTO presence (since, last) SELECT CAST($1 AS BIGINT), CAST($1 AS BIGINT) \
-             WHERE NOT EXISTS (SELECT 1 FROM presence WHERE last >= $1)",
+             WHERE NOT EXISTS (SELECT 1 FROM presence WHERE last >= $1) ON CONFLICT (since) DO NOTHING",
             &[Value::from(now)],
         )?;
     }

@@ -1,0 +1,151 @@
+//! What the desk remembers of every case between two looks, so that a look costs what has changed since, however many
+//! cases there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use mail::Timestamp;
+use policy::Grant;
+
+use super::{Desk, DeskError};
+use crate::case::Case;
+use crate::grant::grant;
+use crate::store::{CaseId, Kept, Store};
+
+/// Every case, as of a revision of the store. Use alone is no revision: what is remembered of it may be old, so that a
+/// case may look idle that is not, and never the other way round.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    revision: Option<u64>,
+    cases: BTreeMap<CaseId, Remembered>,
+    places: Places,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    case: Case,
+    /// What the gates are told of it.
+    grant: Option<Grant>,
+    /// Where it is, while it is set up.
+    at: Option<IpNet>,
+}
+
+impl Known {
+    /// As of which revision.
+    pub(super) const fn revision(&self) -> Option<u64> {
+        self.revision
+    }
+
+    /// Every case with its number.
+    pub(super) fn cases(&self) -> impl Iterator<Item = (CaseId, &Case)> {
+        self.cases.iter().map(|(id, remembered)| (*id, &remembered.case))
+    }
+
+    /// Every grant.
+    pub(super) fn grants(&self) -> Vec<Grant> {
+        let grants = self.cases.values().filter_map(|remembered| remembered.grant.as_ref());
+        grants.cloned().collect()
+    }
+
+    /// What other grants that are set up have of these addresses.
+    pub(super) fn others(&self, at: &IpNet, but: CaseId) -> Vec<(Box<str>, IpNet)> {
+        let others = self.places.overlapping(at).filter(|(_, id)| *id != but);
+        others.map(|(place, id)| (id.to_string().into(), place)).collect()
+    }
+
+    fn forget(&mut self, id: CaseId) {
+        if let Some(at) = self.cases.remove(&id).and_then(|old| old.at) {
+            self.places.0.remove(&(at, id));
+        }
+    }
+
+    fn remember(&mut self, id: CaseId, remembered: Remembered) {
+        self.forget(id);
+        self.places.0.extend(remembered.at.map(|at| (at, id)));
+        self.cases.insert(id, remembered);
+    }
+}
+
+impl<S: Store> Desk<S> {
+    /// Reads what has changed since the last look.
+    pub(super) fn look(&mut self, now: Timestamp) -> Result<&Known, DeskError> {
+        // Asked first: what changes meanwhile is read once more, and never missed.
+        let revision = self.store.revision()?;
+        if self.known.revision.is_some_and(|known| known > revision) {
+            // Another registry stands there now, as from a backup.
+            self.known = Known::default();
+        }
+        let changed = match self.known.revision {
+            Some(known) if known == revision => Vec::new(),
+            Some(known) => self.store.changed(known)?,
+            None => self.store.list(None)?,
+        };
+        for kept in changed {
+            self.remember(&kept, now);
+        }
+        self.known.revision = Some(revision);
+        Ok(&self.known)
+    }
+
+    /// Remembers a case as it was just read.
+    pub(super) fn remember(&mut self, kept: &Kept, now: Timestamp) {
+        let is_live = kept.case.state.is_live();
+        // What is not set up means nothing to the gates, and its form need not be read.
+        let request = is_live.then(|| self.read_kept(&kept.form, now).0).flatten();
+        let remembered = Remembered {
+            case: kept.case.clone(),
+            grant: request.as_ref().and_then(|request| grant(kept, request)),
+            at: request.map(|request| request.at.trunc()),
+        };
+        self.known.remember(kept.id, remembered);
+    }
+}
+
+/// Networks with whose they are. Two overlap where one holds the other, so those that overlap with one are found beneath
+/// it, and at each of the shorter prefixes above it.
+#[derive(Debug, Default)]
+struct Places(BTreeSet<(IpNet, CaseId)>);
+
+impl Places {
+    fn overlapping(&self, at: &IpNet) -> impl Iterator<Item = (IpNet, CaseId)> {
+        let at = at.trunc();
+        let host = |address: IpAddr| IpNet::from(address);
+        let above = (0..at.prefix_len()).filter_map(move |length| IpNet::new(at.addr(), length).ok());
+        let above = above.flat_map(|net| self.with(net.trunc()));
+        // In this order a network comes before all that lie in it, and the last address of it behind them.
+        let last = (host(at.broadcast()), CaseId(u32::MAX));
+        let beneath = self.0.range((at, CaseId(0))..=last.max((at, CaseId(u32::MAX))));
+        above.chain(beneath.filter(move |(net, _)| at.contains(net)).copied())
+    }
+
+    fn with(&self, net: IpNet) -> impl Iterator<Item = (IpNet, CaseId)> {
+        self.0.range((net, CaseId(0))..=(net, CaseId(u32::MAX))).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn net() -> impl Strategy<Value = IpNet> {
+        let v4 = (any::<u8>(), 24..=32_u8).prop_map(|(last, length)| format!("10.0.0.{last}/{length}"));
+        let wide = (any::<u8>(), 0..=32_u8).prop_map(|(last, length)| format!("10.0.{last}.7/{length}"));
+        let v6 = (any::<u8>(), 96..=128_u8).prop_map(|(last, length)| format!("2001:db8::{last:x}/{length}"));
+        prop_oneof![v4, wide, v6].prop_map(|text| text.parse::<IpNet>().unwrap().trunc())
+    }
+
+    proptest! {
+        #[test]
+        fn those_that_overlap_are_those_of_which_one_holds_the_other(
+            all in proptest::collection::vec(net(), 0..40),
+            at in net(),
+        ) {
+            let places = Places(all.iter().copied().zip((0..).map(CaseId)).collect());
+            let found: BTreeSet<_> = places.overlapping(&at).collect();
+            let wanted = places.0.iter().filter(|(net, _)| net.contains(&at) || at.contains(net));
+            prop_assert_eq!(found, wanted.copied().collect::<BTreeSet<_>>());
+        }
+    }
+}
