@@ -4,6 +4,7 @@
 //! slowing down and locking out who guesses (per login and address, so that no stranger locks a device out). Refuses to
 //! know what a login may do: that is judgement's.
 
+mod credentials;
 mod exchange;
 mod lockout;
 mod queue;
@@ -32,6 +33,7 @@ use queue::Queue;
 use remembered::Remembered;
 use table::{Sources, Table};
 
+pub use credentials::{proof_of, verifiers};
 pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};

@@ -22,13 +22,13 @@ pub struct Secret {
     pub hash: SecretHash,
     /// What SCRAM needs, where it may be used.
     pub scram: Option<scram::Verifier>,
-    /// Until when it holds, where it ends by itself.
+    /// The last instant at which it holds, where it ends by itself.
     pub until: Option<Timestamp>,
 }
 
 impl Secret {
     fn is_live(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        self.until.is_none_or(|until| now <= until)
     }
 }
 
@@ -94,16 +94,16 @@ mod tests {
         let new = old.beside("new");
         let verifier = Verifier::Secrets(vec![secret(Some(new), None), secret(Some(old.clone()), Some(100))]);
         let at = Timestamp::from_secs;
-        assert_eq!(verifier.live(at(99)).count(), 2);
-        assert_eq!(verifier.salted(at(99)).unwrap().keys.len(), 2);
-        assert_eq!(verifier.live(at(100)).count(), 1);
-        assert!(verifier.has_scram(at(99)) && verifier.has_scram(at(100)));
+        assert_eq!(verifier.live(at(100)).count(), 2);
+        assert_eq!(verifier.salted(at(100)).unwrap().keys.len(), 2);
+        assert_eq!(verifier.live(at(101)).count(), 1);
+        assert!(verifier.has_scram(at(100)) && verifier.has_scram(at(101)));
 
         let foreign = scram::Verifier::salted("new", b"another-salt-of-", 4096);
         let verifier = Verifier::Secrets(vec![secret(Some(foreign), None), secret(Some(old), Some(100))]);
-        assert_eq!(verifier.salted(at(99)).unwrap().keys.len(), 1);
-        assert!(!verifier.has_scram(at(99)), "the old one could not be proved");
-        assert!(verifier.has_scram(at(100)));
+        assert_eq!(verifier.salted(at(100)).unwrap().keys.len(), 1);
+        assert!(!verifier.has_scram(at(100)), "the old one could not be proved");
+        assert!(verifier.has_scram(at(101)));
 
         let without = Verifier::from(SecretHash::new(String::new()));
         assert!(!without.has_scram(at(0)) && without.salted(at(0)).is_none());
