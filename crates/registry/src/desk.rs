@@ -6,6 +6,8 @@ mod links;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use mail::{DomainPattern, Timestamp};
 use policy::Grant;
 use serde_json::json;
@@ -130,6 +132,11 @@ impl<S: Store> Desk<S> {
         self.rules = rules;
         // What forms mean may be something else now.
         self.known = Known::default();
+    }
+
+    /// The last instant at which a grant may hold that is given now.
+    pub fn longest(&self, now: Timestamp) -> Timestamp {
+        now.plus(Duration::from_secs(86_400) * self.rules.terms.longest)
     }
 
     /// What is kept.

@@ -38,7 +38,7 @@ pub use letters::{About, Letters, WordsError, Written, digest};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
 };
-pub use link::{DeadLink, Link, Purpose, Token, TokenHash};
+pub use link::{DeadLink, Link, Purpose, Token, TokenHash, Whence};
 pub use network::{
     Colour, DhcpError, Finding, Kind, Mac, Machine, Names, Network, Others, Register, RegisterError, Reservations, Row,
     Source, Widest, Zones, ZonesError, hindering,

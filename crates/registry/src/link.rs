@@ -150,6 +150,15 @@ pub struct Link {
     pub used: Option<Timestamp>,
 }
 
+/// Where an answer came from, as evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whence {
+    /// The address it was sent from.
+    pub address: String,
+    /// What the program that sent it calls itself.
+    pub agent: String,
+}
+
 /// Why a link does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeadLink {

@@ -8,7 +8,7 @@ use super::{Beside, Desk, DeskError};
 use crate::actor::{Actor, Person, Role};
 use crate::form::Form;
 use crate::life::{Event, NoStep};
-use crate::link::{DeadLink, Link, Purpose, Token, TokenHash};
+use crate::link::{DeadLink, Link, Purpose, Token, TokenHash, Whence};
 use crate::store::{CaseId, Kept, Store, StoreError};
 
 impl<S: Store> Desk<S> {
@@ -44,7 +44,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// Takes the step that is answered by a link. The link is used up with it, or not at all.
-    pub fn answer(&mut self, token: &Token, event: &Event, now: Timestamp) -> Result<Kept, DeskError> {
+    pub fn answer(&mut self, token: &Token, event: &Event, whence: &Whence, now: Timestamp) -> Result<Kept, DeskError> {
         let hash = token.hash();
         let link = self.look_at(&hash, purposes(event), now)?;
         self.retried(|desk| {

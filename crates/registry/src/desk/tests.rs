@@ -7,6 +7,7 @@ use crate::credential::{CredentialKind, NewCredential, OVERLAP, Proof};
 use crate::form::{Addendum, Contact, Volume};
 use crate::life::{Risk, Suspension};
 use crate::link::Purpose;
+use crate::link::Whence;
 use crate::network::{Register, Reservations, Source, Zones};
 use crate::store::SqliteStore;
 
@@ -451,23 +452,37 @@ fn the_head_answers_by_a_link_and_a_refused_answer_does_not_use_it_up() {
     if let Event::Acknowledge(signature) = &mut half {
         signature.ticked[1] = false;
     }
-    assert!(office.desk.answer(&token, &half, NOW).is_err());
+    assert!(office.desk.answer(&token, &half, &Whence::default(), NOW).is_err());
     let other = Event::Keep {
         reason: "needed".into(),
     };
-    assert!(office.desk.answer(&token, &other, NOW).is_err(), "for another purpose");
-    let answered = office.desk.answer(&token, &acknowledge(&form()), NOW).unwrap();
+    assert!(
+        office.desk.answer(&token, &other, &Whence::default(), NOW).is_err(),
+        "for another purpose"
+    );
+    let answered = office
+        .desk
+        .answer(&token, &acknowledge(&form()), &Whence::default(), NOW)
+        .unwrap();
     assert_eq!(answered.case.state, State::SecurityReview);
     let last = office.desk.store().history(id).unwrap().pop().unwrap();
     assert_eq!(last.actor, "dean@example.edu (head)");
     assert!(last.evidence.unwrap().contains("\"by_link_to\":\"dean@example.edu\""));
-    assert!(office.desk.answer(&token, &acknowledge(&form()), NOW).is_err());
+    assert!(
+        office
+            .desk
+            .answer(&token, &acknowledge(&form()), &Whence::default(), NOW)
+            .is_err()
+    );
     // Whoever has a link that went to the requestor cannot take the risk by it.
     let (mine, _) = office
         .desk
         .link(id, Purpose::Acknowledge, "ann@example.edu", NOW, &rng)
         .unwrap();
-    let why = office.desk.answer(&mine, &acknowledge(&form()), NOW).unwrap_err();
+    let why = office
+        .desk
+        .answer(&mine, &acknowledge(&form()), &Whence::default(), NOW)
+        .unwrap_err();
     assert!(
         matches!(
             why,
@@ -496,7 +511,7 @@ fn a_link_is_void_when_the_request_was_edited_and_an_address_is_shown_to_be_read
     office.desk.amend(id, &edited, &ann(), NOW).unwrap();
     let why = office
         .desk
-        .answer(&token, &acknowledge(&edited), NOW)
+        .answer(&token, &acknowledge(&edited), &Whence::default(), NOW)
         .unwrap_err()
         .to_string();
     assert!(
