@@ -22,6 +22,7 @@ pub mod journal;
 pub mod kept;
 pub mod metrics;
 pub mod recollection;
+pub mod registrar;
 pub mod replay;
 pub mod selftest;
 pub mod shadow;

@@ -56,6 +56,8 @@ pub struct Case {
     pub orphan: Option<Timestamp>,
     /// Since when the network is not what was registered.
     pub drift: Option<Timestamp>,
+    /// Whether it served before there was a registry, and nobody has looked at it since.
+    pub unreviewed: bool,
 }
 
 impl Case {
@@ -79,6 +81,7 @@ impl Case {
             seasonal: None,
             orphan: None,
             drift: None,
+            unreviewed: false,
         }
     }
 
@@ -90,9 +93,13 @@ impl Case {
             .is_some_and(|acknowledged| acknowledged.request == self.request)
     }
 
-    /// Whether everything that its track demands before it may serve was said by people.
+    /// Whether everything that its track demands before it may serve was said by people. What was imported serves until
+    /// its end, which is near, and no longer without it.
     #[must_use]
     pub fn is_decided(&self) -> bool {
+        if self.unreviewed {
+            return self.until.is_some();
+        }
         let decided = match self.track {
             Track::Authenticated | Track::Consultation { security: false } => true,
             Track::Exception => self.is_acknowledged() && self.decided_by.is_some(),

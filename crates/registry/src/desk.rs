@@ -1,6 +1,7 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
 mod credentials;
+mod import;
 mod known;
 mod links;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
-use crate::life::{Deadline, Event, NoStep, State, due, step};
+use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
 use crate::link::TokenHash;
 use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
@@ -58,6 +59,12 @@ pub enum DeskError {
     NoStep {
         /// Which case.
         id: CaseId,
+        /// Why.
+        why: NoStep,
+    },
+    /// It cannot be imported.
+    #[error("it cannot be imported: {why}")]
+    NoImport {
         /// Why.
         why: NoStep,
     },
@@ -101,6 +108,9 @@ impl Beside<'_> {
                 "name": signature.name,
                 "form_sha256": hex(&signature.request),
             }),
+            Event::Complete { until } | Event::Review { until } | Event::Renew { until } => {
+                json!({ "until": until.to_rfc3339() })
+            }
             Event::Decide { risk, controls, until } => json!({
                 "risk": format!("{risk:?}").to_ascii_lowercase(),
                 "controls": controls,
@@ -152,7 +162,7 @@ impl<S: Store> Desk<S> {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(Kept, Vec<Remark>), DeskError> {
-        let (request, remarks) = self.read(form, now);
+        let (request, remarks) = self.read(form, false, now);
         let mut case = Case::draft(
             Track::Authenticated,
             Person::new(&form.requestor.email),
@@ -167,7 +177,7 @@ impl<S: Store> Desk<S> {
     /// Asks for what a draft says. Refused while a remark on the form blocks it, or a check finds that it can never be.
     pub fn submit(&mut self, id: CaseId, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         let mut kept = self.get(id)?;
-        let (request, mut remarks) = self.read(&kept.form, now);
+        let (request, mut remarks) = self.read(&kept.form, false, now);
         if let Some(request) = &request {
             let machine = self.machine(request);
             let ours = self.one(Check::Ours, &machine, &Names::default(), &[], now);
@@ -190,7 +200,7 @@ impl<S: Store> Desk<S> {
     /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void.
     pub fn amend(&mut self, id: CaseId, form: &Form, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         let mut kept = self.get(id)?;
-        let (request, remarks) = self.read(form, now);
+        let (request, remarks) = self.read(form, kept.case.unreviewed, now);
         if request.is_none() && kept.case.state != State::Draft {
             return Err(DeskError::Form(remarks));
         }
@@ -215,6 +225,7 @@ impl<S: Store> Desk<S> {
     pub fn act(&mut self, id: CaseId, event: &Event, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         self.retried(|desk| {
             let kept = desk.get(id)?;
+            desk.is_whole(&kept, event, now)?;
             desk.keep(&kept, event, actor, now, Beside::of(event))
         })
     }
@@ -234,7 +245,8 @@ impl<S: Store> Desk<S> {
             State::Approved | State::WaitingNetwork => Event::Checked { red: hinders },
             state if state.admits_mail() && hinders.is_empty() && kept.case.drift.is_some() => Event::Matches,
             // A register that cannot be read for a day suspends nobody.
-            state if state.admits_mail() && is_wrong => Event::Drifted {
+            // Nor does a network that nobody has compared with what was imported: its review will.
+            state if state.admits_mail() && is_wrong && !kept.case.unreviewed => Event::Drifted {
                 observed: said(&findings).into(),
                 dynamic: self.is_dynamic(&kept, now),
             },
@@ -272,6 +284,34 @@ impl<S: Store> Desk<S> {
             }
         }
         Ok(happened)
+    }
+
+    /// What a form would mean, and what is to be said about it. Nothing is kept.
+    #[must_use]
+    pub fn read_form(&self, form: &Form, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
+        self.read(form, false, now)
+    }
+
+    /// What is asked for, or was approved: the end that was asked for then is past or near by now, and decided elsewhere.
+    #[must_use]
+    pub fn understood(&self, kept: &Kept, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
+        let form = Form {
+            until: String::new(),
+            ..kept.form.clone()
+        };
+        self.read(&form, kept.case.unreviewed, now)
+    }
+
+    /// What comes next by itself, and when.
+    #[must_use]
+    pub fn next_due(&self, kept: &Kept) -> Option<(Deadline, Timestamp)> {
+        let rules = &self.rules;
+        next_due(&kept.case, &rules.terms, &rules.calendar, &rules.gaps)
+    }
+
+    /// The rules that hold.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Every grant there is now, for the gates.
@@ -322,21 +362,13 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    fn read(&self, form: &Form, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
+    fn read(&self, form: &Form, imported: bool, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
         form.read(House {
             domains: &self.rules.domains,
             now,
             longest: self.rules.terms.longest,
+            imported,
         })
-    }
-
-    /// Reads a form that was approved: the end that was asked for then is past or near by now, and decided elsewhere.
-    fn read_kept(&self, form: &Form, now: Timestamp) -> (Option<Request>, Vec<Remark>) {
-        let form = Form {
-            until: String::new(),
-            ..form.clone()
-        };
-        self.read(&form, now)
     }
 
     fn machine(&self, request: &Request) -> Machine {
@@ -360,8 +392,9 @@ impl<S: Store> Desk<S> {
         network.check(check, machine, names, others, self.rules.widest, now)
     }
 
-    fn findings(&mut self, kept: &Kept, names: &Names, now: Timestamp) -> Result<Vec<Finding>, DeskError> {
-        let (request, remarks) = self.read_kept(&kept.form, now);
+    /// Makes the technical checks of a case; no step is taken.
+    pub fn findings(&mut self, kept: &Kept, names: &Names, now: Timestamp) -> Result<Vec<Finding>, DeskError> {
+        let (request, remarks) = self.understood(kept, now);
         let Some(request) = request else {
             return Err(DeskError::Form(remarks));
         };
@@ -375,7 +408,7 @@ impl<S: Store> Desk<S> {
 
     /// Whether its address is anybody's by now.
     fn is_dynamic(&self, kept: &Kept, now: Timestamp) -> bool {
-        let (request, _) = self.read_kept(&kept.form, now);
+        let (request, _) = self.understood(kept, now);
         request.is_none_or(|request| self.rules.network.gives_out(&request.at))
     }
 }

@@ -26,6 +26,8 @@ pub fn grant(kept: &Kept, request: &Request) -> Option<Grant> {
     };
     let networks = match by {
         By::Address(_) => Vec::new(),
+        // What was imported may have come from anywhere.
+        _ if request.at.prefix_len() == 0 => Vec::new(),
         _ => vec![request.at],
     };
     let state = if case.state.admits_mail() {

@@ -19,6 +19,7 @@ mod link;
 mod network;
 mod notice;
 mod post;
+mod promise;
 mod store;
 mod terms;
 
@@ -45,6 +46,7 @@ pub use network::{
 };
 pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
+pub use promise::promised;
 pub use store::{
     Bell, CaseId, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore, SqliteStore, Store,
     StoreError, Taken, Taking,

@@ -28,6 +28,8 @@ pub struct Terms {
     pub orphan: u32,
     /// An address that is no longer what was registered, in hours.
     pub drift_hours: u32,
+    /// A grant that was imported and not reviewed.
+    pub imported: u32,
     /// The longest a grant may hold.
     pub longest: u32,
     /// The longest an exception of low, medium and high risk may hold.
@@ -49,6 +51,7 @@ impl Default for Terms {
             grace: 30,
             orphan: 30,
             drift_hours: 24,
+            imported: 90,
             longest: 366,
             longest_by_risk: (366, 183, 92),
         }

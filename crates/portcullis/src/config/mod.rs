@@ -8,12 +8,14 @@ pub mod example;
 pub mod file;
 mod machine;
 mod problem;
+mod registry;
 mod report;
 pub mod resolve;
 mod settings;
 
 use std::path::Path;
 
+pub use self::registry::{NetworkFiles, RegistrySettings};
 pub use machine::Machine;
 pub use problem::{Problem, Severity};
 pub use report::{Report, Source};

@@ -11,6 +11,7 @@ use outbound::route::TlsPolicy;
 use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
 use smtp::server::Timeouts;
 
+use super::RegistrySettings;
 use crate::identities::Verifier;
 
 /// Everything a configuration file says, checked and complete.
@@ -42,6 +43,8 @@ pub struct Config {
     pub spool: SpoolSettings,
     /// Where the ledger lives.
     pub ledger: LedgerSettings,
+    /// Where grants are kept that do not stand in the file, if anywhere.
+    pub registry: Option<RegistrySettings>,
     /// Whom we ask about names.
     pub dns: DnsSettings,
     /// What is logged, and how.

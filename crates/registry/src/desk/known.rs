@@ -92,11 +92,14 @@ impl<S: Store> Desk<S> {
     pub(super) fn remember(&mut self, kept: &Kept, now: Timestamp) {
         let is_live = kept.case.state.is_live();
         // What is not set up means nothing to the gates, and its form need not be read.
-        let request = is_live.then(|| self.read_kept(&kept.form, now).0).flatten();
+        let request = is_live.then(|| self.understood(kept, now).0).flatten();
         let remembered = Remembered {
             case: kept.case.clone(),
             grant: request.as_ref().and_then(|request| grant(kept, request)),
-            at: request.map(|request| request.at.trunc()),
+            // A login from anywhere claims no address.
+            at: request
+                .map(|request| request.at.trunc())
+                .filter(|at| at.prefix_len() > 0),
         };
         self.known.remember(kept.id, remembered);
     }

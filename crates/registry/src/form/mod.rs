@@ -129,6 +129,8 @@ pub struct House<'a> {
     pub now: Timestamp,
     /// In days.
     pub longest: u32,
+    /// Whether it was imported: what nobody could know then is doubtful, and blocks nothing.
+    pub imported: bool,
 }
 
 /// A request, understood.

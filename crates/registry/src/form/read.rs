@@ -12,16 +12,22 @@ use crate::case::Track;
 /// Letters a justification has at least: one sentence.
 const JUSTIFICATION_MIN: usize = 50;
 
+/// Where a login that was imported may come from.
+const ANYWHERE: IpNet = IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::UNSPECIFIED, 0));
+
 /// Collects remarks; a field that cannot be read is `None` and has blocked.
 struct Reading<'a> {
     house: House<'a>,
     remarks: Vec<Remark>,
+    /// Whether nothing blocks for now.
+    lenient: bool,
 }
 
 pub(super) fn read(form: &Form, house: House<'_>) -> (Option<Request>, Vec<Remark>) {
     let mut reading = Reading {
         house,
         remarks: Vec::new(),
+        lenient: false,
     };
     let request = reading.request(form);
     let blocked = reading.remarks.iter().any(|remark| remark.weight == Weight::Blocks);
@@ -30,7 +36,8 @@ pub(super) fn read(form: &Form, house: House<'_>) -> (Option<Request>, Vec<Remar
 
 impl Reading<'_> {
     fn blocks(&mut self, field: impl Into<String>, said: impl Into<String>) {
-        self.remark(field, Weight::Blocks, said);
+        let weight = if self.lenient { Weight::Doubt } else { Weight::Blocks };
+        self.remark(field, weight, said);
     }
 
     fn doubts(&mut self, field: impl Into<String>, said: impl Into<String>) {
@@ -62,7 +69,11 @@ impl Reading<'_> {
         let device = self.listed("device", Device::parse(&form.device));
         let authentication = self.listed("authentication", Authentication::parse(&form.authentication));
         let tls = self.listed("tls", Tls::parse(&form.tls));
-        let at = self.address(&form.address);
+        let anywhere = self.house.imported && form.address.trim().is_empty();
+        let at = match authentication {
+            Some(way) if anywhere && way != Authentication::None => Some(ANYWHERE),
+            _ => self.address(&form.address),
+        };
         let host = self.host(&form.host);
         let senders = self.senders(&form.senders);
         let scope = self.scope(&form.recipients);
@@ -72,7 +83,9 @@ impl Reading<'_> {
         let class = device.class(bulk);
         self.volume(form, class.limits().messages_per_day, class.limits().octets_per_message);
         let track = track(device, authentication, tls, bulk, scope.as_ref());
+        self.lenient = self.house.imported;
         let head = self.beside(form, track, device, requestor.as_ref());
+        self.lenient = false;
         Some(Request {
             requestor: requestor?,
             technical: technical?,

@@ -67,6 +67,7 @@ fn read(form: &Form) -> (Option<Request>, Vec<String>) {
         domains: &domains,
         now,
         longest: 366,
+        imported: false,
     });
     (request, remarks.iter().map(Remark::to_string).collect())
 }

@@ -65,6 +65,16 @@ pub enum Event {
         /// SHA-256 of what is asked for now.
         request: [u8; 32],
     },
+    /// It served before there was a registry.
+    Import {
+        /// The last instant at which it shall hold.
+        until: Timestamp,
+    },
+    /// Somebody has looked at what was imported, and it may go on.
+    Review {
+        /// The last instant at which it shall hold.
+        until: Timestamp,
+    },
     /// The technical checks were made.
     Checked {
         /// Those that hinder.
@@ -217,6 +227,8 @@ impl Event {
             Self::Decide { .. } => "decide",
             Self::Reject { .. } => "reject",
             Self::Amend { .. } => "amend",
+            Self::Import { .. } => "import",
+            Self::Review { .. } => "review",
             Self::Checked { .. } => "checked",
             Self::Accepted { .. } => "accepted",
             Self::Keep { .. } => "keep",
@@ -243,7 +255,7 @@ impl Event {
             Self::Submit | Self::Withdraw => &[Requestor, Owner],
             Self::Answer { .. } | Self::Amend { .. } => &[Requestor, Owner, Technical, HelpDesk],
             Self::Ask { .. } | Self::Reject { .. } | Self::Suspend { .. } | Self::Abuse { .. } => &[Admin, Security],
-            Self::Complete { .. } => &[Admin],
+            Self::Complete { .. } | Self::Import { .. } | Self::Review { .. } => &[Admin],
             Self::Acknowledge(_) | Self::Decline { .. } => &[Head],
             Self::Decide { .. } => &[Security],
             Self::Keep { .. } => &[Requestor, Owner, Technical],
@@ -290,6 +302,8 @@ impl Event {
             | Self::Complete { .. }
             | Self::Acknowledge(_)
             | Self::Amend { .. }
+            | Self::Import { .. }
+            | Self::Review { .. }
             | Self::Checked { .. }
             | Self::Renew { .. }
             | Self::Matches

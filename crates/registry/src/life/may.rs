@@ -32,6 +32,8 @@ fn needed(case: &Case, event: &Event) -> &'static [Role] {
         (Event::Reinstate { .. } | Event::Revoke { .. }, State::Suspended(Suspension::Abuse)) => &[Role::Security],
         (Event::Ask { .. } | Event::Reject { .. }, State::SecurityReview) => &[Role::Security],
         (Event::Ask { .. } | Event::Reject { .. }, _) => &[Role::Admin],
+        // It serves without anybody's approval: its people do not change by themselves what it may.
+        (Event::Amend { .. }, _) if case.unreviewed => &[Role::Admin],
         _ => event.people(),
     }
 }
@@ -40,7 +42,9 @@ fn needed(case: &Case, event: &Event) -> &'static [Role] {
 fn not_their_own(case: &Case, event: &Event, who: &Person) -> Result<(), NoStep> {
     let barred: &[Role] = match event {
         Event::Acknowledge(_) => &[Role::Requestor],
-        Event::Complete { .. } | Event::Decide { .. } | Event::Reinstate { .. } => &[Role::Requestor, Role::Head],
+        Event::Complete { .. } | Event::Review { .. } | Event::Decide { .. } | Event::Reinstate { .. } => {
+            &[Role::Requestor, Role::Head]
+        }
         _ => &[],
     };
     for role in barred {

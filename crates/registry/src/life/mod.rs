@@ -8,12 +8,13 @@
 //!                                                                                        expired
 //! ```
 //! `request.rs` has what comes before the first message, `service.rs` what comes behind it, `ending.rs` what ends or
-//! interrupts it; `due.rs` says what time alone causes. What is not written there is not possible.
+//! interrupts it; `imported.rs` what served before there was a registry; `due.rs` says what time alone causes. What is not written there is not possible.
 
 mod due;
 mod ending;
 mod event;
 mod idle;
+mod imported;
 mod may;
 mod request;
 mod service;
@@ -197,6 +198,9 @@ pub enum NoStep {
     /// What its track demands was not said.
     #[error("it cannot serve: what people have to say first was not said")]
     Undecided,
+    /// It was imported.
+    #[error("it was imported, and nobody has reviewed it yet: a review decides whether it goes on")]
+    Unreviewed,
 }
 
 fn roles(roles: &[Role]) -> String {
@@ -211,6 +215,8 @@ fn roles(roles: &[Role]) -> String {
 pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &Terms) -> Result<Step, NoStep> {
     may::cause(case, event, actor)?;
     let step = match event {
+        Event::Import { .. } | Event::Review { .. } => imported::step(case, event, actor, now, terms)?,
+        Event::Amend { .. } if case.unreviewed => imported::step(case, event, actor, now, terms)?,
         Event::Submit
         | Event::Ask { .. }
         | Event::Answer { .. }

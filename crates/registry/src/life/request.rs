@@ -19,7 +19,7 @@ pub(super) fn step(
 ) -> Result<Option<Step>, NoStep> {
     let to = |state| Step::to(case, state, now);
     Ok(Some(match (case.state, event) {
-        (State::Draft, Event::Submit) => {
+        (State::Draft, Event::Submit) if !case.unreviewed => {
             if case.track == Track::Exception {
                 let head = case.head.as_ref().ok_or(NoStep::NoHead)?;
                 if *head == case.requestor {
@@ -154,6 +154,7 @@ pub(super) fn acknowledge(
         State::AwaitingHeadAck | State::Expired => Step::to(case, State::SecurityReview, now),
         // It serves until its end; what is said now is for the time after.
         State::ReviewDue => Step::stay(case),
+        state if case.unreviewed && state.admits_mail() => Step::stay(case),
         _ => return Ok(None),
     };
     let (Track::Exception, Some(by)) = (case.track, actor.person()) else {
@@ -180,9 +181,13 @@ pub(super) fn acknowledge(
         at: now,
     };
     Ok(Some(
-        step.with(|case| case.acknowledged = Some(acknowledged))
-            .tells(Notice::SecurityAsked)
-            .keeps(Evidence::Acknowledgement),
+        step.with(|case| {
+            case.acknowledged = Some(acknowledged);
+            // What had expired begins anew, as every other request.
+            case.unreviewed &= case.state.admits_mail();
+        })
+        .tells(Notice::SecurityAsked)
+        .keeps(Evidence::Acknowledgement),
     ))
 }
 
@@ -196,9 +201,11 @@ pub(super) fn decide(
     terms: &Terms,
 ) -> Result<Option<Step>, NoStep> {
     let exception = case.track == Track::Exception;
+    let theirs = exception || case.track == (Track::Consultation { security: true });
     let renews = match case.state {
         State::SecurityReview => false,
-        State::ReviewDue if exception || case.track == (Track::Consultation { security: true }) => true,
+        State::ReviewDue if theirs => true,
+        state if theirs && case.unreviewed && state.admits_mail() => true,
         _ => return Ok(None),
     };
     // That of the first time does not count for the second.
@@ -225,6 +232,7 @@ pub(super) fn decide(
             .with(|case| {
                 case.until = Some(until);
                 case.decided_by = decided_by;
+                case.unreviewed = false;
             })
             .tells(Notice::Renewed)
             .keeps(Evidence::Decision)

@@ -57,6 +57,9 @@ fn renew(case: &Case, until: Timestamp, now: Timestamp, terms: &Terms) -> Result
     if case.state != State::ReviewDue && !in_grace {
         return Ok(None);
     }
+    if case.unreviewed {
+        return Err(NoStep::Unreviewed);
+    }
     match case.track {
         Track::Exception => Err(NoStep::Undecided),
         Track::Consultation { security: true } if in_grace => Ok(Some(

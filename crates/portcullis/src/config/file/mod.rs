@@ -8,6 +8,7 @@ mod intent;
 mod listeners;
 mod organisation;
 mod read;
+mod registry;
 mod routes;
 mod service;
 mod spot;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::registry::{ByRisk, Registry, Roles, Terms, WidestPrefix};
 pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
@@ -62,6 +64,8 @@ pub struct File {
     pub forwards: Named<Forward>,
     /// Who may relay: an owner, a purpose, a scope, limits and an end date each.
     pub grants: Named<Grant>,
+    /// Who may relay beside: asked for, approved and kept in the registry.
+    pub registry: Maybe<Registry>,
     /// What clients may use before they are judged.
     pub limits: Limits,
     /// How long a client may take.

@@ -305,6 +305,12 @@ impl Day {
         Timestamp(midnight.map_or(0, |at| at.timestamp().as_millisecond()))
     }
 
+    /// The day.
+    #[must_use]
+    pub const fn date(self) -> jiff::civil::Date {
+        self.0
+    }
+
     /// Its last instant, in UTC.
     #[must_use]
     pub fn end(self) -> Timestamp {

@@ -10,6 +10,7 @@ mod grants;
 mod intent;
 mod listeners;
 mod organisation;
+mod registry;
 mod routes;
 mod secrets;
 mod service;
@@ -50,6 +51,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
     let delivery = service::delivery(&file.delivery, &mut desk);
     let (spool, ledger) = service::storage(&file.spool, &file.ledger, &mut desk);
+    let registry = self::registry::resolve(&file.registry, &spool.dir, &rulebook.organisation, &mut desk);
     let dns = service::dns(&file.dns);
     let log = service::log(&file.log);
     conflicts(file, &rulebook, source, &mut desk);
@@ -67,6 +69,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         timeouts,
         spool,
         ledger,
+        registry,
         dns,
         log,
     });

@@ -45,6 +45,7 @@ fn usual(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
     };
     let rule = || Actor::rule("a-rule");
     match case.state {
+        State::Draft if case.unreviewed => vec![(admin(), Event::Import { until })],
         State::Draft => vec![(ann(), Event::Submit)],
         State::Submitted => vec![(
             admin(),
@@ -120,6 +121,8 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(Event::Ask { what: said("what?") }),
         1 => requests().prop_map(|request| Event::Answer { request }),
         1 => Just(Event::Withdraw),
+        2 => untils().prop_map(|until| Event::Import { until }),
+        2 => untils().prop_map(|until| Event::Review { until }),
         6 => untils().prop_map(|until| Event::Complete { until }),
         6 => (ticks, requests()).prop_map(|(ticked, request)| Event::Acknowledge(Signature {
             ticked,
@@ -184,7 +187,12 @@ fn begun() -> impl Strategy<Value = Life> {
         life.case.until = Some(life.now.plus(days(366)));
         life
     };
-    let begins: [fn(Track) -> Life; 4] = [Life::draft, Life::provisioned, Life::active, long_unused];
+    let to_import = |track| {
+        let mut life = Life::draft(track);
+        life.case.unreviewed = true;
+        life
+    };
+    let begins: [fn(Track) -> Life; 5] = [Life::draft, Life::provisioned, Life::active, long_unused, to_import];
     (tracks(), prop::sample::select(begins.to_vec())).prop_map(|(track, begin)| begin(track))
 }
 
@@ -193,13 +201,13 @@ fn holds(before: &Case, after: &Case, event: &Event, actor: &Actor, now: Timesta
     // Nobody without a basis: all that the track demands was said, of exactly this request, by different people.
     if after.state.admits_mail() {
         assert!(after.is_decided(), "{after:?}");
-        if after.track == Track::Exception {
+        if after.track == Track::Exception && !after.unreviewed {
             let acknowledged = after.acknowledged.as_ref().unwrap();
             assert_eq!(acknowledged.request, after.request);
             assert_ne!(acknowledged.by, after.requestor);
             assert_ne!(Some(&acknowledged.by), after.decided_by.as_ref());
         }
-        if after.track != Track::Authenticated {
+        if after.track != Track::Authenticated || before.unreviewed {
             assert_ne!(after.decided_by.as_ref(), Some(&after.requestor));
         }
         assert!(after.provisioned.is_some());
@@ -213,12 +221,25 @@ fn holds(before: &Case, after: &Case, event: &Event, actor: &Actor, now: Timesta
     if before.state == State::Expired && after.state.admits_mail() {
         assert!(matches!(event, Event::Renew { .. }) && before.track != Track::Exception);
     }
+    // Only a review makes an ordinary grant of what was imported, and nothing makes the contrary.
+    if before.unreviewed != after.unreviewed {
+        assert!(before.unreviewed);
+        assert!(match event {
+            Event::Review { .. } | Event::Decide { .. } => true,
+            // What had expired begins anew.
+            Event::Acknowledge(_) => !after.state.admits_mail(),
+            _ => false,
+        });
+    }
     // Nothing but an approval makes mail flow that did not.
     if !before.state.admits_mail() && after.state.admits_mail() {
         assert!(matches!(
             (event, actor),
             (Event::Checked { .. }, Actor::Rule(_))
-                | (Event::Reinstate { .. } | Event::Renew { .. }, Actor::Human { .. })
+                | (
+                    Event::Reinstate { .. } | Event::Renew { .. } | Event::Import { .. },
+                    Actor::Human { .. }
+                )
         ));
     }
     // Abuse is left by security's word alone, or for good.
@@ -236,7 +257,11 @@ fn holds(before: &Case, after: &Case, event: &Event, actor: &Actor, now: Timesta
     if let Some(until) = after.until.filter(|_| after.until != before.until) {
         assert!(matches!(
             event,
-            Event::Complete { .. } | Event::Decide { .. } | Event::Renew { .. }
+            Event::Complete { .. }
+                | Event::Decide { .. }
+                | Event::Renew { .. }
+                | Event::Import { .. }
+                | Event::Review { .. }
         ));
         assert!(until <= now.plus(days(366)));
     }

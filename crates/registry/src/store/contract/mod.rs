@@ -118,6 +118,7 @@ fn what_is_kept_is_read_back(mut store: impl Store) {
         seasonal: Some(400),
         orphan: Some(NOW),
         drift: Some(NOW),
+        unreviewed: true,
         decided_by: Some(Person::new("iso@example.edu")),
         reminded: (3, NOW),
         ..kept.case

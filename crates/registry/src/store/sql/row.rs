@@ -58,6 +58,9 @@ fn track_of(code: &str) -> Option<Track> {
     .find(|track| track_code(*track) == code)
 }
 
+/// Behind the track of what was imported and not reviewed.
+const UNREVIEWED: &str = "+unreviewed";
+
 /// A case as a row.
 pub(super) fn values(kept: &Kept) -> [Value; 25] {
     let Kept {
@@ -75,7 +78,7 @@ pub(super) fn values(kept: &Kept) -> [Value; 25] {
         Value::from(&**scope),
         // Strings, numbers and flags always serialise.
         Value::Text(serde_json::to_string(form).unwrap_or_default()),
-        Value::from(track_code(case.track)),
+        Value::Text(track_code(case.track).to_owned() + if case.unreviewed { UNREVIEWED } else { "" }),
         Value::from(case.state.code()),
         Value::from(case.entered),
         Value::from(u32::from(case.reminded.0)),
@@ -105,8 +108,12 @@ pub(super) fn kept(row: Row) -> Result<Kept, StoreError> {
     let version = fields.int("its version")?;
     let scope = fields.text("its scope")?.into();
     let form: Form = fields.read("its form", |text| serde_json::from_str(text).ok())?;
+    let (track, unreviewed) = fields.read("its track", |code| match code.strip_suffix(UNREVIEWED) {
+        Some(code) => Some((track_of(code)?, true)),
+        None => Some((track_of(code)?, false)),
+    })?;
     let case = Case {
-        track: fields.read("its track", track_of)?,
+        track,
         state: fields.read("its state", State::of_code)?,
         entered: fields.time("since when it stands there")?,
         reminded: (fields.int("its reminders")?, fields.time("its last reminder")?),
@@ -122,6 +129,7 @@ pub(super) fn kept(row: Row) -> Result<Kept, StoreError> {
         seasonal: fields.maybe_int("its season")?,
         orphan: fields.maybe_time("since when nobody answers for it")?,
         drift: fields.maybe_time("since when it drifts")?,
+        unreviewed,
     };
     Ok(Kept {
         id,

@@ -1,0 +1,112 @@
+//! `[registry]`: where grants are asked for, approved and kept, and what they are measured by.
+
+use std::path::PathBuf;
+
+use mail::Mailbox;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{At, Count, Day, List, Maybe};
+
+/// The registry of grants: who may relay beside what this file says.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    /// The file it is kept in. Default: `registry.sqlite` beside the spool.
+    pub file: Maybe<PathBuf>,
+    /// The department or customer of a new case that names none. Default: default.
+    pub scope: Maybe<String>,
+    /// The register of addresses, as its keepers export it: CSV whose first line names its columns. `ip` and `type` (static,
+    /// static-dhcp, dynamic) are needed; `mac`, `fqdn`, `zone`, `owner`, `department`, `registered_until` are read.
+    pub register: Maybe<PathBuf>,
+    /// Configurations of DHCP servers: dhcpd.conf of ISC, or Kea's JSON.
+    pub dhcp: Vec<At<PathBuf>>,
+    /// Which network lies in which zone: CSV of `prefix,zone`. Default: the zones of this file.
+    pub zones: Maybe<PathBuf>,
+    /// The zone that devices which cannot log in have to stand in. Default: any.
+    pub device_zone: Maybe<String>,
+    /// How wide a grant may be. Default: one address.
+    pub widest: WidestPrefix,
+    /// Where the organisation's days begin, as in Europe/Berlin: for business days. Default: UTC.
+    pub time_zone: Maybe<String>,
+    /// Days on which nobody works, beside Saturdays and Sundays.
+    pub holidays: Vec<At<Day>>,
+    /// How long everything may take.
+    pub terms: Terms,
+    /// Who decides.
+    pub roles: Roles,
+}
+
+/// How wide a grant may be, as the shortest prefix.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WidestPrefix {
+    /// Of IPv4. Default: 32.
+    pub v4: Count,
+    /// Of IPv6. Default: 128.
+    pub v6: Count,
+}
+
+/// How long everything may take, in days unless it says otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terms {
+    /// Until a draft that nobody touches is put away. Default: 30.
+    pub draft: Count,
+    /// Of a question that is not answered: until the reminder, until the end. Default: 7, 14.
+    pub information: Option<At<Vec<At<u32>>>>,
+    /// Of a head who does not answer, in business days: until the reminder, until the reminder that the requestor gets too,
+    /// until the end. Default: 5, 10, 20.
+    pub head_business: Option<At<Vec<At<u32>>>>,
+    /// In which the network is to become ready. Default: 30.
+    pub network: Count,
+    /// Of a grant that was never used: until the first letter, the second, its suspension. Default: 14, 28, 90.
+    pub unused: Option<At<Vec<At<u32>>>>,
+    /// In a row without a message, until its people are asked. Default: 365.
+    pub idle: Count,
+    /// After that question: until the reminder, the second one, the head is told, the grant is suspended. Default: 7, 14,
+    /// 21, 30.
+    pub idle_answer: Option<At<Vec<At<u32>>>>,
+    /// From that suspension to the end of the grant. Default: 30.
+    pub idle_over: Count,
+    /// Before the end of a grant, at which its people are told. Default: 60, 30, 14, 7, 1.
+    pub end_nears: Option<At<Vec<At<u32>>>>,
+    /// After its end, in which it may still be renewed. Default: 30.
+    pub grace: Count,
+    /// For which nobody need answer for it. Default: 30.
+    pub orphan: Count,
+    /// Hours in which an address has to become again what was registered. Default: 24.
+    pub drift_hours: Count,
+    /// For which a grant that was imported serves without a review. Default: 90.
+    pub imported: Count,
+    /// For which a grant holds at most. Default: 366.
+    pub longest: Count,
+    /// For which an exception holds at most, by the risk that security sees.
+    pub longest_by_risk: ByRisk,
+}
+
+/// Days by risk.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ByRisk {
+    /// Default: 366.
+    pub low: Count,
+    /// Default: 183.
+    pub medium: Count,
+    /// Default: 92.
+    pub high: Count,
+}
+
+/// Who decides, by mail address.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    /// Who runs the relay: completeness, setting up, suspension.
+    pub admin: List<Mailbox>,
+    /// Information security: exceptions, abuse.
+    pub security: List<Mailbox>,
+    /// Who answers the telephone: edits requests, decides nothing.
+    pub help_desk: List<Mailbox>,
+    /// Who keeps addresses and zones.
+    pub network: List<Mailbox>,
+}

@@ -1,0 +1,283 @@
+//! The registry of grants: where it is kept, and what it is measured by.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use policy::Organisation;
+use registry::{Calendar, Person, Role, Terms, Widest};
+
+use super::desk::Desk;
+use super::organisation::is_ours;
+use crate::config::file::{self, At, Count, List, Maybe};
+use crate::config::{NetworkFiles, Problem, RegistrySettings};
+
+/// Days that a term may have: ten years are for ever.
+const DAYS: RangeInclusive<u32> = 1..=3_660;
+/// Octets of a scope at most: it stands in lists.
+const SCOPE_OCTETS_MAX: usize = 64;
+
+/// The registry, where there is one. `spool` is the queue's folder; by default it lies beside.
+pub(super) fn resolve(
+    written: &Maybe<file::Registry>,
+    spool: &Path,
+    organisation: &Organisation,
+    desk: &mut Desk<'_>,
+) -> Option<RegistrySettings> {
+    let written = written.as_ref()?;
+    Some(RegistrySettings {
+        file: kept_in(&written.file, spool, desk),
+        scope: scope(&written.scope, desk),
+        network: network(written, desk),
+        device_zone: words(&written.device_zone, "this names no zone", desk),
+        widest: widest(&written.widest, desk),
+        terms: terms(&written.terms, desk),
+        calendar: calendar(written, desk),
+        roles: roles(written, organisation, desk),
+    })
+}
+
+fn kept_in(written: &Maybe<PathBuf>, spool: &Path, desk: &mut Desk<'_>) -> PathBuf {
+    let Some(written) = written else {
+        return spool.parent().unwrap_or(Path::new("/")).join("registry.sqlite");
+    };
+    let path = desk.path(written);
+    if path.is_dir() {
+        desk.say(Problem::error(written.span(), "this is a folder").advise("name a file in it"));
+    } else if path.starts_with(spool) {
+        desk.say(
+            Problem::error(written.span(), "the registry cannot live in the spool's folder")
+                .advise("let it lie beside"),
+        );
+    }
+    path
+}
+
+fn scope(written: &Maybe<String>, desk: &mut Desk<'_>) -> Box<str> {
+    let scope = words(written, "this names no department or customer", desk);
+    if let (Some(at), Some(scope)) = (written, &scope)
+        && scope.len() > SCOPE_OCTETS_MAX
+    {
+        desk.say(Problem::error(
+            at.span(),
+            format!("a scope has at most {SCOPE_OCTETS_MAX} octets"),
+        ));
+    }
+    scope.unwrap_or_else(|| "default".into())
+}
+
+/// Words that say something, where they were written.
+fn words(written: &Maybe<String>, empty: &str, desk: &mut Desk<'_>) -> Option<Box<str>> {
+    let written = written.as_ref()?;
+    if written.trim().is_empty() {
+        desk.say(Problem::error(written.span(), empty).label("this says nothing"));
+        return None;
+    }
+    Some(written.trim().into())
+}
+
+/// Files of others: one that is not there today may be there tomorrow, and what it would say is unknown until then.
+fn network(written: &file::Registry, desk: &mut Desk<'_>) -> NetworkFiles {
+    let mut one = |written: &At<PathBuf>, what: &str| {
+        let path = desk.path(written);
+        if !path.is_file() {
+            desk.say(
+                Problem::warning(written.span(), format!("{what} is not there"))
+                    .why("what is not known opens nothing: no grant is set up until it can be read")
+                    .advise("correct the path, or see why its keepers do not write it"),
+            );
+        }
+        path
+    };
+    NetworkFiles {
+        register: written
+            .register
+            .as_ref()
+            .map(|file| one(file, "the register of addresses")),
+        dhcp: written
+            .dhcp
+            .iter()
+            .map(|file| one(file, "this configuration of DHCP"))
+            .collect(),
+        zones: written.zones.as_ref().map(|file| one(file, "the table of zones")),
+    }
+}
+
+fn widest(written: &file::WidestPrefix, desk: &mut Desk<'_>) -> Widest {
+    let mut bits = |written: &Count, usual: u8, range: RangeInclusive<u32>| {
+        let Some(written) = written else { return usual };
+        if !range.contains(written) {
+            desk.say(
+                Problem::error(
+                    written.span(),
+                    format!("this is not a prefix from {} to {}", range.start(), range.end()),
+                )
+                .why("a grant is for one machine, or for a small farm of them"),
+            );
+        }
+        u8::try_from(**written).unwrap_or(usual)
+    };
+    let usual = Widest::default();
+    Widest {
+        v4: bits(&written.v4, usual.v4, 24..=32),
+        v6: bits(&written.v6, usual.v6, 64..=128),
+    }
+}
+
+fn terms(written: &file::Terms, desk: &mut Desk<'_>) -> Terms {
+    let mut terms = Terms::default();
+    for (written, days) in [
+        (&written.draft, &mut terms.draft),
+        (&written.network, &mut terms.network),
+        (&written.idle, &mut terms.idle),
+        (&written.idle_over, &mut terms.idle_over),
+        (&written.grace, &mut terms.grace),
+        (&written.orphan, &mut terms.orphan),
+        (&written.drift_hours, &mut terms.drift_hours),
+        (&written.imported, &mut terms.imported),
+        (&written.longest, &mut terms.longest),
+        (&written.longest_by_risk.low, &mut terms.longest_by_risk.0),
+        (&written.longest_by_risk.medium, &mut terms.longest_by_risk.1),
+        (&written.longest_by_risk.high, &mut terms.longest_by_risk.2),
+    ] {
+        if let Some(written) = written {
+            in_range(written, desk);
+            *days = **written;
+        }
+    }
+    let upwards = Order::Upwards;
+    if let Some(all) = several(&written.information, upwards, desk) {
+        terms.information = all.into();
+    }
+    if let Some(all) = several(&written.head_business, upwards, desk) {
+        terms.head_business = all.into();
+    }
+    if let Some(all) = several(&written.unused, upwards, desk) {
+        terms.unused = all.into();
+    }
+    if let Some(all) = several(&written.idle_answer, upwards, desk) {
+        terms.idle_answer = all.into();
+    }
+    if let Some(all) = several(&written.end_nears, Order::Downwards, desk) {
+        terms.end_nears = all;
+    }
+    terms
+}
+
+fn in_range(written: &At<u32>, desk: &mut Desk<'_>) {
+    if !DAYS.contains(written) {
+        desk.say(Problem::error(
+            written.span(),
+            format!("this is not a number from {} to {}", DAYS.start(), DAYS.end()),
+        ));
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Upwards,
+    Downwards,
+}
+
+/// Exactly so many numbers, in this order.
+fn several<const N: usize>(written: &Option<At<Vec<At<u32>>>>, order: Order, desk: &mut Desk<'_>) -> Option<[u32; N]> {
+    let written = written.as_ref()?;
+    written.iter().for_each(|one| in_range(one, desk));
+    let days: Vec<u32> = written.iter().map(|one| **one).collect();
+    let Ok(all) = <[u32; N]>::try_from(days) else {
+        desk.say(
+            Problem::error(
+                written.span(),
+                format!("this has {} numbers, and should have {N}", written.len()),
+            )
+            .advise("take it out to see the default in `portcullis schema`"),
+        );
+        return None;
+    };
+    let in_order = match order {
+        Order::Upwards => all.is_sorted_by(|one, next| one < next),
+        Order::Downwards => all.is_sorted_by(|one, next| one > next),
+    };
+    if !in_order {
+        let way = if order == Order::Upwards { "grow" } else { "shrink" };
+        desk.say(Problem::error(
+            written.span(),
+            format!("these numbers have to {way}, each step behind the one before"),
+        ));
+    }
+    Some(all)
+}
+
+fn calendar(written: &file::Registry, desk: &mut Desk<'_>) -> Calendar {
+    let zone = match &written.time_zone {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).unwrap_or_else(|_| {
+            desk.say(
+                Problem::error(name.span(), format!("this machine knows no time zone {:?}", name.get()))
+                    .advise("write it as in Europe/Berlin; the names stand in /usr/share/zoneinfo"),
+            );
+            TimeZone::UTC
+        }),
+    };
+    Calendar::new(zone, written.holidays.iter().map(|day| day.date()))
+}
+
+fn roles(written: &At<file::Registry>, organisation: &Organisation, desk: &mut Desk<'_>) -> Vec<(Role, Person)> {
+    let file::Roles {
+        admin,
+        security,
+        help_desk,
+        network,
+    } = &written.roles;
+    for (list, key, without) in [
+        (admin, "admin", "nobody can approve, set up or suspend a grant"),
+        (security, "security", "nobody can decide about an exception"),
+    ] {
+        if list.is_empty() && !desk.is_spoiled(&["registry", "roles", key]) {
+            desk.say(
+                Problem::warning(written.span(), format!("registry.roles names nobody for `{key}`"))
+                    .why(without)
+                    .advise(format!("add `{key} = [\"...\"]` to [registry.roles]")),
+            );
+        }
+    }
+    for both in security
+        .iter()
+        .filter(|one| admin.iter().any(|admin| is_same(admin, one)))
+    {
+        desk.say(
+            Problem::warning(both.span(), format!("{} is administrator as well", ***both))
+                .why("who looks whether a request is complete should not be the one who decides about its risk")
+                .advise("give one of the roles to somebody else"),
+        );
+    }
+    let mut roles = Vec::new();
+    for (role, list) in [
+        (Role::Admin, admin),
+        (Role::Security, security),
+        (Role::HelpDesk, help_desk),
+        (Role::Network, network),
+    ] {
+        strangers(list, organisation, desk);
+        roles.extend(list.iter().map(|one| (role, Person::new(&one.to_string()))));
+    }
+    roles
+}
+
+fn is_same(one: &mail::Mailbox, other: &mail::Mailbox) -> bool {
+    one.to_string().eq_ignore_ascii_case(&other.to_string())
+}
+
+fn strangers(list: &List<mail::Mailbox>, organisation: &Organisation, desk: &mut Desk<'_>) {
+    for one in list {
+        let ours = one
+            .domain()
+            .is_some_and(|domain| is_ours(&organisation.domains, &mail::DomainPattern::Exactly(domain.clone())));
+        if !ours {
+            desk.say(
+                Problem::warning(one.span(), format!("{} is not in a domain of ours", ***one))
+                    .why("whoever reads that mailbox decides who may relay"),
+            );
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The registry of a configuration: opened where it is kept, with the rules that the organisation's files make.
+//!
+//! Responsible for: opening the store; reading what the keepers of the network write; who somebody is. Commands and the
+//! running gate both begin here, and work on the same store at the same time.
+//!
+//! Refuses to know: what follows from an event. That is the room `registry`.
+
+mod names;
+mod people;
+mod rules;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+
+use policy::{Organisation, Zone};
+use registry::{Desk, SqliteStore, Store, StoreError};
+
+use crate::config::{Config, RegistrySettings, Report};
+
+pub use names::names;
+pub use people::People;
+pub use rules::rules;
+
+/// A registry, opened.
+pub type Registry = Desk<Box<dyn Store>>;
+
+/// What the configuration says beside `[registry]` that its rules depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct House<'a> {
+    /// Its domains and networks.
+    pub organisation: &'a Organisation,
+    /// Its zones.
+    pub zones: &'a [Zone],
+}
+
+impl<'a> House<'a> {
+    /// Of a configuration.
+    #[must_use]
+    pub fn of(config: &'a Config) -> Self {
+        Self {
+            organisation: &config.rulebook.organisation,
+            zones: &config.rulebook.zones,
+        }
+    }
+}
+
+/// Opens the registry, under the rules of now; with a report for each file of the network that cannot be used.
+pub fn open(settings: &RegistrySettings, house: House<'_>) -> Result<(Registry, Vec<Report>), StoreError> {
+    let store = store(settings)?;
+    let (rules, reports) = rules(settings, house);
+    Ok((Desk::new(store, rules), reports))
+}
+
+/// Opens what is kept, or begins it. It has names and hashes of secrets in it: nobody else reads the file.
+pub fn store(settings: &RegistrySettings) -> Result<Box<dyn Store>, StoreError> {
+    let file = &settings.file;
+    let made = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(file)
+        .map(drop);
+    made.map_err(|why| StoreError::Database(format!("{} cannot be opened: {why}", file.display())))?;
+    Ok(Box::new(SqliteStore::open(file)?))
+}
