@@ -8,9 +8,9 @@ use crate::case::Case;
 use crate::life::State;
 
 /// Business days for a look at whether a request is complete.
-const COMPLETENESS: u32 = 2;
+pub(crate) const COMPLETENESS: u32 = 2;
 /// For security's decision.
-const DECISION: u32 = 5;
+pub(crate) const DECISION: u32 = 5;
 /// For setting up what was approved.
 const SETTING_UP: u32 = 1;
 

@@ -9,14 +9,12 @@ use crate::calendar::Calendar;
 use crate::case::Case;
 use crate::letters::About;
 use crate::notice::Notice;
+use crate::promise::{COMPLETENESS, DECISION};
 use crate::store::{Kept, Letter, Taken};
 use crate::terms::Terms;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Business days in which a request is looked at, and in which security decides.
-const LOOKED_AT: u32 = 2;
-const DECIDED: u32 = 5;
 
 /// The house, as letters speak of it.
 #[derive(Clone, Debug, Default)]
@@ -124,8 +122,8 @@ fn answered_by(relay: &Relay, notice: Notice, at: Timestamp) -> Option<Timestamp
     let business = |days| Some(relay.calendar.business_days_after(at, days));
     let after = |days: u32| Some(at.plus(DAY * days));
     match notice {
-        Notice::Received | Notice::AnswerReceived => business(LOOKED_AT),
-        Notice::SecurityAsked => business(DECIDED),
+        Notice::Received | Notice::AnswerReceived => business(COMPLETENESS),
+        Notice::SecurityAsked => business(DECISION),
         Notice::HeadAsked | Notice::HeadWasAsked => business(terms.head_business.2),
         Notice::MoreNeeded => after(terms.information.1),
         Notice::NetworkAsked => after(terms.network),
