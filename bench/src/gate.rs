@@ -62,6 +62,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         journal: Journal::new(config.log.format, config.hostname.as_str(), std::io::stdout())?,
         metrics: Arc::default(),
         shadow: Arc::default(),
+        uses: Arc::default(),
         clock: world.clock.clone(),
     };
     let witness: Arc<dyn Witness> = if args.unrecorded {

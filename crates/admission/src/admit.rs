@@ -202,8 +202,9 @@ impl Admission {
         transaction.learned.masked = Fact::Known(self.masked(visitor, transaction, now));
 
         let mut verdicts = self.judge(visitor, transaction, now);
-        // What was decided holds only for the snapshot it was decided by. A suspension that came meanwhile counts.
-        while verdicts.snapshot.generation() != self.0.snapshot.load().generation() {
+        // What was decided holds only for the snapshot it was decided by. A suspension that came meanwhile counts, also
+        // one by the registry, which makes no new generation.
+        while !Arc::ptr_eq(&verdicts.snapshot, &self.0.snapshot.load()) {
             verdicts = self.judge(visitor, transaction, self.now());
         }
         if !verdicts.decisions.iter().any(|decision| decision.verdict.accepts()) {

@@ -33,7 +33,7 @@ pub use held::{Held, Reviewed};
 pub use ids::Ids;
 pub use limits::LocalLimits;
 pub use masks::Masks;
-pub use notice::{Notice, NoticeError, Telling};
+pub use notice::{ContactLetter, Notice, NoticeError, Telling};
 /// Why a message was not stored, for the reply.
 pub use spool::CommitError;
 pub use transaction::{Admitted, Rejection, Transaction, Weighed};

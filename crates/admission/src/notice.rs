@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use mail::{BodyType, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath, SessionId};
+use mail::{
+    BodyType, ForwardPath, MailParams, Mailbox, MessageId, Notify, RcptParams, ReversePath, SessionId, Timestamp,
+};
 use parking_lot::Mutex;
-use policy::{NoticeKind, notice_permit};
+use policy::{NoticeKind, Permit, notice_permit};
 use spool::{Addressee, CommitError, Content, Lease, Letter};
 
 use crate::admit::Admission;
@@ -118,6 +120,17 @@ fn told(notice: &Notice) -> impl Iterator<Item = Told> {
         .map(|one| (notice.parent, notice.telling.kind, notice.telling.turn, one))
 }
 
+/// A letter about a grant, to those who are registered as its contacts. Whoever keeps the registry says who they are.
+#[derive(Clone, Debug)]
+pub struct ContactLetter {
+    /// To whom.
+    pub to: Vec<Mailbox>,
+    /// The whole message, CRLF.
+    pub message: Bytes,
+    /// Whether its headers or addresses need SMTPUTF8.
+    pub smtputf8: bool,
+}
+
 impl Admission {
     /// Posts a notice with a null reverse-path; `None` where the same was posted before. Durable when it returns.
     pub async fn post_notice(&self, notice: Notice) -> Result<Option<MessageId>, NoticeError> {
@@ -130,13 +143,47 @@ impl Admission {
             smtputf8,
             ..
         } = notice.telling.clone();
-        let snapshot = self.snapshot();
-        let permit = notice_permit(notice.parent, kind, snapshot.generation(), snapshot.hash());
-        let to = ForwardPath::Mailbox(notice.to.clone());
-        let mut draft = self.0.intake.begin();
-        draft.append(message.clone()).await?;
-        let accepted = Accepted {
+        let own = Own {
             id: self.0.intake.new_id(),
+            parent: notice.parent,
+            kind,
+            to: vec![ForwardPath::Mailbox(notice.to.clone())],
+            message,
+            smtputf8,
+            source: format!("{kind} notice about {}", notice.parent),
+        };
+        let stored = self.store_own(&own).await?;
+        for to in &own.to {
+            self.0.witness.noticed(notice.parent, kind, stored, to);
+        }
+        self.0.posted.remember(&notice);
+        Ok(Some(stored))
+    }
+
+    /// Posts a letter with a null reverse-path, so that nothing answers it by itself. `write` is told its id. Durable
+    /// when it returns.
+    pub async fn post_letter(&self, write: impl FnOnce(MessageId) -> ContactLetter) -> Result<MessageId, NoticeError> {
+        let id = self.0.intake.new_id();
+        let letter = write(id);
+        let own = Own {
+            id,
+            parent: id,
+            kind: NoticeKind::Letter,
+            to: letter.to.into_iter().map(ForwardPath::Mailbox).collect(),
+            message: letter.message,
+            smtputf8: letter.smtputf8,
+            source: "the registry of grants".to_owned(),
+        };
+        self.store_own(&own).await
+    }
+
+    async fn store_own(&self, own: &Own) -> Result<MessageId, NoticeError> {
+        let snapshot = self.snapshot();
+        let permit = notice_permit(own.parent, own.kind, snapshot.generation(), snapshot.hash());
+        let mut draft = self.0.intake.begin();
+        draft.append(own.message.clone()).await?;
+        let accepted = Accepted {
+            id: own.id,
             at: self.now(),
             visitor: None,
             octets: draft.octets(),
@@ -146,50 +193,70 @@ impl Admission {
             message_id: None,
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),
-            recipients: vec![AcceptedRecipient {
-                path: &to,
-                asked: None,
-                permit: &permit,
-            }],
+            recipients: own
+                .to
+                .iter()
+                .map(|path| AcceptedRecipient {
+                    path,
+                    asked: None,
+                    permit: &permit,
+                })
+                .collect(),
             learned: &Learned::NOTHING,
             mended: "",
         };
         let testimony = self.0.witness.testimony(&accepted);
-        let letter = Letter {
-            id: accepted.id,
+        let letter = own.letter(accepted.at, &permit, testimony.clone());
+        let stored = self.0.intake.commit(draft, letter).await?;
+        self.0.witness.accepted(&accepted, testimony).await;
+        Ok(stored.id)
+    }
+}
+
+/// Mail of our own, about to be stored.
+struct Own {
+    id: MessageId,
+    parent: MessageId,
+    kind: NoticeKind,
+    to: Vec<ForwardPath>,
+    message: Bytes,
+    smtputf8: bool,
+    source: String,
+}
+
+impl Own {
+    fn letter(&self, at: Timestamp, permit: &Permit, testimony: Bytes) -> Letter {
+        let addressees = self.to.iter().map(|path| Addressee {
+            path: path.clone(),
+            // Nobody is told of a notice's own failure (RFC 3461 §4.1).
+            params: RcptParams {
+                notify: Some(Notify::Never),
+                orcpt: None,
+            },
+            permit: permit.clone(),
+        });
+        Letter {
+            id: self.id,
             session: SessionId::new(0),
-            received: accepted.at,
+            received: at,
             reverse: ReversePath::Null,
             params: MailParams {
                 body: BodyType::SevenBit,
-                smtputf8,
+                smtputf8: self.smtputf8,
                 ..MailParams::default()
             },
             prepend: Bytes::new(),
             edits: Vec::new(),
             subject: None,
-            source: format!("{kind} notice about {}", notice.parent).into(),
+            source: self.source.as_str().into(),
             grant_contact: None,
             content: Content {
-                has_8bit: !message.is_ascii(),
+                has_8bit: !self.message.is_ascii(),
                 signed: false,
                 originated: true,
             },
-            testimony: testimony.clone(),
-            recipients: vec![Addressee {
-                path: to.clone(),
-                // Nobody is told of a notice's own failure (RFC 3461 §4.1).
-                params: RcptParams {
-                    notify: Some(Notify::Never),
-                    orcpt: None,
-                },
-                permit: permit.clone(),
-            }],
-        };
-        let stored = self.0.intake.commit(draft, letter).await?;
-        self.0.witness.accepted(&accepted, testimony).await;
-        self.0.witness.noticed(notice.parent, kind, stored.id, &to);
-        self.0.posted.remember(&notice);
-        Ok(Some(stored.id))
+            testimony,
+            recipients: addressees.collect(),
+        }
     }
 }

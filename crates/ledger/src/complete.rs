@@ -108,6 +108,8 @@ impl Identity {
             | Event::ConfigLoaded(_)
             | Event::SelfTested(_)
             | Event::ShadowStarted(_)
+            | Event::GrantStepped(_)
+            | Event::GrantLeftOut(_)
             | Event::ShadowEnded(_)
             | Event::Opened(_)
             | Event::Dropped(_)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
 use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused, RefusedMany};
+use crate::granted::{GrantLeftOut, GrantStepped};
 use crate::line::Hash;
 use crate::{Hold, Pruned, Released};
 
@@ -59,6 +60,12 @@ pub enum Event {
     /// It decides no more.
     #[serde(rename = "shadow.end")]
     ShadowEnded(Box<ShadowEnded>),
+    /// A case of the registry took a step.
+    #[serde(rename = "grant.step")]
+    GrantStepped(Box<GrantStepped>),
+    /// A grant of the registry does not serve, or does again.
+    #[serde(rename = "grant.left_out")]
+    GrantLeftOut(Box<GrantLeftOut>),
     /// A file of the ledger begins; only the ledger itself says so.
     #[serde(rename = "ledger.open")]
     Opened(Box<Opened>),
@@ -177,6 +184,8 @@ impl Event {
             | Self::SelfTested(_)
             | Self::ShadowStarted(_)
             | Self::ShadowEnded(_)
+            | Self::GrantStepped(_)
+            | Self::GrantLeftOut(_)
             | Self::Opened(_)
             | Self::Dropped(_)
             | Self::Anchored(_)

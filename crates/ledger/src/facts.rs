@@ -414,17 +414,17 @@ impl NoticeSent {
         }
     }
 
-    /// What the acceptance of a notice tells; `None` where it is none.
+    /// What the acceptance of a notice tells; `None` where it is none, or a letter that tells about no message.
     #[must_use]
     pub fn of(accepted: &Accepted) -> Option<Self> {
         accepted.recipients.iter().find_map(|recipient| match &recipient.basis {
-            Ground::Notice { parent, kind } => Some(Self {
+            Ground::Notice { parent, kind } if *parent != accepted.message => Some(Self {
                 parent: *parent,
                 notice: accepted.message,
                 kind: kind.clone(),
                 rcpt: recipient.rcpt.clone(),
             }),
-            Ground::Grant(_) | Ground::Route(_) | Ground::Forward(_) => None,
+            Ground::Grant(_) | Ground::Route(_) | Ground::Forward(_) | Ground::Notice { .. } => None,
         })
     }
 }

@@ -142,6 +142,8 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
         | Event::Opened(_)
         | Event::Dropped(_)
         | Event::Anchored(_) => {}
+        Event::GrantStepped(facts) => tell(Key::Grant((&*facts.grant).into())),
+        Event::GrantLeftOut(facts) => tell(Key::Grant((&*facts.grant).into())),
         Event::Pruned(_) => tell(Key::Pruned),
         Event::HoldAdded(_) | Event::HoldReleased(_) => tell(Key::Hold),
     }

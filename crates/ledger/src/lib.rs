@@ -21,6 +21,7 @@ mod configured;
 mod entry;
 mod event;
 mod facts;
+mod granted;
 mod hold;
 mod index;
 mod judged;
@@ -46,6 +47,7 @@ pub use facts::{
     Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
     RefusedMany, TestimonyError, Tls,
 };
+pub use granted::{GrantLeftOut, GrantStepped};
 pub use hold::{HOLDS_WRITER, Hold, Holds, Released, Scope};
 pub use index::{Indexed, index};
 pub use judged::{FromForm, Judged};

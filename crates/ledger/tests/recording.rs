@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use house::{DIR, House, accepted, delivered, refused};
 use ledger::{
-    Change, Config, ConfigLoaded, Deferred, Event, Key, LoadedBy, Login, LoginOutcome, NoticeSent, OpenError,
-    SelfTested, ShadowEnded, ShadowStarted, Tls, Writer, open,
+    Change, Config, ConfigLoaded, Deferred, Event, GrantLeftOut, GrantStepped, Key, LoadedBy, Login, LoginOutcome,
+    NoticeSent, OpenError, SelfTested, ShadowEnded, ShadowStarted, Tls, Writer, open,
 };
 use mail::{EventId, MessageId, SessionId, Timestamp};
 use policy::NoticeKind;
@@ -209,6 +209,21 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         differ: 1,
         skipped: 0,
     };
+    let stepped = GrantStepped {
+        grant: "pc-1042".into(),
+        step: 3,
+        taken: at,
+        what: "abuse".into(),
+        from: Some("active".into()),
+        to: "suspended(abuse)".into(),
+        by: "rule abuse-phish".into(),
+        reason: Some("a phish".into()),
+    };
+    let left_out = GrantLeftOut {
+        grant: "pc-1042".into(),
+        generation: 2,
+        why: Some("copier claims the same client".into()),
+    };
     let events = vec![
         Event::Accepted(Box::new(accepted(5))),
         delivered(5),
@@ -236,6 +251,8 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         Event::SelfTested(Box::new(tested)),
         Event::ShadowStarted(Box::new(started)),
         Event::ShadowEnded(Box::new(ended)),
+        Event::GrantStepped(Box::new(stepped)),
+        Event::GrantLeftOut(Box::new(left_out)),
     ];
     let house = House::new();
     let opening = house.open();

@@ -44,6 +44,8 @@ pub(crate) fn reader<'a>(lease: &'a Lease, recipient: &LeasedRecipient, kind: No
         NoticeKind::Success => sender.filter(|_| wanted.on_success()),
         NoticeKind::Failure => lease.grant_contact.as_ref().or(sender).filter(|_| wanted.on_failure()),
         NoticeKind::Delay => lease.grant_contact.as_ref().or(sender).filter(|_| wanted.on_delay()),
+        // It tells about no message.
+        NoticeKind::Letter => None,
     }
 }
 

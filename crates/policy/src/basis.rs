@@ -35,6 +35,9 @@ pub enum NoticeKind {
     Delay,
     /// Delivered, or handed to a system that does not speak DSN, and the sender wanted to know.
     Success,
+    /// A letter about a grant, to somebody who is registered as its contact. It tells about no message: its parent is
+    /// itself.
+    Letter,
 }
 
 impl fmt::Display for NoticeKind {
@@ -43,6 +46,7 @@ impl fmt::Display for NoticeKind {
             Self::Failure => "failure",
             Self::Delay => "delay",
             Self::Success => "success",
+            Self::Letter => "letter",
         })
     }
 }

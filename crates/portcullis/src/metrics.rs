@@ -268,6 +268,7 @@ impl Metrics {
             NoticeKind::Failure => "failure",
             NoticeKind::Delay => "delay",
             NoticeKind::Success => "success",
+            NoticeKind::Letter => "letter",
         };
         self.notices.get_or_create(&Kind { kind }).inc();
     }

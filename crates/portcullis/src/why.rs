@@ -9,12 +9,16 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
-use ledger::{Attempt, Event, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused, RefusedMany};
+use ledger::{
+    Attempt, Event, GrantLeftOut, GrantStepped, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused, RefusedMany,
+};
 use mail::{EventId, MessageId, SessionId, Timestamp};
-use policy::{Live, Snapshot, decide};
+use policy::{Grant, GrantState, Live, Snapshot, decide};
+use registry::CaseId;
 use serde::{Deserialize, Serialize};
 
 use crate::kept::Kept;
@@ -34,6 +38,9 @@ pub struct Account {
     pub about: String,
     /// What was decided.
     pub decisions: Vec<Decision>,
+    /// Where the grants that were decided by stand now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
     /// Where there are fewer than were asked for: how far back the ledger is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
@@ -109,6 +116,7 @@ pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Presen
             let kept = Some(reader).filter(|_| lines.len() < most).and_then(Kept::of);
             return Ok(Account {
                 about: about.to_owned(),
+                grants: present.map_or_else(Vec::new, |present| standing(&decisions, present)),
                 decisions,
                 kept: kept.map(|kept| kept.to_string()),
             });
@@ -119,6 +127,36 @@ pub fn account(reader: &Reader, about: &str, most: usize, present: Option<Presen
          unless it is one of many refusals that were only counted"
     );
     Err(Kept::beside(reader, nothing))
+}
+
+/// Where the grants stand by which was decided; what has ended and was taken out stands nowhere.
+fn standing(decisions: &[Decision], present: Present<'_>) -> Vec<String> {
+    let names: BTreeSet<&str> = decisions
+        .iter()
+        .filter_map(|decision| decision.grant.as_deref())
+        .collect();
+    let grants = names.into_iter().filter_map(|name| present.snapshot.grant_named(name));
+    grants.map(|grant| stands(grant, present.now)).collect()
+}
+
+fn stands(grant: &Grant, now: Timestamp) -> String {
+    let what = if CaseId::parse(&grant.name).is_some() {
+        "case"
+    } else {
+        "grant"
+    };
+    let state = match &grant.state {
+        GrantState::Suspended(why) => format!("does not serve: {why}"),
+        GrantState::Active if grant.until < now => "has ended".to_owned(),
+        GrantState::Active if now < grant.from_time => "has not begun".to_owned(),
+        GrantState::Active => "serves".to_owned(),
+    };
+    format!(
+        "{what} {} of {} {state}; its end is {}",
+        grant.name,
+        grant.owner,
+        grant.until.to_date()
+    )
 }
 
 /// What the words may mean, the likeliest first.
@@ -178,8 +216,53 @@ fn told(line: &Line, key: &Key, present: Option<Present<'_>>) -> Option<Decision
         Event::Held(change) => changed(at, "held", change, "`portcullis queue release` lets it go"),
         Event::Released(change) => changed(at, "released", change, "Nothing"),
         Event::Removed(change) => changed(at, "removed", change, "Ask who removed it; it is not delivered"),
+        Event::GrantStepped(step) => stepped(step),
+        Event::GrantLeftOut(facts) => left_out(at, facts),
         _ => return None,
     })
+}
+
+/// A step of a case, at the time it was taken.
+fn stepped(step: &GrantStepped) -> Decision {
+    let (case, to) = (&step.grant, &step.to);
+    let from = step.from.as_ref().filter(|from| *from != to);
+    let stands = from.map_or_else(|| format!("it is {to}"), |from| format!("it was {from} and is {to}"));
+    let said = step.reason.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+    Decision {
+        grant: Some(case.to_string()),
+        ..blank(
+            step.taken.to_rfc3339(),
+            step.what.as_str(),
+            format!("{} did so{said}; {stands} since", step.by),
+            format!("`portcullis access show {case}` tells the whole case"),
+        )
+    }
+}
+
+fn left_out(at: String, facts: &GrantLeftOut) -> Decision {
+    let case = &facts.grant;
+    let (what, because, next) = match &facts.why {
+        Some(why) => (
+            "left out",
+            format!(
+                "beside generation {} of the configuration it does not serve: {why}",
+                facts.generation
+            ),
+            format!("Change {case}, or the declaration it is in conflict with"),
+        ),
+        None => (
+            "serves",
+            format!(
+                "nothing in generation {} of the configuration is against it any more",
+                facts.generation
+            ),
+            "Nothing".to_owned(),
+        ),
+    };
+    Decision {
+        grant: Some(case.to_string()),
+        ..blank(at, what, because, next)
+    }
 }
 
 fn blank(at: String, what: &str, because: String, next: String) -> Decision {
@@ -293,6 +376,7 @@ fn accepted(at: String, facts: &ledger::Accepted) -> Decision {
         Ground::Grant(name) => format!("grant {name} allows it"),
         Ground::Route(name) => format!("route {name} takes it"),
         Ground::Forward(name) => format!("forward {name} takes it"),
+        Ground::Notice { parent, .. } if *parent == facts.message => "it is a letter of the registry".to_owned(),
         Ground::Notice { parent, kind } => format!("it is the {kind} notice about {parent}"),
     });
     let ground = ground.unwrap_or_default();

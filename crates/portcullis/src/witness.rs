@@ -16,6 +16,7 @@ use world::Clock;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::shadow::Shadow;
+use crate::uses::Uses;
 
 pub(crate) use facts::visitor;
 pub use refusals::Refusals;
@@ -34,6 +35,8 @@ pub struct Recorder {
     pub metrics: Arc<Metrics>,
     /// Who decides beside us, where somebody does.
     pub shadow: Arc<Shadow>,
+    /// Which grants of the registry are used.
+    pub uses: Arc<Uses>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -114,6 +117,7 @@ impl Witness for Recorder {
 
     fn accepted<'a>(&'a self, accepted: &'a Accepted<'a>, testimony: Bytes) -> BoxFuture<'a, ()> {
         self.metrics.accepted(accepted);
+        self.uses.saw(accepted);
         self.beside(&testimony);
         Box::pin(self.testify_stored(testimony))
     }

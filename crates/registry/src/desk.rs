@@ -7,6 +7,7 @@ mod links;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mail::{DomainPattern, Timestamp};
@@ -18,6 +19,7 @@ use crate::actor::{Actor, Person};
 use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
+use crate::credential::Proof;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
 use crate::link::TokenHash;
@@ -147,6 +149,11 @@ impl<S: Store> Desk<S> {
     /// The last instant at which a grant may hold that is given now.
     pub fn longest(&self, now: Timestamp) -> Timestamp {
         now.plus(Duration::from_secs(86_400) * self.rules.terms.longest)
+    }
+
+    /// Lets these be the times of which it is not known whether mail came; in order.
+    pub fn set_gaps(&mut self, gaps: Vec<(Timestamp, Timestamp)>) {
+        self.rules.gaps = gaps;
     }
 
     /// What is kept.
@@ -316,7 +323,21 @@ impl<S: Store> Desk<S> {
 
     /// Every grant there is now, for the gates.
     pub fn grants(&mut self, now: Timestamp) -> Result<Vec<Grant>, DeskError> {
-        Ok(self.look(now)?.grants())
+        let keyed = self.look(now)?.has_certificates();
+        let keys = if keyed { self.keys(now)? } else { BTreeMap::new() };
+        Ok(self.known.grants(&keys))
+    }
+
+    /// The newest certificate of each case that has one, as what it is known by.
+    fn keys(&mut self, now: Timestamp) -> Result<BTreeMap<CaseId, [u8; 32]>, DeskError> {
+        let credentials = self.store.live_credentials(now)?;
+        let keys = credentials
+            .into_iter()
+            .filter_map(|(id, credential)| match credential.proof {
+                Proof::Key(key) => Some((id, key)),
+                Proof::Secret { .. } => None,
+            });
+        Ok(keys.collect())
     }
 
     fn due(&self, case: &Case, now: Timestamp) -> Option<Deadline> {

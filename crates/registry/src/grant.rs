@@ -12,17 +12,17 @@ use crate::store::Kept;
 const FLOOR_PER_DAY: u32 = 20;
 
 /// The grant a case is, where it can be one: it was set up and has not ended, and its form can still be read. One that
-/// does not serve for now is suspended, so that clients hear that and nothing else.
+/// does not serve for now is suspended, so that clients hear that and nothing else. `key` is the SHA-256 of the newest
+/// certificate's SubjectPublicKeyInfo: without one, a grant by certificate is nobody's yet.
 #[must_use]
-pub fn grant(kept: &Kept, request: &Request) -> Option<Grant> {
+pub fn grant(kept: &Kept, request: &Request, key: Option<[u8; 32]>) -> Option<Grant> {
     let case = &kept.case;
     let until = case.until.filter(|_| case.state.is_live() && case.is_decided())?;
     let name: Arc<str> = kept.id.to_string().into();
     let by = match request.authentication {
         Authentication::None => By::Address(vec![request.at]),
         Authentication::Password | Authentication::OAuth2 => By::Login(name.clone()),
-        // Which certificate it is, is told when it is set up.
-        Authentication::Certificate => return None,
+        Authentication::Certificate => By::Certificate(key?),
     };
     let networks = match by {
         By::Address(_) => Vec::new(),

@@ -32,6 +32,18 @@ pub type SelfTest = Arc<dyn Fn() -> BoxFuture<'static, Result<Report, String>> +
 /// Does what somebody wants of the shadow; what came of it.
 pub type Shadowing = Arc<dyn Fn(shadow::Wish) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
+/// Does what somebody wants of the registry, as this gate sees it; what came of it.
+pub type Registering = Arc<dyn Fn(RegistryWish) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// What somebody wants of the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryWish {
+    /// What keeps it from its work, in words.
+    Troubles,
+    /// To tell what was seen in a grant's mail.
+    Report(protocol::Seen),
+}
+
 /// What operators and monitors of a gateway may use. Cloning shares it.
 #[derive(Clone)]
 pub struct Desk {
@@ -53,6 +65,8 @@ pub struct Desk {
     pub selftest: SelfTest,
     /// Lets a configuration decide beside the one that serves.
     pub shadow: Shadowing,
+    /// Asks of the registry.
+    pub registry: Registering,
     /// Who follows this gateway.
     pub succession: Succession,
     /// Lets no destination rest any longer: who tries again now means now.
@@ -106,6 +120,11 @@ impl Desk {
             Asked::ShadowStop { reason } => {
                 let by = by.to_string();
                 Ok((self.shadow)(shadow::Wish::Stop { by, reason }).await?)
+            }
+            Asked::Report(seen) => {
+                let fields = json!({ "by": by.to_string(), "grant": seen.grant, "verdict": seen.verdict });
+                self.recorder.journal.note(self.now(), "registry.report", &fields);
+                Ok((self.registry)(RegistryWish::Report(seen)).await?)
             }
             Asked::Why { about, last } => Ok(to_value(self.why(&about, last).await?)),
             Asked::Status => Ok(self.status().await),
@@ -260,6 +279,9 @@ impl Desk {
         troubles.extend(self.view.troubles().into_iter().map(|what| format!("spool: {what}")));
         if self.recorder.ledger.status().failing {
             troubles.push("ledger: the disk refuses; acceptances wait once its queue is full".to_owned());
+        }
+        if let Ok(Value::Array(more)) = (self.registry)(RegistryWish::Troubles).await {
+            troubles.extend(more.into_iter().filter_map(|what| what.as_str().map(str::to_owned)));
         }
         troubles
     }

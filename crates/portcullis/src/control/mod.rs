@@ -22,8 +22,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use client::{Answer, AskError, ask};
-pub use desk::{Desk, Reload, SelfTest, Shadowing, Storage};
-pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Select, WordsError};
+pub use desk::{Desk, Registering, RegistryWish, Reload, SelfTest, Shadowing, Storage};
+pub use protocol::{Act, Asked, Listing, Mail, Recipient, Request, Seen, SeenAs, Select, WordsError};
 pub use serve::{serve, serve_at};
 pub use socket::{Prepared, Socket};
 

@@ -94,6 +94,9 @@ pub enum Asked {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// Something was seen in the mail of a grant of the registry. Done: whether it is suspended for that, and what was
+    /// kept.
+    Report(Seen),
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,
     /// Starts a successor and waits until it serves. Done: its `pid` and `version`.
@@ -121,6 +124,36 @@ pub enum Asked {
         /// Why.
         why: String,
     },
+}
+
+/// What a scanner, or a person, saw in the mail of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Whose mail: `pc-1042`.
+    pub grant: String,
+    /// What it is.
+    pub verdict: SeenAs,
+    /// The scanner's score, where it is spam.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<serde_json::Number>,
+    /// The message's id, or whatever tells it from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The message itself, in Base64; it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+}
+
+/// As what it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeenAs {
+    /// It wants secrets.
+    Phish,
+    /// It does harm.
+    Malware,
+    /// It is unwanted.
+    Spam,
 }
 
 /// Which messages to list.

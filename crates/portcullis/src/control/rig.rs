@@ -59,6 +59,7 @@ impl Rig {
             journal: Journal::new(LogFormat::Json, "gate.own.test", std::io::sink()).unwrap(),
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),
+            uses: Arc::default(),
             clock: world.clock.clone(),
         };
         let config = admission::Config {
@@ -82,6 +83,7 @@ impl Rig {
             reload: Arc::new(|_| Box::pin(std::future::ready(Err("line 3 is wrong".to_owned())))),
             selftest: Arc::new(|| Box::pin(std::future::ready(Err("nothing listens".to_owned())))),
             shadow: Arc::new(|_| Box::pin(std::future::ready(Err("nothing stands beside".to_owned())))),
+            registry: Arc::new(|_| Box::pin(std::future::ready(Err("no registry is kept".to_owned())))),
             succession: crate::succession::Succession::new(crate::succession::Place::default()),
             wake: Arc::new(|| ()),
         };

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ledger::{Attempt, Deferred, Entry, Event, Words};
 use outbound::{Event as Happening, Report, Watcher};
+use policy::{Basis, NoticeKind};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::witness::Recorder;
@@ -59,7 +60,17 @@ impl Watcher for Deliveries {
         match event {
             Happening::Delivered(_) => metrics.delivery("delivered"),
             Happening::Deferred { .. } => metrics.delivery("deferred"),
-            Happening::Failed { .. } => metrics.delivery("failed"),
+            Happening::Failed { report, .. } => {
+                metrics.delivery("failed");
+                // Nobody is told of it: it is we who wrote, so it is we who note that somebody cannot be reached.
+                if let Basis::Notice {
+                    kind: NoticeKind::Letter,
+                    ..
+                } = report.basis
+                {
+                    self.recorder.uses.returned(report.recipient);
+                }
+            }
             Happening::DestinationDown { destination, why } => {
                 tracing::warn!(
                     event = "deliver.destination_down",
@@ -170,6 +181,7 @@ mod tests {
             journal: Journal::new(LogFormat::Json, "gate.example.edu", paper.clone()).unwrap(),
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),
+            uses: Arc::default(),
             clock: world.clock.clone(),
         };
         let deliveries = Deliveries::new(recorder.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use inbound::{ClientLimits, DoorsConfig, ListenerConfig};
 use mail::Mechanism;
-use policy::{By, Name, Role, Rulebook};
+use policy::{By, Name, Role};
 use rustix::process::{Resource, getrlimit};
 use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
 use wire::{Asking, Identity, TlsServer};
@@ -20,7 +20,7 @@ pub(super) type Certificates = BTreeMap<Name, Arc<TlsServer>>;
 
 /// Reads every certificate the configuration names.
 pub(super) fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Certificates> {
-    let asking = asking(&config.rulebook);
+    let asking = asking(config);
     let mut all = Certificates::new();
     for listener in config
         .listeners
@@ -34,13 +34,19 @@ pub(super) fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::R
     Ok(all)
 }
 
-/// Clients are asked for a certificate only where a grant could be shown by one.
-fn asking(rulebook: &Rulebook) -> Asking {
-    let by_certificate = rulebook
+/// Clients are asked for a certificate only where a grant could be shown by one; what the registry grants is not known
+/// before it does.
+fn asking(config: &Config) -> Asking {
+    let by_certificate = config
+        .rulebook
         .grants
         .iter()
         .any(|grant| matches!(grant.by, By::Certificate(_)));
-    if by_certificate { Asking::Optional } else { Asking::No }
+    if by_certificate || config.registry.is_some() {
+        Asking::Optional
+    } else {
+        Asking::No
+    }
 }
 
 /// Certificates with their keys.

@@ -4,13 +4,16 @@
 mod adopt;
 mod anchoring;
 mod back;
+mod compose;
 mod deliveries;
 mod front;
 mod held;
 mod mix;
 mod recorded;
+mod registry;
 mod reload;
 mod retention;
+mod rulebooks;
 mod shadow;
 mod start;
 mod stores;
@@ -46,6 +49,8 @@ use crate::witness::Recorder;
 use anchoring::Anchoring;
 use deliveries::Deliveries;
 use front::Certificates;
+use registry::Registry;
+use rulebooks::Rulebooks;
 
 pub use back::resolver;
 pub use reload::ReloadError;
@@ -126,6 +131,12 @@ struct Ends {
 /// What a reload may change, and what tools look at.
 pub(crate) struct Live {
     pub(crate) admission: Admission,
+    /// Where what it judges by comes from.
+    pub(crate) rulebooks: Rulebooks,
+    pub(crate) registry: Registry,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    /// Where samples of abuse are kept.
+    pub(crate) samples: PathBuf,
     pub(crate) gate: Gate,
     pub(crate) back: Outbound,
     pub(crate) logins: Arc<Logins>,
@@ -267,6 +278,7 @@ impl Gateway {
             // One that panicked has said so itself.
             let _ = watcher.await;
         }
+        registry::rest(&self.live).await;
         self.deliveries.flush().await;
         shadow::rest(&self.live).await;
         if !self.left {

@@ -6,8 +6,8 @@ use ledger::{ConfigLoaded, Event, LoadedBy, Words};
 use policy::Generation;
 
 use super::Live;
-use super::{back, front, held};
-use super::{recorded, tested};
+use super::registry::Setup;
+use super::{back, front, recorded, rulebooks, tested};
 use crate::change::{Decided, Refused};
 use crate::config::{self, Config, Machine, Reading};
 use crate::control::Reload;
@@ -125,7 +125,7 @@ pub(super) async fn serve(
     let generation = recorded
         .as_ref()
         .map_or(Generation(serving.0 + 1), |recorded| recorded.number);
-    let snapshot = config.snapshot(generation).map_err(|conflicts| {
+    let declared = config.snapshot(generation).map_err(|conflicts| {
         let first = conflicts
             .first()
             .map(|conflict| conflict.what.clone())
@@ -133,10 +133,12 @@ pub(super) async fn serve(
         ReloadError::Wrong(first)
     })?;
 
+    let next = rulebooks::put_together(live, Arc::new(declared), live.rulebooks.said()).await;
+    let next = next.map_err(ReloadError::Unusable)?;
+
     // From here on nothing can fail.
-    let snapshot = Arc::new(snapshot);
-    live.admission.publish(snapshot.clone());
-    held::hold_suspended(&snapshot, &live.dispatch, &live.recorder).await;
+    rulebooks::publish(live, next).await;
+    live.registry.configure(Setup::of(config)).await;
     live.logins.configure(config.logins.clone(), config.limits.clone());
     live.gate.set_doors(front::doors(&config.limits));
     live.back.reconfigure(back);
@@ -157,7 +159,7 @@ pub(super) async fn serve(
 /// Reads and judges, beside the runtime: both touch files, and a proof of ten thousand grants takes seconds.
 async fn judged(live: &Live) -> Result<(Config, Option<Decided>), ReloadError> {
     let file = live.file.clone().ok_or(ReloadError::NoFile)?;
-    let (keeper, now, serving) = (live.keeper.clone(), live.admission.now(), live.admission.snapshot());
+    let (keeper, now, serving) = (live.keeper.clone(), live.admission.now(), live.rulebooks.declared());
     let work = move || {
         let Reading { report, config } = config::load(&file, &Machine::look(now))?;
         let Some(config) = config else {

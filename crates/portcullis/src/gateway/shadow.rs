@@ -321,7 +321,7 @@ async fn report(live: &Live) -> Result<Value, String> {
     let Some(kept) = live.recorder.shadow.kept() else {
         return Ok(Value::Null);
     };
-    let (serving, generations, live_file) = (live.admission.snapshot(), generations(live), live.file.clone());
+    let (serving, generations, live_file) = (live.rulebooks.declared(), generations(live), live.file.clone());
     let present = move || {
         let is_same = std::fs::read_to_string(&kept.terms.file).is_ok_and(|text| sha256(&text) == kept.terms.sha256);
         Present {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use admission::{Admission, LocalLimits};
 use anyhow::Context;
 use inbound::{Gate, Listening};
+use mail::Timestamp;
 use outbound::Outbound;
 use parking_lot::Mutex;
 use policy::{Generation, Name, Snapshot};
@@ -18,7 +19,9 @@ use super::anchoring::Anchoring;
 use super::deliveries::Deliveries;
 use super::front;
 use super::recorded::{self, Recorded};
+use super::registry::{self, First, Registry, Setup};
 use super::retention::Retention;
+use super::rulebooks::{self, Rulebooks};
 use super::stores::Stores;
 use super::succeed::{self, Heritage};
 use super::upkeep::Upkeep;
@@ -29,6 +32,7 @@ use crate::generations::{Came, Wish};
 use crate::health;
 use crate::identities::{Logins, salt_key};
 use crate::succession::Succession;
+use crate::uses::Uses;
 use crate::witness::{Recorder, watch_refusals};
 
 /// See [`Gateway::succeed`].
@@ -55,19 +59,29 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         None => Came::Start,
     });
     let (keeper, started) = recorded::begin(keeper, wish.clone(), &world).await?;
-    let snapshot = snapshot(&config, started.as_ref())?;
-    let stores = Stores::open(&config, &snapshot, &wish, &world, journal, writers).await?;
+    let declared = declared(&config, started.as_ref())?;
+    let uses = Arc::new(Uses::default());
+    let registry = Registry::new(Setup::of(&config), uses.clone());
+    let First {
+        said,
+        logins: registered,
+    } = registry.first(now(&world)).await;
+    let (rulebooks, snapshot) = Rulebooks::first(declared, said, now(&world)).await?;
+    let stores = Stores::open(&config, &snapshot, &wish, &world, (journal, uses), writers).await?;
+
+    rulebooks::tell_left_out(&stores.recorder, &snapshot, &rulebooks.left_out(), &BTreeMap::new()).await;
 
     let (ends, told) = ends();
     let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);
     let logins = Arc::new(logins(&config, &world, writers));
+    logins.register(registered);
     let ends_of_gate = (told.everything.clone(), told.doors);
     let gate = gate(&config, admission.clone(), logins.clone(), &world, ends_of_gate).naming_clients(resolver.clone());
     let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
     let deliveries = Arc::new(Deliveries::new(stores.recorder.clone()));
     let ports = outbound::Ports {
         dispatch: stores.dispatch.clone(),
-        resolver,
+        resolver: resolver.clone(),
         world: world.clone(),
         desk: Arc::new(admission.clone()),
         watcher: deliveries.clone(),
@@ -76,6 +90,10 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
 
     let live = Arc::new(Live {
         admission,
+        rulebooks,
+        registry,
+        resolver,
+        samples: config.spool.dir.join("samples"),
         gate: gate.clone(),
         back,
         logins,
@@ -116,6 +134,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     if writers == Writers::Threads {
         tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
         tasks.spawn(retention(&config, &live).watch(told.everything.clone()));
+        tasks.spawn(registry::watch(live.clone(), told.everything.clone()));
         tasks.spawn(shadow::watch(live.clone(), told.everything.clone()));
     }
     let mut gateway = Gateway {
@@ -152,8 +171,12 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     Ok(gateway)
 }
 
-/// What is decided by.
-fn snapshot(config: &Config, started: Option<&Recorded>) -> anyhow::Result<Arc<Snapshot>> {
+fn now(world: &World) -> Timestamp {
+    Timestamp(world.clock.wall())
+}
+
+/// What the file declares.
+fn declared(config: &Config, started: Option<&Recorded>) -> anyhow::Result<Arc<Snapshot>> {
     let generation = started.map_or(Generation(1), |started| started.number);
     let snapshot = config
         .snapshot(generation)
@@ -252,6 +275,7 @@ fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
         reload: reload::callback(live),
         selftest: tested::callback(live),
         shadow: shadow::callback(live),
+        registry: registry::callback(live),
         succession,
         wake: Arc::new(move || control.wake_destinations()),
     }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::generations::Wish;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
+use crate::uses::Uses;
 use crate::witness::Recorder;
 
 /// The queue and the ledger, ready for use.
@@ -38,7 +39,7 @@ impl Stores {
         snapshot: &Snapshot,
         wish: &Wish,
         world: &World,
-        journal: Journal,
+        (journal, uses): (Journal, Arc<Uses>),
         writers: Writers,
     ) -> anyhow::Result<Self> {
         let queue = open_spool(config, world, writers)?;
@@ -52,6 +53,7 @@ impl Stores {
             journal,
             metrics: Arc::new(Metrics::new()),
             shadow: Arc::default(),
+            uses,
             clock: world.clock.clone(),
         };
         recorder

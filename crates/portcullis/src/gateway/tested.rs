@@ -160,7 +160,7 @@ async fn test_and_judge(live: &Arc<Live>, after: After) {
 /// another one serves by now.
 async fn return_from(live: &Arc<Live>, failed: Generation, why: &str) -> Result<Option<String>, String> {
     let _turn = live.reloading.lock().await;
-    let serving = live.admission.snapshot();
+    let serving = live.rulebooks.declared();
     let Some(keeper) = live.keeper.clone().filter(|_| serving.generation() == failed) else {
         return Ok(None);
     };

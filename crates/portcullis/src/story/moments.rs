@@ -10,6 +10,9 @@ use spool::{AttemptRecord, Holder, Outcome, RecipientStory, State, Story};
 
 use super::{Moment, Tale, Waiting};
 
+/// The kind of a notice that tells about no message.
+const LETTER: &str = "letter";
+
 /// Received, judged, stored.
 pub(super) fn arrival(tale: &mut Tale, story: Option<&Story>, accepted: Option<(Timestamp, &Accepted)>) {
     let received = story.map(|story| story.received).or(accepted.map(|(at, _)| at));
@@ -137,6 +140,8 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::SelfTested(_)
         | Event::ShadowStarted(_)
         | Event::ShadowEnded(_)
+        | Event::GrantStepped(_)
+        | Event::GrantLeftOut(_)
         | Event::Opened(_)
         | Event::Dropped(_)
         | Event::Anchored(_)
@@ -308,6 +313,7 @@ fn ground(basis: &Ground) -> String {
         Ground::Grant(name) => format!("grant {name}"),
         Ground::Route(name) => format!("route {name}"),
         Ground::Forward(name) => format!("forward {name}"),
+        Ground::Notice { kind, .. } if kind.as_str() == LETTER => "a letter of the registry to a contact".to_owned(),
         Ground::Notice { parent, kind } => format!("{kind} notice of {parent}"),
     }
 }

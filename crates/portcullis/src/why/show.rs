@@ -18,6 +18,12 @@ impl fmt::Display for Account {
         self.decisions
             .iter()
             .try_for_each(|decision| write!(f, "\n{decision}"))?;
+        if !self.grants.is_empty() {
+            writeln!(f)?;
+        }
+        for grant in &self.grants {
+            writeln!(f, "Now: {}.", Printable(grant))?;
+        }
         match &self.kept {
             Some(kept) => writeln!(f, "\nThere may have been more: {kept}."),
             None => Ok(()),

@@ -45,6 +45,7 @@ fn a_refusal_is_told_with_its_reason_its_reply_and_the_next_step() {
     let account = Account {
         kept: None,
         about: "10.31.7.9".to_owned(),
+        grants: vec!["case pc-1042 of Chemistry serves; its end is 2027-01-01".to_owned()],
         decisions: vec![decision],
     };
     let id = EventId::new(3);
@@ -57,6 +58,8 @@ fn a_refusal_is_told_with_its_reason_its_reply_and_the_next_step() {
     reply    550 5.7.1 This client may not send to other organisations\u{20}
     next     Send to an address of ours, or have the owner ask for a wider grant, which is reviewed
     now      it would be refused again
+
+Now: case pc-1042 of Chemistry serves; its end is 2027-01-01.
 "
     );
     assert_eq!(account.to_string(), expected);

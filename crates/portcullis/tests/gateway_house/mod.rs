@@ -25,7 +25,7 @@ use portcullis::gateway::{Gateway, Passed, Setting, Writers};
 use portcullis::journal::Journal;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use world::World;
+use world::{Clock, World};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -227,6 +227,8 @@ pub struct House {
     pub inside: SocketAddr,
     /// Pauses between attempts.
     pub schedule: &'static str,
+    /// Another calendar than the system's.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl House {
@@ -236,6 +238,7 @@ impl House {
             outside,
             inside,
             schedule: "[\"1h\"]",
+            clock: None,
         }
     }
 
@@ -300,7 +303,7 @@ dir = "ledger"
         self.start_with(|reading| {
             let config = reading.config.as_mut()?;
             let (keeper, source) = (Keeper::of(config), reading.report.source());
-            let now = mail::Timestamp(World::real().clock.wall());
+            let now = self.now();
             let decided = keeper.judge_start(source.name(), config, source.text(), now);
             let decided = decided.unwrap_or_else(|why| panic!("{why}"));
             *config = decided.passed.config.clone();
@@ -310,8 +313,30 @@ dir = "ledger"
         .await
     }
 
+    fn world(&self) -> World {
+        let mut world = World::real();
+        if let Some(clock) = &self.clock {
+            world.clock = clock.clone();
+        }
+        world
+    }
+
+    pub fn now(&self) -> mail::Timestamp {
+        mail::Timestamp(self.world().clock.wall())
+    }
+
+    /// What the file means.
+    pub fn config(&self) -> portcullis::config::Config {
+        let machine = Machine {
+            now: self.now(),
+            ..Machine::default()
+        };
+        let reading = config::load(&self.file(), &machine).unwrap();
+        reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()))
+    }
+
     async fn start_with(&self, judge: impl FnOnce(&mut Reading) -> Option<Passed>) -> Running {
-        let world = World::real();
+        let world = self.world();
         let machine = Machine {
             now: mail::Timestamp(world.clock.wall()),
             ..Machine::default()

@@ -6,12 +6,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use mail::Timestamp;
-use policy::Grant;
+use policy::{By, Grant};
 
 use super::{Desk, DeskError};
 use crate::case::Case;
 use crate::grant::grant;
 use crate::store::{CaseId, Kept, Store};
+
+/// In place of a certificate, until somebody asks.
+const NOT_KNOWN: Option<[u8; 32]> = Some([0; 32]);
 
 /// Every case, as of a revision of the store. Use alone is no revision: what is remembered of it may be old, so that a
 /// case may look idle that is not, and never the other way round.
@@ -25,7 +28,7 @@ pub(super) struct Known {
 #[derive(Debug)]
 struct Remembered {
     case: Case,
-    /// What the gates are told of it.
+    /// What the gates are told of it; by which certificate, where it is one, is not known here.
     grant: Option<Grant>,
     /// Where it is, while it is set up.
     at: Option<IpNet>,
@@ -42,10 +45,22 @@ impl Known {
         self.cases.iter().map(|(id, remembered)| (*id, &remembered.case))
     }
 
-    /// Every grant.
-    pub(super) fn grants(&self) -> Vec<Grant> {
-        let grants = self.cases.values().filter_map(|remembered| remembered.grant.as_ref());
-        grants.cloned().collect()
+    /// Whether some grant is shown by a certificate.
+    pub(super) fn has_certificates(&self) -> bool {
+        let mut grants = self.cases.values().filter_map(|remembered| remembered.grant.as_ref());
+        grants.any(|grant| matches!(grant.by, By::Certificate(_)))
+    }
+
+    /// Every grant, with these certificates. One whose certificate is not known yet is nobody's.
+    pub(super) fn grants(&self, keys: &BTreeMap<CaseId, [u8; 32]>) -> Vec<Grant> {
+        let grants = self.cases.iter().filter_map(|(id, remembered)| {
+            let mut grant = remembered.grant.clone()?;
+            if let By::Certificate(key) = &mut grant.by {
+                *key = *keys.get(id)?;
+            }
+            Some(grant)
+        });
+        grants.collect()
     }
 
     /// What other grants that are set up have of these addresses.
@@ -95,7 +110,7 @@ impl<S: Store> Desk<S> {
         let request = is_live.then(|| self.understood(kept, now).0).flatten();
         let remembered = Remembered {
             case: kept.case.clone(),
-            grant: request.as_ref().and_then(|request| grant(kept, request)),
+            grant: request.as_ref().and_then(|request| grant(kept, request, NOT_KNOWN)),
             // A login from anywhere claims no address.
             at: request
                 .map(|request| request.at.trunc())

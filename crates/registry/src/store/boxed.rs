@@ -70,8 +70,8 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
         (**self).redeem_link(hash, now)
     }
-    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        (**self).seen(now)
+    fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        (**self).seen(since, now)
     }
     fn gaps(&mut self, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
         (**self).gaps(now)

@@ -263,8 +263,8 @@ pub trait Store: Send {
     /// The same, and it never works again. Of all who try in the same moment, one is told.
     fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError>;
 
-    /// Notes that a gate is there. Called once a minute.
-    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError>;
+    /// Notes that a gate is there, and was since this time. Called once a minute.
+    fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError>;
 
     /// The times longer than an hour in which no gate was there, in order; the last one may not have ended. Nothing is
     /// missed before the first gate ever was.

@@ -137,6 +137,7 @@ pub(crate) fn put_grounds(out: &mut Encoder, grounds: &Grounds) {
                 NoticeKind::Failure => 3,
                 NoticeKind::Delay => 4,
                 NoticeKind::Success => 5,
+                NoticeKind::Letter => 6,
             });
             out.u64(parent.number());
         }
@@ -151,11 +152,12 @@ pub(crate) fn take_grounds(from: &mut Decoder<'_>) -> Result<Grounds, Malformed>
         0 => Basis::Grant(from.text()?.into()),
         1 => Basis::Route(from.text()?.into()),
         2 => Basis::Forward(from.text()?.into()),
-        kind @ 3..=5 => {
+        kind @ 3..=6 => {
             let kind = match kind {
                 3 => NoticeKind::Failure,
                 4 => NoticeKind::Delay,
-                _ => NoticeKind::Success,
+                5 => NoticeKind::Success,
+                _ => NoticeKind::Letter,
             };
             Basis::Notice {
                 parent: MessageId::new(from.u64()?),
@@ -353,9 +355,13 @@ mod tests {
             Basis::Route("r".into()),
             Basis::Forward("f".into()),
         ];
-        bases.extend(
-            [NoticeKind::Failure, NoticeKind::Delay, NoticeKind::Success].map(|kind| Basis::Notice { parent, kind }),
-        );
+        let kinds = [
+            NoticeKind::Failure,
+            NoticeKind::Delay,
+            NoticeKind::Success,
+            NoticeKind::Letter,
+        ];
+        bases.extend(kinds.map(|kind| Basis::Notice { parent, kind }));
         for basis in bases {
             let grounds = Grounds {
                 basis,

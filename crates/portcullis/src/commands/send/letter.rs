@@ -1,9 +1,10 @@
 //! The message that `send` sends.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mail::{BodyType, ForwardPath, MailParams, ReversePath, Timestamp};
+
+use crate::header_words::encoded;
+use crate::uses::TEST_MARK;
 
 /// An envelope and its octets.
 pub(super) struct Letter {
@@ -67,7 +68,7 @@ impl Written<'_> {
             format!("To: {}", to.join(",\r\n ")),
             format!("Subject: {}", encoded(self.subject)),
             format!("Date: {}", self.at.to_rfc5322()),
-            format!("Message-ID: <{:016x}.{:x}@{us}>", self.number, self.at.0),
+            format!("Message-ID: <{:016x}.{:x}{TEST_MARK}{us}>", self.number, self.at.0),
             "MIME-Version: 1.0".to_owned(),
             "Content-Type: text/plain; charset=utf-8".to_owned(),
         ];
@@ -79,26 +80,6 @@ impl Written<'_> {
         octets.extend(with_line_ends(self.text));
         octets
     }
-}
-
-/// Octets of text in one encoded word: 75 characters, less its frame, three octets in four characters (RFC 2047 §2).
-const WORD_OCTETS: usize = 45;
-
-/// A header's text; beyond US-ASCII in encoded words (RFC 2047).
-fn encoded(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if clean.is_ascii() {
-        return clean;
-    }
-    let mut words = vec![String::new()];
-    for c in clean.chars() {
-        match words.last_mut() {
-            Some(word) if word.len() + c.len_utf8() <= WORD_OCTETS => word.push(c),
-            _ => words.push(c.to_string()),
-        }
-    }
-    let word = |word: &String| format!("=?utf-8?B?{}?=", STANDARD.encode(word));
-    words.iter().map(word).collect::<Vec<_>>().join("\r\n ")
 }
 
 /// Lines that end in CRLF, the last one too.

@@ -20,16 +20,19 @@ pub(super) fn keeps<S: Store>(fresh: &impl Fn() -> S) {
 fn only_times_longer_than_an_hour_are_gaps(mut store: impl Store) {
     assert_eq!(store.gaps(NOW).unwrap(), [], "before the first gate nothing is missed");
     for minute in [0, 1, 2, 62, 100, 161, 162] {
-        store.seen(after(minute)).unwrap();
+        store.seen(after(minute), after(minute)).unwrap();
     }
     assert_eq!(store.gaps(after(162)).unwrap(), [(after(100), after(161))]);
     // One that has not ended yet.
     assert_eq!(store.gaps(after(222)).unwrap().len(), 1);
     assert_eq!(store.gaps(after(223)).unwrap()[1], (after(162), after(223)));
     // A clock that goes back takes nothing away, and adds nothing.
-    store.seen(after(130)).unwrap();
-    store.seen(after(163)).unwrap();
+    store.seen(after(130), after(130)).unwrap();
+    store.seen(after(163), after(163)).unwrap();
     assert_eq!(store.gaps(after(163)).unwrap(), [(after(100), after(161))]);
+    // A gate that was there all the time, while its clock was set on.
+    store.seen(after(163), after(1000)).unwrap();
+    assert_eq!(store.gaps(after(1000)).unwrap(), [(after(100), after(161))]);
 }
 
 fn whom_mail_does_not_reach_is_remembered_since_the_first_time(mut store: impl Store) {

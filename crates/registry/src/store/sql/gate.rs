@@ -13,8 +13,8 @@ use super::one;
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Times in which gates were there are kept as whole stretches: a year of minutes is one row.
-pub(super) fn seen(database: &mut impl Database, now: Timestamp) -> Result<(), StoreError> {
-    let near = Timestamp(now.0.saturating_sub(as_millis(PATIENCE)));
+pub(super) fn seen(database: &mut impl Database, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let near = Timestamp(since.0.saturating_sub(as_millis(PATIENCE)));
     let extended = database.execute(
         "UPDATE presence SET last = $1 WHERE last >= $2 AND last < $1 AND since = (SELECT max(since) FROM presence)",
         &[Value::from(now), Value::from(near)],
@@ -22,9 +22,9 @@ pub(super) fn seen(database: &mut impl Database, now: Timestamp) -> Result<(), S
     if extended == 0 {
         // A clock that was set back adds nothing: that time is in a stretch already, or in none that counts.
         database.execute(
-            "INSERT INTO presence (since, last) SELECT CAST($1 AS BIGINT), CAST($1 AS BIGINT) \
+            "INSERT INTO presence (since, last) SELECT CAST($2 AS BIGINT), CAST($1 AS BIGINT) \
              WHERE NOT EXISTS (SELECT 1 FROM presence WHERE last >= $1) ON CONFLICT (since) DO NOTHING",
-            &[Value::from(now)],
+            &[Value::from(now), Value::from(since)],
         )?;
     }
     Ok(())

@@ -134,8 +134,8 @@ impl<D: Database> Store for Sql<D> {
         atomically(&mut self.database, |database| links::redeem(database, hash, now))
     }
 
-    fn seen(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        atomically(&mut self.database, |database| gate::seen(database, now))
+    fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| gate::seen(database, since, now))
     }
 
     fn gaps(&mut self, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {

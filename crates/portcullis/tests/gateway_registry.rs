@@ -1,0 +1,412 @@
+//! What the registry grants, in a gate that runs: live seconds later, in sessions that are open too.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod gateway_house;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_house::{Client, House, LETTER, Peer, Running, grant};
+use mail::Timestamp;
+use portcullis::control::{Asked, Seen, SeenAs};
+use portcullis::registrar;
+use registry::{
+    Actor, Addendum, CaseId, Contact, Event, Form, Kept, Risk, Role, Signature, State, Suspension, TextVersion, Volume,
+};
+use world::sim::SimClock;
+
+const GENESIS: i64 = world::sim::GENESIS;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A gate with a registry, at a time that is moved by the test.
+struct Office {
+    house: House,
+    clock: Arc<SimClock>,
+    outside: Peer,
+    inside: Peer,
+}
+
+impl Office {
+    async fn new() -> Self {
+        let (outside, inside) = (Peer::usual().await, Peer::usual().await);
+        let clock = Arc::new(SimClock::new(GENESIS));
+        let mut house = House::new(outside.address, inside.address);
+        house.clock = Some(clock.clone());
+        let office = Self {
+            house,
+            clock,
+            outside,
+            inside,
+        };
+        office.write("");
+        office
+    }
+
+    /// A configuration with these grants beside the registry.
+    fn write(&self, grants: &str) {
+        let text = self
+            .house
+            .text_without_grants()
+            .replace(DOOR, &format!("{DOOR}proxies = [\"127.0.0.1\"]\n"));
+        let text = text.replace("networks = [", "networks = [\"10.0.0.0/8\", ");
+        self.house.write(&(text + REGISTRY + grants));
+    }
+
+    /// The desk as a command uses it: beside the gate.
+    fn desk(&self) -> registrar::Registry {
+        let config = self.house.config();
+        let settings = config.registry.as_ref().unwrap();
+        registrar::open(settings, registrar::House::of(&config)).unwrap().0
+    }
+
+    fn now(&self) -> Timestamp {
+        self.house.now()
+    }
+
+    fn act(&self, id: CaseId, event: Event, actor: &Actor) -> Kept {
+        let acted = self.desk().act(id, &event, actor, self.now());
+        acted.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    fn get(&self, id: CaseId) -> Kept {
+        self.desk().store().get(id).unwrap().unwrap()
+    }
+
+    fn state(&self, id: CaseId) -> State {
+        self.get(id).case.state
+    }
+
+    /// An exception for the machine at this address, as far as people decide about it.
+    fn approved(&self, address: &str) -> CaseId {
+        let (now, form) = (self.now(), form(address));
+        let mut desk = self.desk();
+        let ann = Actor::human("ann@example.edu", Role::Requestor);
+        let (kept, remarks) = desk.request("chemistry", &form, &ann, now).unwrap();
+        assert_eq!(remarks, []);
+        let id = kept.id;
+        desk.submit(id, &ann, now).unwrap();
+        let until = now.plus(DAY * 300);
+        self.act(
+            id,
+            Event::Complete { until },
+            &Actor::human("relay@example.edu", Role::Admin),
+        );
+        let signature = Signature {
+            ticked: [true; 3],
+            name: "Dean D. Dean".into(),
+            words: TextVersion::current(),
+            request: form.hash(),
+        };
+        self.act(
+            id,
+            Event::Acknowledge(signature),
+            &Actor::human("dean@example.edu", Role::Head),
+        );
+        let decide = Event::Decide {
+            risk: Risk::Low,
+            controls: "its address and its sender are pinned".into(),
+            until,
+        };
+        self.act(id, decide, &officer());
+        id
+    }
+
+    /// Waits until the case stands so.
+    async fn stands(&self, id: CaseId, state: State) {
+        gateway_house::eventually(state.code(), || self.state(id) == state).await;
+    }
+}
+
+/// Clients come to it through a proxy, which tells from where: no machine is registered at a loopback address.
+const DOOR: &str = "[listeners.devices]\n";
+const REGISTRY: &str = r#"[registry]
+file = "registry.sqlite"
+[registry.roles]
+admin    = ["relay@example.edu"]
+security = ["iso@example.edu"]
+"#;
+
+fn officer() -> Actor {
+    Actor::human("iso@example.edu", Role::Security)
+}
+
+fn form(address: &str) -> Form {
+    let contact = |name: &str, email: &str| Contact {
+        name: name.to_owned(),
+        email: email.to_owned(),
+    };
+    Form {
+        requestor: contact("Ann", "ann@example.edu"),
+        technical: contact("Tom", "tom@example.edu"),
+        owner: contact("Olga", "olga@example.edu"),
+        department: "Chemistry".to_owned(),
+        device: "copier".to_owned(),
+        address: address.to_owned(),
+        host: "copier.example.edu".to_owned(),
+        senders: vec!["scan@example.edu".to_owned()],
+        recipients: vec!["any".to_owned()],
+        volume: Volume {
+            per_day: 40,
+            per_hour: 10,
+            octets: 20_000_000,
+        },
+        authentication: "none".to_owned(),
+        tls: "none".to_owned(),
+        purpose: "scans to mail".to_owned(),
+        exception: Some(Addendum {
+            head: contact("Dean", "dean@example.edu"),
+            justification: "The only large-format scanner of the building; its successor is ordered.".to_owned(),
+            hindrance: "no SMTP AUTH in any firmware".to_owned(),
+            firmware_checked: true,
+            replacement: "2027".to_owned(),
+        }),
+        ..Form::default()
+    }
+}
+
+async fn greeted(running: &Running, address: &str) -> Client {
+    let mut client = Client::connect(running.address("devices"), "127.0.0.1").await;
+    client
+        .ask(&format!("PROXY TCP4 {address} 10.0.0.1 40000 2525"), "220")
+        .await;
+    client.ask("EHLO copier", "250").await;
+    client
+}
+
+/// Asks with MAIL until it is answered so: a change is live seconds later.
+async fn is_answered(client: &mut Client, start: &str) {
+    let asking = async {
+        loop {
+            client.say(b"MAIL FROM:<scan@example.edu>\r\n").await;
+            let said = client.expect("").await;
+            client.ask("RSET", "250").await;
+            if said.starts_with(start) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .expect(start);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_is_approved_used_suspended_reinstated_and_ends_in_one_session() {
+    let office = Office::new().await;
+    let running = office.house.start_judged().await;
+    let mut copier = greeted(&running, "10.1.2.3").await;
+    copier.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+
+    let id = office.approved("10.1.2.3");
+    is_answered(&mut copier, "250").await;
+    assert_eq!(office.state(id), State::Provisioned, "the checks are made by the gate");
+    copier.deliver("bob@example.org", LETTER.as_bytes()).await;
+    office.stands(id, State::Active).await;
+    office.outside.has(1).await;
+    assert!(office.get(id).case.last_accepted.is_some());
+
+    let abuse = Event::Abuse { alert: "phish".into() };
+    office.act(id, abuse, &Actor::rule("abuse-phish"));
+    is_answered(&mut copier, "554 5.7.1").await;
+    assert_eq!(office.state(id), State::Suspended(Suspension::Abuse));
+    let conditions = "the account was taken back".into();
+    office.act(id, Event::Reinstate { conditions }, &officer());
+    is_answered(&mut copier, "250").await;
+
+    // It ends at its instant, without anybody who tells.
+    let until = office.get(id).case.until.unwrap();
+    office.clock.set_wall(until.0 - 600);
+    copier.deliver("bob@example.org", LETTER.as_bytes()).await;
+    office.clock.set_wall(until.0 + 1);
+    copier.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    office.stands(id, State::Expired).await;
+    running.stop().await;
+}
+
+/// Whom a peer got letters for, with their subjects.
+fn letters(peer: &Peer) -> Vec<(String, String)> {
+    let told = peer.letters().into_iter().flat_map(|letter| {
+        let text = letter.text();
+        let subject = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Subject: "))
+            .unwrap_or_default()
+            .to_owned();
+        letter.to.into_iter().map(move |to| (to, subject.clone()))
+    });
+    told.collect()
+}
+
+fn report(id: CaseId, verdict: SeenAs, score: Option<f64>, message: &str) -> Asked {
+    Asked::Report(Seen {
+        grant: id.to_string(),
+        verdict,
+        score: score.and_then(serde_json::Number::from_f64),
+        message: Some(message.to_owned()),
+        sample: Some("RnJvbTogbWUNCg0KZ2l2ZSBtZSB5b3VyIHBhc3N3b3Jk".to_owned()),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spam_suspends_a_grant_in_an_open_session_holds_its_queue_and_tells_four_people() {
+    let mut office = Office::new().await;
+    // Nothing leaves: what is queued can be held.
+    let away = Peer::answering(|line| (line == "connect").then_some("421 4.3.2 later")).await;
+    office.house.outside = away.address;
+    office.write("");
+    let running = office.house.start_judged().await;
+    let mut copier = greeted(&running, "10.1.2.3").await;
+    let id = office.approved("10.1.2.3");
+    is_answered(&mut copier, "250").await;
+    copier.deliver("bob@example.org", LETTER.as_bytes()).await;
+
+    for (message, stops) in [("A", false), ("B", false), ("B", false), ("C", true)] {
+        let answer = running
+            .ask(report(id, SeenAs::Spam, Some(12.5), message))
+            .await
+            .unwrap();
+        assert_eq!(answer.done["suspended"], stops, "{message}: {:?}", answer.done);
+    }
+    // Live when it is told, not a second later.
+    copier.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    assert_eq!(office.state(id), State::Suspended(Suspension::Abuse));
+    assert_eq!(running.gateway.view().counts().held, 1);
+    let told = running.logs("grant.step", 8).await;
+    let last = told.last().unwrap();
+    assert_eq!(
+        (last["grant"].as_str(), last["to"].as_str()),
+        (Some("pc-1001"), Some("suspended(abuse)"))
+    );
+    assert_eq!(last["by"], "rule abuse-spam");
+    assert!(last["reason"].as_str().unwrap().ends_with("A, B, C"), "{last}");
+    let samples = std::fs::read_dir(office.house.dir.path().join("spool/samples")).unwrap();
+    assert_eq!(samples.count(), 4);
+
+    gateway_house::eventually("four people are told", || {
+        let told = letters(&office.inside);
+        let alarmed = |who: &str| {
+            told.iter()
+                .any(|(to, subject)| to == who && subject.contains("suspended"))
+        };
+        [
+            "tom@example.edu",
+            "ann@example.edu",
+            "dean@example.edu",
+            "iso@example.edu",
+        ]
+        .into_iter()
+        .all(alarmed)
+    })
+    .await;
+    let one = &office.inside.letters()[0];
+    assert_eq!(one.from, "");
+    assert!(
+        one.text().contains("\r\nAuto-Submitted: auto-generated\r\n"),
+        "{}",
+        one.text()
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_file_has_already_is_left_out_alone_and_both_sources_stay_whatever_changes() {
+    let office = Office::new().await;
+    office.write(&grant("scanner", "10.1.2.4"));
+    let running = office.house.start_judged().await;
+    let (one, taken) = (office.approved("10.1.2.3"), office.approved("10.1.2.4"));
+    let mut copier = greeted(&running, "10.1.2.3").await;
+    is_answered(&mut copier, "250").await;
+    office.stands(taken, State::Provisioned).await;
+    let left_out = running.logs("grant.left_out", 1).await;
+    assert_eq!(left_out[0]["grant"], taken.to_string());
+    assert!(
+        left_out[0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("scanner claims the same client"),
+        "{left_out:?}"
+    );
+    let troubles = running.gateway.desk().troubles().await;
+    assert!(
+        troubles.iter().any(|what| what.contains("pc-1002 does not serve")),
+        "{troubles:?}"
+    );
+
+    // The file changes, and the registry's grants stay; then the registry changes, and the file's stay.
+    office.write("");
+    assert_eq!(running.gateway.reload().await.unwrap(), "generation 2 serves");
+    copier.ask("MAIL FROM:<scan@example.edu>", "250").await;
+    copier.ask("RSET", "250").await;
+    let mut second = greeted(&running, "10.1.2.4").await;
+    second.ask("MAIL FROM:<scan@example.edu>", "250").await;
+    second.ask("RSET", "250").await;
+    assert_eq!(
+        running.logs("grant.left_out", 2).await[1]["why"],
+        serde_json::Value::Null
+    );
+    let reason = "moved".into();
+    office.act(
+        taken,
+        Event::Revoke { reason },
+        &Actor::human("relay@example.edu", Role::Admin),
+    );
+    is_answered(&mut second, "554").await;
+    copier.ask("MAIL FROM:<scan@example.edu>", "250").await;
+    assert_eq!(running.gateway.admission().snapshot().generation().0, 2);
+    assert!(office.state(one).admits_mail());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_cannot_be_read_changes_nothing_and_is_said() {
+    let office = Office::new().await;
+    let running = office.house.start_judged().await;
+    let mut copier = greeted(&running, "10.1.2.3").await;
+    let id = office.approved("10.1.2.3");
+    is_answered(&mut copier, "250").await;
+    let until = office.get(id).case.until.unwrap();
+
+    let text = std::fs::read_to_string(office.house.file()).unwrap();
+    office
+        .house
+        .write(&text.replace("registry.sqlite", "gate.toml/registry.sqlite"));
+    running.gateway.reload().await.unwrap();
+    let away = async {
+        while !running
+            .gateway
+            .desk()
+            .troubles()
+            .await
+            .iter()
+            .any(|what| what.contains("registry:"))
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), away).await.unwrap();
+    copier.deliver("bob@example.org", LETTER.as_bytes()).await;
+    // An end needs no store.
+    office.clock.set_wall(until.0 + 1);
+    copier.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_comes_back_marks_its_reader_and_the_grant_is_somebodys_to_look_after() {
+    let mut office = Office::new().await;
+    office.inside = Peer::answering(|line| line.contains("tom@").then_some("550 5.1.1 no such user")).await;
+    office.house.inside = office.inside.address;
+    office.write("");
+    let running = office.house.start_judged().await;
+    let id = office.approved("10.1.2.3");
+    office.stands(id, State::Provisioned).await;
+    gateway_house::eventually("the contact is marked", || {
+        let unreachable = office.desk().store().unreachable().unwrap();
+        unreachable.iter().any(|(address, _)| &**address == "tom@example.edu")
+    })
+    .await;
+    gateway_house::eventually("nobody answers for it", || office.get(id).case.orphan.is_some()).await;
+    running.stop().await;
+}
