@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::super::database::{Row, Value};
 use super::super::{Bell, StoreError};
 use super::options::PostgresOptions;
-use super::session::Session;
+use super::session::{Session, hangs_up};
 
 /// What the server is asked.
 pub(super) enum Request {
@@ -120,9 +120,27 @@ async fn answer(
             ));
         }
     }
+    // What changes nothing, outside of a transaction, is asked once more where the connection was lost on it.
+    let harmless = matches!(request, Request::Begin | Request::Query(..));
+    let again = harmless && !session.as_ref().is_some_and(Session::is_writing);
+    match ask(options, ears, session, &request).await? {
+        Err(why) if again && hangs_up(&why) => {
+            *session = None;
+            Ok(ask(options, ears, session, &request).await??)
+        }
+        answer => Ok(answer?),
+    }
+}
+
+async fn ask(
+    options: &PostgresOptions,
+    ears: &Ears,
+    session: &mut Option<Session>,
+    request: &Request,
+) -> Result<Result<Answer, tokio_postgres::Error>, StoreError> {
     let session = match session {
         Some(session) => session,
         None => session.insert(Session::begin(options, ears.clone()).await?),
     };
-    session.answer(request).await
+    Ok(session.answer(request).await)
 }

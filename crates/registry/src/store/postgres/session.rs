@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::future::poll_fn;
 
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, Statement};
 
@@ -59,7 +60,7 @@ impl Session {
         self.is_writing
     }
 
-    pub(super) async fn answer(&mut self, request: Request) -> Result<Answer, StoreError> {
+    pub(super) async fn answer(&mut self, request: &Request) -> Result<Answer, tokio_postgres::Error> {
         match request {
             Request::Begin => {
                 self.client
@@ -74,12 +75,12 @@ impl Session {
                 Ok(Answer::Done)
             }
             Request::Script(script) => {
-                self.client.batch_execute(&script).await?;
+                self.client.batch_execute(script).await?;
                 Ok(Answer::Done)
             }
             Request::Execute(statement, values) => {
                 let statement = self.prepared(statement).await?;
-                let changed = self.client.execute_raw(&statement, &values).await?;
+                let changed = self.client.execute_raw(&statement, values).await?;
                 Ok(Answer::Changed(changed))
             }
             Request::Query(statement, values) => {
@@ -92,18 +93,18 @@ impl Session {
         }
     }
 
-    async fn prepared(&mut self, text: String) -> Result<Statement, StoreError> {
-        if let Some(statement) = self.prepared.get(&text) {
+    async fn prepared(&mut self, text: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.prepared.get(text) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(&text).await?;
-        self.prepared.insert(text, statement.clone());
+        let statement = self.client.prepare(text).await?;
+        self.prepared.insert(text.to_owned(), statement.clone());
         Ok(statement)
     }
 }
 
-fn row(found: &tokio_postgres::Row) -> Result<Row, StoreError> {
-    (0..found.len()).map(|at| Ok(found.try_get(at)?)).collect()
+fn row(found: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
+    (0..found.len()).map(|at| found.try_get(at)).collect()
 }
 
 impl ToSql for Value {
@@ -144,6 +145,12 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(why: tokio_postgres::Error) -> Self {
         cannot("the database", &why)
     }
+}
+
+/// Whether the connection is lost with this: what the server refuses and goes on is an answer like any other.
+pub(super) fn hangs_up(why: &tokio_postgres::Error) -> bool {
+    let goes_on = |said: &DbError| !matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    !why.as_db_error().is_some_and(goes_on)
 }
 
 /// What went wrong, as far as the server or the system says.
