@@ -35,6 +35,18 @@ impl Check {
         Self::Zoned,
         Self::Exclusive,
     ];
+    /// What has to stay green while it serves, and what its people are told of beside.
+    pub const WHILE_SERVING: &'static [Self] = &[
+        Self::Ours,
+        Self::Registered,
+        Self::Static,
+        Self::Named,
+        Self::Zoned,
+        Self::SameMachine,
+        Self::Exclusive,
+        Self::NotExposed,
+        Self::ZoneEgress,
+    ];
     /// What a requestor is told of at once.
     pub const AT_SUBMISSION: &'static [Self] = &[Self::Ours, Self::Registered, Self::Static, Self::Named, Self::Zoned];
 

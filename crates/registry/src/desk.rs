@@ -421,7 +421,10 @@ impl<S: Store> Desk<S> {
         };
         let others = self.look(now)?.others(&request.at, kept.id);
         let machine = self.machine(&request);
-        let checks = Check::BEFORE_SERVING.iter();
+        let checks = match kept.case.state.is_live() {
+            true => Check::WHILE_SERVING.iter(),
+            false => Check::BEFORE_SERVING.iter(),
+        };
         Ok(checks
             .map(|check| self.one(*check, &machine, names, &others, now))
             .collect())

@@ -41,8 +41,9 @@ pub use life::{
 };
 pub use link::{DeadLink, Link, Purpose, Token, TokenHash, Whence};
 pub use network::{
-    Colour, DhcpError, Finding, Kind, Mac, Machine, Names, Network, Others, Register, RegisterError, Reservations, Row,
-    Source, Widest, Zones, ZonesError, hindering,
+    Colour, DhcpError, Egress, Finding, Kind, Mac, Machine, Names, Network, Observation, Others, Register,
+    RegisterError, Reservations, Row, Scan, Sightings, Source, TableError, Widest, Zones, ZonesError, hindering,
+    one_machine,
 };
 pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use ipnet::{IpAddrRange, IpNet, Ipv4AddrRange, Ipv6AddrRange};
 use mail::Timestamp;
 
-use super::{Colour, Kind, Machine, Names, Network, Others, Source, Widest};
+use super::{Colour, Egress, Kind, Machine, Names, Network, Others, Source, Widest};
+
+/// Days after which a machine that was not seen may be any.
+const SIGHTING_DAYS: i64 = 7;
 
 type Found = (Colour, String);
 
@@ -222,6 +225,116 @@ pub(super) fn zoned(network: &Network, machine: &Machine) -> Found {
         }
     }
     green(format!("{} lies in {wanted}", machine.at))
+}
+
+/// C6: the machine that was seen last is the one that is registered.
+pub(super) fn same(network: &Network, machine: &Machine, now: Timestamp) -> Found {
+    let sightings = match known(&network.sightings, "who was seen at which address") {
+        Ok(sightings) => sightings,
+        Err(found) => return found,
+    };
+    let register = match known(&network.register, "the register of addresses") {
+        Ok(register) => register,
+        Err(found) => return found,
+    };
+    let addresses = match addresses(&machine.at) {
+        Ok(addresses) => addresses,
+        Err(found) => return found,
+    };
+    let mut unseen = None;
+    for address in addresses {
+        let registered = register.of(address).and_then(|row| row.mac);
+        let seen = sightings.of(address).filter(|(at, _)| is_fresh(*at, now));
+        match (registered, seen) {
+            (Some(ours), Some((at, theirs))) if ours != theirs => {
+                return red(format!(
+                    "{theirs} was seen at {address} on {}, where {ours} is registered; register the new machine, or find it",
+                    at.to_date()
+                ));
+            }
+            (Some(_), Some(_)) => {}
+            (None, _) => unseen = Some(format!("{address} is registered without its machine")),
+            (_, None) => unseen = Some(format!("no machine was seen at {address} for {SIGHTING_DAYS} days")),
+        }
+    }
+    match unseen {
+        Some(said) => (Colour::Unchecked, said),
+        None => green(format!("at {} is the machine that is registered", machine.at)),
+    }
+}
+
+fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    now.0.saturating_sub(at.0) <= SIGHTING_DAYS * 86_400_000
+}
+
+/// C9: none of its services can be reached from the internet. A note to security; it hinders nothing.
+pub(super) fn hidden(network: &Network, machine: &Machine) -> Found {
+    let scan = match known(&network.scan, "a scan from outside") {
+        Ok(scan) => scan,
+        Err((colour, said)) => return (colour.min(Colour::Yellow), said),
+    };
+    let addresses = match addresses(&machine.at) {
+        Ok(addresses) => addresses,
+        Err(found) => return found,
+    };
+    let mut unscanned = None;
+    for address in addresses {
+        match scan.open(address) {
+            None => unscanned = Some(address),
+            Some(open) if !open.is_empty() => {
+                let open: Vec<u16> = open.iter().copied().collect();
+                return (
+                    Colour::Yellow,
+                    format!(
+                        "{address} can be reached from the internet on port {}; close that at the border",
+                        listed(&open)
+                    ),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    match unscanned {
+        Some(address) => (Colour::Unchecked, format!("{address} was not scanned")),
+        None => green(format!("nothing of {} can be reached from the internet", machine.at)),
+    }
+}
+
+/// C10: its zone lets it reach the relay, and nobody else on port 25. A ticket for the network team; it hinders nothing.
+pub(super) fn confined(network: &Network, machine: &Machine) -> Found {
+    let zones = match known(&network.zones, "the table of zones") {
+        Ok(zones) => zones,
+        Err((colour, said)) => return (colour.min(Colour::Yellow), said),
+    };
+    let addresses = match addresses(&machine.at) {
+        Ok(addresses) => addresses,
+        Err(found) => return found,
+    };
+    let mut worst = green(format!("from {} port 25 leads to the relay alone", machine.at));
+    for address in addresses {
+        match zones.egress(address) {
+            Some(Egress::Relay) => {}
+            Some(Egress::Internet) => {
+                return (
+                    Colour::Yellow,
+                    format!("the zone of {address} lets port 25 out to everybody; let it reach the relay alone"),
+                );
+            }
+            Some(Egress::Nothing) => {
+                return (
+                    Colour::Yellow,
+                    format!("the zone of {address} does not let it reach the relay; open ports 25 and 587 to it"),
+                );
+            }
+            None => {
+                worst = (
+                    Colour::Unchecked,
+                    format!("what the zone of {address} lets out is not written down"),
+                )
+            }
+        }
+    }
+    worst
 }
 
 /// C7.

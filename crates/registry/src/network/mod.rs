@@ -3,7 +3,11 @@
 mod checks;
 mod dhcp;
 mod mac;
+mod path;
 mod register;
+mod scan;
+mod sightings;
+mod table;
 #[cfg(test)]
 mod tests;
 mod zones;
@@ -17,8 +21,12 @@ use crate::check::Check;
 
 pub use dhcp::{DhcpError, Reservations};
 pub use mac::Mac;
+pub use path::{Observation, one_machine};
 pub use register::{Kind, Register, RegisterError, Row};
-pub use zones::{Zones, ZonesError};
+pub use scan::Scan;
+pub use sightings::Sightings;
+pub use table::TableError;
+pub use zones::{Egress, Zones, ZonesError};
 
 /// Something that is kept in a file, or asked of somebody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +65,10 @@ pub struct Network {
     pub reservations: Source<Reservations>,
     /// Which network lies in which zone.
     pub zones: Source<Zones>,
+    /// Which machine was seen where.
+    pub sightings: Source<Sightings>,
+    /// What can be reached from the internet.
+    pub scan: Source<Scan>,
 }
 
 /// What name service says about an address and its name.
@@ -124,7 +136,7 @@ impl Default for Widest {
 }
 
 impl Network {
-    /// Makes one check. C6 and C8 to C10 are not made here: they need what is seen over time.
+    /// Makes one check. C8 is not made here: it needs what the gates see ([`one_machine`]).
     #[must_use]
     pub fn check(
         &self,
@@ -142,9 +154,10 @@ impl Network {
             Check::Named => checks::named(self, machine, names),
             Check::Zoned => checks::zoned(self, machine),
             Check::Exclusive => checks::exclusive(machine, others, widest),
-            Check::SameMachine | Check::OneMachine | Check::NotExposed | Check::ZoneEgress => {
-                (Colour::Unchecked, "seen over time only".to_owned())
-            }
+            Check::SameMachine => checks::same(self, machine, now),
+            Check::NotExposed => checks::hidden(self, machine),
+            Check::ZoneEgress => checks::confined(self, machine),
+            Check::OneMachine => (Colour::Unchecked, "what the gates see of it says so".to_owned()),
         };
         Finding { check, colour, said }
     }

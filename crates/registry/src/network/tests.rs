@@ -34,6 +34,7 @@ fn network() -> Network {
         register: Source::Known(Register::read(REGISTER).unwrap()),
         reservations: Source::Known(Reservations::read_isc(ISC).unwrap()),
         zones: Source::Known(Zones::read("prefix,zone\n10.0.0.0/8,LAN\n10.1.2.0/24,MOD\n").unwrap()),
+        ..Network::default()
     }
 }
 
@@ -329,8 +330,97 @@ fn no_text_makes_the_readers_panic() {
         let _ = Register::read(&text);
         let _ = Register::read(&format!("ip,type\n{text}"));
         let _ = Zones::read(&text);
+        let _ = Sightings::read(&format!("ip,mac,seen\n{text}"));
+        let _ = Scan::read(&format!("ip,port,state\n{text}"));
         let _ = Reservations::read_isc(&text);
         let _ = Reservations::read_kea(&text);
         let _ = Mac::parse(&text);
     });
+}
+
+#[test]
+fn c6_the_machine_that_was_seen_last_is_the_one_that_is_registered() {
+    let mut network = network();
+    let check = |network: &Network, at: &str, colour, said: &str| {
+        found(network, Check::SameMachine, &machine(at), colour, said);
+    };
+    check(&network, "10.1.2.3", Colour::Unchecked, "is not kept here");
+    let seen = "mac,ip,seen\n\
+        00:00:5e:00:53:09,10.1.2.3,2026-11-20T08:00:00Z\n\
+        00:00:5e:00:53:01,10.1.2.3,2026-11-21T08:00:00Z\n\
+        # somebody else since\n\
+        00-00-5E-00-53-99,10.1.2.4,1795305000\n\
+        00:00:5e:00:53:77,10.1.2.5,1795305000\n\
+        00:00:5e:00:53:05,2001:db8::5,2026-11-01T08:00:00Z\n";
+    network.sightings = Source::Known(Sightings::read(seen).unwrap());
+    check(&network, "10.1.2.3", Colour::Green, "the machine that is registered");
+    check(
+        &network,
+        "10.1.2.4",
+        Colour::Red,
+        "00:00:5e:00:53:99 was seen at 10.1.2.4",
+    );
+    check(&network, "10.1.2.5", Colour::Unchecked, "without its machine");
+    check(&network, "2001:db8::5", Colour::Unchecked, "for 7 days");
+    network.sightings = Source::Unknown("no such file".to_owned());
+    check(&network, "10.1.2.3", Colour::Unknown, "cannot be read: no such file");
+}
+
+#[test]
+fn c9_nothing_of_a_device_can_be_reached_from_the_internet() {
+    let mut network = network();
+    let check = |network: &Network, at: &str, colour, said: &str| {
+        found(network, Check::NotExposed, &machine(at), colour, said);
+    };
+    check(&network, "10.1.2.3", Colour::Unchecked, "is not kept here");
+    let scan = "ip,port,state\n10.1.2.3,25,filtered\n10.1.2.3,80,closed\n10.1.2.4,9100,open\n10.1.2.4,80,OPEN\n";
+    network.scan = Source::Known(Scan::read(scan).unwrap());
+    check(&network, "10.1.2.3", Colour::Green, "nothing of 10.1.2.3");
+    check(&network, "10.1.2.4", Colour::Yellow, "on port 80, 9100");
+    check(&network, "10.1.2.5", Colour::Unchecked, "was not scanned");
+    network.scan = Source::Unknown("no such file".to_owned());
+    check(&network, "10.1.2.3", Colour::Yellow, "no such file");
+}
+
+#[test]
+fn c10_a_zone_lets_its_devices_reach_the_relay_alone() {
+    let mut network = network();
+    let check = |network: &Network, at: &str, colour, said: &str| {
+        found(network, Check::ZoneEgress, &machine(at), colour, said);
+    };
+    check(&network, "10.1.2.3", Colour::Unchecked, "is not written down");
+    let zones =
+        "prefix,zone,egress\n10.1.2.0/24,MOD,relay\n10.1.3.0/24,LAN,internet\n10.1.4.0/24,LAB, None \n10.1.5.0/24,X\n";
+    network.zones = Source::Known(Zones::read(zones).unwrap());
+    check(&network, "10.1.2.3", Colour::Green, "leads to the relay alone");
+    check(&network, "10.1.3.3", Colour::Yellow, "out to everybody");
+    check(&network, "10.1.4.3", Colour::Yellow, "does not let it reach the relay");
+    check(&network, "10.1.5.3", Colour::Unchecked, "is not written down");
+    network.zones = Source::Unknown("no such file".to_owned());
+    check(&network, "10.1.2.3", Colour::Yellow, "no such file");
+}
+
+#[test]
+fn a_table_of_others_says_where_it_is_wrong() {
+    for (text, line, why) in [
+        ("ip,mac\n", 1, "names no column \"seen\""),
+        ("ip,mac,seen\nx,00:00:5e:00:53:01,0\n", 2, "\"x\" is no address"),
+        ("ip,mac,seen\n10.0.0.1,no,0\n", 2, "\"no\" is no machine address"),
+        (
+            "ip,mac,seen\n10.0.0.1,00:00:5e:00:53:01,0\n10.0.0.1,00:00:5e:00:53:01,today\n",
+            3,
+            "is no time",
+        ),
+        ("ip,mac,seen\n10.0.0.1,00:00:5e:00:53:01\n", 2, "cannot be read as CSV"),
+    ] {
+        let error = Sightings::read(text).unwrap_err();
+        assert_eq!(error.line, line, "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    let error = Scan::read("ip,port,state\n10.0.0.1,70000,open\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("\"70000\" is no port"), "{error}");
+    let error = Zones::read("10.0.0.0/8,LAN,out").unwrap_err().to_string();
+    assert_eq!(error, "line 1: \"out\" is no egress: relay, internet or none");
 }
