@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use registry::{Calendar, Person, Role, Terms, Widest};
+use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
 /// Where the registry is kept, and what it is measured by.
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
-    /// The file it is kept in.
-    pub file: PathBuf,
+    /// Where it is kept.
+    pub place: RegistryPlace,
     /// The department or customer of a case that names none.
     pub scope: Box<str>,
     /// What is known of the network.
@@ -25,6 +25,26 @@ pub struct RegistrySettings {
     pub roles: Vec<(Role, Person)>,
 }
 
+/// Where a registry is kept.
+#[derive(Clone, Debug)]
+pub enum RegistryPlace {
+    /// In a file of this machine.
+    File(PathBuf),
+    /// In a database that several gates may share.
+    Database(DatabaseSettings),
+}
+
+/// How a database is reached.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Where it is, and who we are to it.
+    pub options: PostgresOptions,
+    /// The file with its password.
+    pub password_file: Option<PathBuf>,
+    /// The file with the certificates that vouch for it.
+    pub ca: Option<PathBuf>,
+}
+
 /// Files that others keep, and that are read again when they change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkFiles {
@@ -34,11 +54,16 @@ pub struct NetworkFiles {
     pub dhcp: Vec<PathBuf>,
     /// Which network lies in which zone.
     pub zones: Option<PathBuf>,
+    /// Which machine was seen at which address.
+    pub sightings: Option<PathBuf>,
+    /// What a scan from outside could reach.
+    pub scan: Option<PathBuf>,
 }
 
 impl NetworkFiles {
     /// Every file there is, to be watched.
     pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        self.register.iter().chain(&self.dhcp).chain(&self.zones)
+        let one = [&self.register, &self.zones, &self.sightings, &self.scan];
+        one.into_iter().flatten().chain(&self.dhcp)
     }
 }

@@ -14,11 +14,13 @@ mod tests;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use policy::{Organisation, Zone};
-use registry::{Desk, SqliteStore, Store, StoreError};
+use registry::{Desk, PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
+use zeroize::Zeroizing;
 
-use crate::config::{Config, RegistrySettings, Report};
+use crate::config::{Config, DatabaseSettings, RegistryPlace, RegistrySettings, Report};
 
 pub use names::names;
 pub use people::People;
@@ -56,7 +58,13 @@ pub fn open(settings: &RegistrySettings, house: House<'_>) -> Result<(Registry, 
 
 /// Opens what is kept, or begins it. It has names and hashes of secrets in it: nobody else reads the file.
 pub fn store(settings: &RegistrySettings) -> Result<Box<dyn Store>, StoreError> {
-    let file = &settings.file;
+    match &settings.place {
+        RegistryPlace::File(file) => in_file(file),
+        RegistryPlace::Database(database) => Ok(Box::new(PostgresStore::connect(whole(database)?)?)),
+    }
+}
+
+fn in_file(file: &Path) -> Result<Box<dyn Store>, StoreError> {
     let made = OpenOptions::new()
         .create(true)
         .append(true)
@@ -65,4 +73,23 @@ pub fn store(settings: &RegistrySettings) -> Result<Box<dyn Store>, StoreError> 
         .map(drop);
     made.map_err(|why| StoreError::Database(format!("{} cannot be opened: {why}", file.display())))?;
     Ok(Box::new(SqliteStore::open(file)?))
+}
+
+/// With what stands in files of their own: its password, and who vouches for it.
+fn whole(database: &DatabaseSettings) -> Result<PostgresOptions, StoreError> {
+    let read = |file: &Path| {
+        let text = std::fs::read(file).map(Zeroizing::new);
+        text.map_err(|why| StoreError::Database(format!("{} cannot be read: {why}", file.display())))
+    };
+    let text = |octets: &[u8]| Zeroizing::new(String::from_utf8_lossy(octets).into_owned());
+    let mut options = database.options.clone();
+    if let Some(file) = &database.password_file {
+        options = options.with_password(&text(&read(file)?));
+    } else if let Some(file) = std::env::var_os("PGPASSFILE") {
+        options = options.with_passfile(&text(&read(Path::new(&file))?));
+    }
+    match &database.ca {
+        Some(file) => options.with_roots(&read(file)?),
+        None => Ok(options),
+    }
 }

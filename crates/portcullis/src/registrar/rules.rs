@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use registry::{Network, Register, Reservations, Rules, Source as Known, Zones};
+use registry::{Network, Register, Reservations, Rules, Scan, Sightings, Source as Known, Zones};
 
 use super::House;
 use super::sources::{self, Unusable};
@@ -30,6 +30,12 @@ pub fn rules(settings: &RegistrySettings, house: House<'_>) -> (Rules, Vec<Repor
             }),
             None => declared(house),
         },
+        sightings: known(files.sightings.as_deref(), &mut reports, |file| {
+            sources::read(file, Sightings::read, sources::of_table)
+        }),
+        scan: known(files.scan.as_deref(), &mut reports, |file| {
+            sources::read(file, Scan::read, sources::of_table)
+        }),
     };
     let rules = Rules {
         domains: organisation.domains.clone(),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use registry::{DhcpError, RegisterError, Reservations, ZonesError};
+use registry::{DhcpError, RegisterError, Reservations, TableError, ZonesError};
 
 use crate::config::{Problem, Report, Source};
 
@@ -114,6 +114,12 @@ pub(super) fn of_zones(source: &Source, why: &ZonesError) -> Problem {
     let place = quoted(&why.why).and_then(|value| word(source, number, value));
     Problem::error(place.or_else(|| line(source, number)), why.why.as_str())
         .advise("each line is a network, a comma and the name of a zone, as in 10.20.0.0/16,MOD")
+}
+
+pub(super) fn of_table(source: &Source, why: &TableError) -> Problem {
+    let place = quoted(&why.why).and_then(|value| word(source, why.line, value));
+    Problem::error(place.or_else(|| line(source, why.line)), why.why.as_str())
+        .advise("have its keepers export it again, with a first line that names the columns")
 }
 
 pub(super) fn of_dhcp(source: &Source, why: &DhcpError) -> Problem {

@@ -4,7 +4,7 @@ use policy::Name;
 use registry::{Person, Role, Source};
 
 use super::*;
-use crate::config::NetworkFiles;
+use crate::config::{NetworkFiles, RegistryPlace};
 
 struct Files {
     folder: tempfile::TempDir,
@@ -15,7 +15,7 @@ impl Files {
     fn none() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = RegistrySettings {
-            file: folder.path().join("registry.sqlite"),
+            place: RegistryPlace::File(folder.path().join("registry.sqlite")),
             scope: "university".into(),
             network: NetworkFiles::default(),
             device_zone: None,
@@ -66,10 +66,13 @@ fn a_registry_is_begun_where_there_is_none_and_nobody_else_reads_it() {
     let (mut desk, reports) = open(&files.settings, house).unwrap();
     assert!(reports.is_empty());
     assert_eq!(desk.store().list(None).unwrap(), []);
-    let mode = std::fs::metadata(&files.settings.file).unwrap().permissions().mode();
+    let mode = std::fs::metadata(files.folder.path().join("registry.sqlite"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
     let nowhere = RegistrySettings {
-        file: files.folder.path().join("missing/registry.sqlite"),
+        place: RegistryPlace::File(files.folder.path().join("missing/registry.sqlite")),
         ..files.settings
     };
     let why = open(&nowhere, house).err().unwrap().to_string();
@@ -153,4 +156,44 @@ fn who_somebody_is_does_not_depend_on_how_they_write_their_address() {
     assert_eq!(people.roles(&Person::new("RELAY@example.edu")), [Role::Admin]);
     assert_eq!(people.roles(&Person::new("ann@example.edu")), []);
     assert_eq!(people.only_admin(), Some(&Person::new("relay@example.edu")));
+}
+
+#[test]
+fn a_database_is_reached_with_the_password_of_its_file_and_says_nothing_of_it() {
+    let mut files = Files::none();
+    let url = "postgresql://gate@%2Fno%2Fsuch%2Ffolder/registry";
+    let database = DatabaseSettings {
+        options: PostgresOptions::read(url).unwrap(),
+        password_file: Some(files.write("password", "sesame\n")),
+        ca: None,
+    };
+    assert!(whole(&database).unwrap().has_password());
+    files.settings.place = RegistryPlace::Database(database.clone());
+    let why = store(&files.settings).err().unwrap().to_string();
+    assert!(why.contains("/no/such/folder cannot be reached"), "{why}");
+    assert!(!format!("{why} {database:?}").contains("sesame"));
+    let missing = DatabaseSettings {
+        password_file: Some("/no/such/file".into()),
+        ..database
+    };
+    assert!(
+        whole(&missing)
+            .unwrap_err()
+            .to_string()
+            .contains("/no/such/file cannot be read")
+    );
+}
+
+#[test]
+fn what_was_seen_and_scanned_is_read_or_said_to_be_unknown() {
+    let mut files = Files::none();
+    files.settings.network.sightings = Some(files.write("arp.csv", "ip,mac,seen\n10.0.0.1,00:00:5e:00:53:01,0\n"));
+    files.settings.network.scan = Some(files.write("scan.csv", "ip,port,state\n10.0.0.1,many,open\n"));
+    let (rules, said) = files.rules();
+    assert!(matches!(rules.network.sightings, Source::Known(_)));
+    assert!(matches!(rules.network.scan, Source::Unknown(_)));
+    assert!(
+        said.contains("\"many\" is no port") && said.contains("scan.csv:2"),
+        "{said}"
+    );
 }

@@ -54,6 +54,8 @@ impl<S: Store> Desk<S> {
             let evidence = beside.evidence.get_or_insert_with(|| json!({}));
             if let Some(evidence) = evidence.as_object_mut() {
                 evidence.insert("by_link_to".to_owned(), json!(link.address));
+                evidence.insert("from".to_owned(), json!(whence.address));
+                evidence.insert("agent".to_owned(), json!(whence.agent));
             }
             beside.link = Some(&hash);
             desk.keep(&kept, event, &actor, now, beside)

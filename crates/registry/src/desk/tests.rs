@@ -460,14 +460,22 @@ fn the_head_answers_by_a_link_and_a_refused_answer_does_not_use_it_up() {
         office.desk.answer(&token, &other, &Whence::default(), NOW).is_err(),
         "for another purpose"
     );
-    let answered = office
-        .desk
-        .answer(&token, &acknowledge(&form()), &Whence::default(), NOW)
-        .unwrap();
+    let whence = Whence {
+        address: "192.0.2.7".to_owned(),
+        agent: "browser".to_owned(),
+    };
+    let answered = office.desk.answer(&token, &acknowledge(&form()), &whence, NOW).unwrap();
     assert_eq!(answered.case.state, State::SecurityReview);
     let last = office.desk.store().history(id).unwrap().pop().unwrap();
     assert_eq!(last.actor, "dean@example.edu (head)");
-    assert!(last.evidence.unwrap().contains("\"by_link_to\":\"dean@example.edu\""));
+    let evidence = last.evidence.unwrap();
+    for kept in [
+        "\"by_link_to\":\"dean@example.edu\"",
+        "\"from\":\"192.0.2.7\"",
+        "\"agent\":\"browser\"",
+    ] {
+        assert!(evidence.contains(kept), "{evidence}");
+    }
     assert!(
         office
             .desk

@@ -30,6 +30,7 @@ impl SqliteStore {
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(file)
             .map_err(|why| StoreError::Database(format!("{} cannot be opened: {why}", file.display())))?;
+        connection.busy_timeout(PATIENCE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         Self::of(connection)
     }
@@ -40,7 +41,6 @@ impl SqliteStore {
     }
 
     fn of(connection: Connection) -> Result<Self, StoreError> {
-        connection.busy_timeout(PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // An approval that was told is there after a power cut.
         connection.pragma_update(None, "synchronous", "FULL")?;

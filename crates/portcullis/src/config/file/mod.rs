@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::registry::{ByRisk, Registry, Roles, Terms, WidestPrefix};
+pub use self::registry::{ByRisk, Registry, Roles, Terms, Unshown, WidestPrefix};
 pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};

@@ -14,6 +14,14 @@ use super::{At, Count, Day, List, Maybe};
 pub struct Registry {
     /// The file it is kept in. Default: `registry.sqlite` beside the spool.
     pub file: Maybe<PathBuf>,
+    /// The PostgreSQL it is kept in instead, where several gates share it: `postgresql://user@host:port/database`. Over a
+    /// network TLS is demanded and the server's certificate verified, unless it ends with `?sslmode=disable`.
+    pub database: Maybe<Unshown>,
+    /// The file with the password of that database. Where none is named, `PGPASSFILE` in the environment may name one in
+    /// the form of PostgreSQL's own programs.
+    pub password_file: Maybe<PathBuf>,
+    /// The certificates (PEM) that vouch for that database. Default: those of the system.
+    pub database_ca: Maybe<PathBuf>,
     /// The department or customer of a new case that names none. Default: default.
     pub scope: Maybe<String>,
     /// The register of addresses, as its keepers export it: CSV whose first line names its columns. `ip` and `type` (static,
@@ -21,8 +29,13 @@ pub struct Registry {
     pub register: Maybe<PathBuf>,
     /// Configurations of DHCP servers: dhcpd.conf of ISC, or Kea's JSON.
     pub dhcp: Vec<At<PathBuf>>,
-    /// Which network lies in which zone: CSV of `prefix,zone`. Default: the zones of this file.
+    /// Which network lies in which zone: CSV of `prefix,zone`, or `prefix,zone,egress` with what its firewall lets out on
+    /// port 25: `relay`, `internet` or `none`. Default: the zones of this file.
     pub zones: Maybe<PathBuf>,
+    /// Which machine was seen at which address: CSV of `ip,mac,seen`, of a router's neighbours or of DHCP's leases.
+    pub sightings: Maybe<PathBuf>,
+    /// What a scan from outside could reach: CSV of `ip,port,state`.
+    pub scan: Maybe<PathBuf>,
     /// The zone that devices which cannot log in have to stand in. Default: any.
     pub device_zone: Maybe<String>,
     /// How wide a grant may be. Default: one address.
@@ -35,6 +48,17 @@ pub struct Registry {
     pub terms: Terms,
     /// Who decides.
     pub roles: Roles,
+}
+
+/// Text with a secret in it, perhaps: it is not shown.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Unshown(pub String);
+
+impl std::fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unshown(..)")
+    }
 }
 
 /// How wide a grant may be, as the shortest prefix.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use policy::Organisation;
-use registry::{Calendar, Person, Role, Terms, Widest};
+use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
+use super::certificates;
 use super::desk::Desk;
 use super::organisation::is_ours;
 use crate::config::file::{self, At, Count, List, Maybe};
-use crate::config::{NetworkFiles, Problem, RegistrySettings};
+use crate::config::{DatabaseSettings, NetworkFiles, Problem, RegistryPlace, RegistrySettings};
 
 /// Days that a term may have: ten years are for ever.
 const DAYS: RangeInclusive<u32> = 1..=3_660;
@@ -26,7 +27,7 @@ pub(super) fn resolve(
 ) -> Option<RegistrySettings> {
     let written = written.as_ref()?;
     Some(RegistrySettings {
-        file: kept_in(&written.file, spool, desk),
+        place: place(written, spool, desk),
         scope: scope(&written.scope, desk),
         network: network(written, desk),
         device_zone: words(&written.device_zone, "this names no zone", desk),
@@ -35,6 +36,68 @@ pub(super) fn resolve(
         calendar: calendar(written, desk),
         roles: roles(written, organisation, desk),
     })
+}
+
+fn place(written: &file::Registry, spool: &Path, desk: &mut Desk<'_>) -> RegistryPlace {
+    let file = kept_in(&written.file, spool, desk);
+    let Some(database) = &written.database else {
+        for (beside, name) in [
+            (&written.password_file, "password_file"),
+            (&written.database_ca, "database_ca"),
+        ] {
+            if let Some(beside) = beside {
+                desk.say(
+                    Problem::error(
+                        beside.span(),
+                        format!("registry.{name} is for a database, and none is named"),
+                    )
+                    .advise("add `database = \"postgresql://...\"`, or take this out"),
+                );
+            }
+        }
+        return RegistryPlace::File(file);
+    };
+    if let Some(both) = &written.file {
+        desk.say(
+            Problem::error(
+                both.span(),
+                "a registry is kept in a file or in a database, not in both",
+            )
+            .why("who reads one of them would not know what was decided in the other")
+            .advise("take this out, or `database`"),
+        );
+    }
+    // Its line is not shown: a password may stand in it.
+    match PostgresOptions::read(&database.get().0) {
+        Ok(options) => RegistryPlace::Database(DatabaseSettings {
+            password_file: written.password_file.as_ref().map(|file| needed(file, desk)),
+            ca: written.database_ca.as_ref().map(|file| needed(file, desk)),
+            options: unhidden(options, desk),
+        }),
+        Err(why) => {
+            desk.say(
+                Problem::error(None, format!("registry.database: {why}"))
+                    .advise("write `database = \"postgresql://user@host:port/database\"`"),
+            );
+            RegistryPlace::File(file)
+        }
+    }
+}
+
+fn needed(written: &At<PathBuf>, desk: &mut Desk<'_>) -> PathBuf {
+    certificates::contents(written, desk);
+    desk.path(written)
+}
+
+fn unhidden(options: PostgresOptions, desk: &mut Desk<'_>) -> PostgresOptions {
+    if options.has_password() {
+        desk.say(
+            Problem::warning(None, "the password of registry.database stands in this file")
+                .why("the file is kept with each generation, and shown to whoever compares them")
+                .advise("write it into a file of its own and name that in `password_file`"),
+        );
+    }
+    options
 }
 
 fn kept_in(written: &Maybe<PathBuf>, spool: &Path, desk: &mut Desk<'_>) -> PathBuf {
@@ -100,6 +163,11 @@ fn network(written: &file::Registry, desk: &mut Desk<'_>) -> NetworkFiles {
             .map(|file| one(file, "this configuration of DHCP"))
             .collect(),
         zones: written.zones.as_ref().map(|file| one(file, "the table of zones")),
+        sightings: written
+            .sightings
+            .as_ref()
+            .map(|file| one(file, "the table of what was seen where")),
+        scan: written.scan.as_ref().map(|file| one(file, "the scan from outside")),
     }
 }
 

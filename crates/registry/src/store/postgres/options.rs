@@ -101,6 +101,12 @@ impl PostgresOptions {
         Ok(self)
     }
 
+    /// Whether a password is known.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// Whom it leads to, as it may be shown.
     #[must_use]
     pub fn whom(&self) -> String {
