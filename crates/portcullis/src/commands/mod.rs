@@ -3,6 +3,7 @@
 //! `run` answers with an exit status: 0 done, 1 the answer is no (a configuration with errors, a refusal explained, a
 //! message lost), 2 it could not be tried. Errors are printed here and nowhere else.
 
+pub mod access;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -84,6 +85,8 @@ enum Command {
     Trace(trace::Args),
     #[command(about = "Tell the last decisions about a machine, a person, a grant or a message, and what to do next")]
     Why(why::Args),
+    #[command(about = "Who may relay: ask for a grant, approve it, set it up, suspend it, end it")]
+    Access(access::Args),
     #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
     Upgrade(upgrade::Args),
     #[command(about = "Try to relay through the gate that runs, as strangers do")]
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Why(args) => why::run(args),
+        Command::Access(args) => access::run(args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Ledger(args) => ledger::run(args),

@@ -5,6 +5,7 @@
 //!
 //! Refuses to know: what follows from an event. That is the room `registry`.
 
+pub mod import;
 mod names;
 mod people;
 mod rules;

@@ -1,0 +1,193 @@
+//! `portcullis access list`: every case, and the grants of the configuration file.
+
+use mail::Timestamp;
+use policy::{By, Grant, GrantState};
+use registry::{Kept, State};
+use serde_json::{Value, json};
+
+use super::office::{Office, Refusal};
+use super::{Around, Common, Told, Trouble, told};
+use crate::commands::queue::aligned;
+use crate::story::Printable;
+
+/// Arguments of `access list`.
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "List every case of the registry, and the grants of the configuration file, which are pinned: they change \
+        with the file alone.\n\nOne line each, with owner, state and end. In JSON: `grants`, each with at least `id`, `owner`, \
+        `state`, `until` and `pinned`."
+)]
+pub(super) struct Args {
+    /// Only what serves, or is suspended.
+    #[arg(long)]
+    live: bool,
+    /// Only what waits for somebody.
+    #[arg(long, conflicts_with = "live")]
+    waiting: bool,
+    /// Only in this state, as in `active` or `suspended`.
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Only of this department or customer.
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<String>,
+    /// Only what somebody asked for, set up, answers for, or takes the risk of.
+    #[arg(long, value_name = "ADDRESS")]
+    of: Option<String>,
+    /// Only what was imported and not reviewed.
+    #[arg(long)]
+    unreviewed: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
+    if let Some(state) = &args.state
+        && !State::ALL.iter().any(|one| is_state(one.code(), state))
+    {
+        let known: Vec<&str> = State::ALL.iter().map(|state| state.code()).collect();
+        return Err(Refusal::new(format!("there is no state {state:?}"))
+            .advise(format!("one of: {}", known.join(", ")))
+            .into());
+    }
+    let mut office = Office::open(&args.common, around)?;
+    let all = office
+        .desk
+        .store()
+        .list(args.scope.as_deref())
+        .map_err(anyhow::Error::from)?;
+    let cases: Vec<&Kept> = all.iter().filter(|kept| args.wants(kept)).collect();
+    let pinned = pinned(&office, args);
+    let now = office.now();
+    let json = cases
+        .iter()
+        .map(|kept| told::case(kept, office.next_due(kept)))
+        .chain(pinned.iter().map(|grant| pinned_json(grant, now)));
+    let json = json!({ "grants": json.collect::<Vec<Value>>() });
+    Ok(Told::new(table(&cases, &pinned, now), json))
+}
+
+impl Args {
+    fn wants(&self, kept: &Kept) -> bool {
+        let state = kept.case.state;
+        let waits = !state.is_over() && told::next(kept).is_some() && state != State::Provisioned;
+        (!self.live || state.is_live())
+            && (!self.waiting || waits)
+            && (!self.unreviewed || (kept.case.unreviewed && state.is_live()))
+            && self.state.as_ref().is_none_or(|wanted| is_state(state.code(), wanted))
+            && self.of.as_ref().is_none_or(|who| is_theirs(kept, who))
+    }
+}
+
+/// `suspended` means every reason for it.
+fn is_state(code: &str, wanted: &str) -> bool {
+    code == wanted || code.split('(').next() == Some(wanted)
+}
+
+fn is_theirs(kept: &Kept, who: &str) -> bool {
+    let head = kept.case.head.as_ref().map_or("", |head| head.address());
+    let requestor = kept.case.requestor.address();
+    [requestor, told::owner(kept), kept.form.technical.email.trim(), head]
+        .iter()
+        .any(|address| address.eq_ignore_ascii_case(who.trim()))
+}
+
+/// The grants of the file, where nothing was asked that they cannot be.
+fn pinned<'o>(office: &'o Office<'_>, args: &Args) -> Vec<&'o Grant> {
+    if args.waiting || args.unreviewed || args.scope.is_some() || args.of.is_some() {
+        return Vec::new();
+    }
+    let now = office.now();
+    let grants = office.config.rulebook.grants.iter();
+    grants
+        .filter(|grant| {
+            args.state
+                .as_ref()
+                .is_none_or(|wanted| is_state(pinned_state(grant, now), wanted))
+        })
+        .filter(|grant| !args.live || grant.until >= now)
+        .collect()
+}
+
+fn pinned_state(grant: &Grant, now: Timestamp) -> &'static str {
+    match grant.state {
+        _ if grant.until < now => "expired",
+        GrantState::Active if grant.from_time > now => "approved",
+        GrantState::Active => "active",
+        GrantState::Suspended(_) => "suspended(operator)",
+    }
+}
+
+fn pinned_json(grant: &Grant, now: Timestamp) -> Value {
+    json!({
+        "id": &*grant.name,
+        "owner": grant.owner,
+        "state": pinned_state(grant, now),
+        "until": grant.until.to_rfc3339(),
+        "pinned": true,
+        "unreviewed": false,
+        "technical": grant.contact.to_string(),
+        "purpose": grant.reason,
+        "what": shows(grant),
+        "senders": grant.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "line": grant.place.line,
+    })
+}
+
+/// How a client of it shows who it is.
+fn shows(grant: &Grant) -> String {
+    match &grant.by {
+        By::Login(name) => format!("login {name}"),
+        By::Certificate(_) => "certificate".to_owned(),
+        By::Address(networks) => {
+            let all: Vec<String> = networks.iter().map(address).collect();
+            all.join(", ")
+        }
+    }
+}
+
+/// A network of one address is that address.
+fn address(network: &ipnet::IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        network.addr().to_string()
+    } else {
+        network.to_string()
+    }
+}
+
+fn table(cases: &[&Kept], pinned: &[&Grant], now: Timestamp) -> String {
+    if cases.is_empty() && pinned.is_empty() {
+        return "Nothing that this is about. portcullis access request --template begins a request.\n".to_owned();
+    }
+    let head = ["ID", "STATE", "UNTIL", "OWNER", "WHAT"].map(str::to_owned);
+    let mut rows = vec![head];
+    rows.extend(cases.iter().map(|kept| {
+        let mark = if kept.case.unreviewed { " *" } else { "" };
+        [
+            kept.id.to_string(),
+            format!("{}{mark}", kept.case.state),
+            kept.case.until.map_or_else(|| "-".to_owned(), Timestamp::to_date),
+            Printable(told::owner(kept)).to_string(),
+            told::what(kept),
+        ]
+    }));
+    rows.extend(pinned.iter().map(|grant| {
+        [
+            grant.name.to_string(),
+            format!("{}, pinned", pinned_state(grant, now)),
+            grant.until.to_date(),
+            Printable(&grant.owner).to_string(),
+            shows(grant),
+        ]
+    }));
+    let mut text = aligned(&rows);
+    let counted = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    text.push_str(&format!(
+        "{}, {} of the configuration file.\n",
+        counted(cases.len(), "case"),
+        counted(pinned.len(), "pinned grant")
+    ));
+    if cases.iter().any(|kept| kept.case.unreviewed) {
+        text.push_str("* imported, and not reviewed yet.\n");
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! `portcullis access rotate`: a fresh secret takes the place of the one there is, or stands beside it.
+
+use std::time::Duration;
+
+use registry::{CaseId, CredentialKind, OVERLAP};
+use serde_json::Value;
+
+use super::office::{Office, Refusal};
+use super::secrets::{self, Wanted};
+use super::{Acting, Around, Common, Told, Trouble, show, told};
+use crate::commands::queue;
+
+/// Arguments of `access rotate`.
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Make a fresh secret of 20 letters and digits for a grant that logs in. It is shown this once; what is kept \
+        cannot be logged in with. The old one holds beside it for 14 days, so that the device can be set without an \
+        interruption; with --at-once, for a secret that leaked, no longer at all.\n\nWith --add it stands beside the others \
+        under a label of its own, for one program among several. The login is the case, as in pc-1042."
+)]
+pub(super) struct Args {
+    /// The case, as in pc-1042.
+    #[arg(value_name = "CASE", value_parser = show::id)]
+    case: CaseId,
+    /// How long the old secret holds beside the new one. Default: 14d.
+    #[arg(long, value_name = "DURATION", value_parser = queue::duration, conflicts_with_all = ["at_once", "add"])]
+    overlap: Option<Duration>,
+    /// The old secret holds no longer.
+    #[arg(long, conflicts_with = "add")]
+    at_once: bool,
+    /// Which secret: what it was called when it was added.
+    #[arg(long, value_name = "LABEL", conflicts_with = "add")]
+    label: Option<String>,
+    /// One more secret, of this name.
+    #[arg(long, value_name = "LABEL")]
+    add: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
+    let mut office = Office::open(&args.common, around)?;
+    let kept = office.kept(args.case)?;
+    let who = office.who(&args.acting)?;
+    let id = kept.id;
+    if !secrets::has_secret(&kept, &office) {
+        let said = format!("{id} logs in with no secret of ours: {}", kept.form.authentication);
+        return Err(Refusal::new(said)
+            .about(id)
+            .advise("a token is its issuer's to change, and an address has nothing to change")
+            .into());
+    }
+    let all = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
+    let label = args.add.as_deref().or(args.label.as_deref()).unwrap_or(secrets::LABEL);
+    let former = all
+        .iter()
+        .rev()
+        .find(|one| *one.label == *label && one.kind != CredentialKind::Certificate);
+    if former.is_none() && args.label.is_some() {
+        let known: Vec<&str> = all.iter().map(|one| &*one.label).collect();
+        return Err(Refusal::new(format!("{id} has no secret that is called {label:?}"))
+            .about(id)
+            .advise(format!(
+                "its secrets are called: {}; --add makes another",
+                known.join(", ")
+            ))
+            .into());
+    }
+    if former.is_some_and(|one| one.is_live(office.now())) && args.add.is_some() {
+        return Err(Refusal::new(format!("{id} has a secret that is called {label:?}"))
+            .about(id)
+            .advise(format!("rotate it with --label {label:?}, or add one of another name"))
+            .into());
+    }
+    let added = CredentialKind::ApplicationPassword;
+    let wanted = Wanted {
+        label,
+        kind: match (former, &args.add) {
+            (Some(former), _) => former.kind,
+            (None, Some(_)) => added,
+            (None, None) => CredentialKind::DeviceSecret,
+        },
+        overlap: match (&args.add, args.at_once) {
+            (Some(_), _) => None,
+            (None, true) => Some(Duration::ZERO),
+            (None, false) => Some(args.overlap.unwrap_or(OVERLAP)),
+        },
+    };
+    let made = secrets::make(&kept, &wanted, &who, &mut office)?;
+    let mut json = told::case(&kept, office.next_due(&kept));
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("credential".to_owned(), made.json(&kept));
+    }
+    Ok(Told::new(made.text(&kept, &office), json as Value))
+}

@@ -1,0 +1,105 @@
+//! Secrets as commands make them: shown once, and kept only as what they are checked by.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use registry::{Authentication, Credential, CredentialKind, DeskError, Kept, NewCredential, Person, Role, Secret};
+use serde_json::{Value, json};
+
+use super::office::Office;
+use super::{Trouble, told};
+use crate::identities::proof_of;
+
+/// What a device's secret is called, unless somebody says otherwise.
+pub(super) const LABEL: &str = "device";
+/// Who may make secrets, most usual first.
+const PEOPLE: [Role; 4] = [Role::Admin, Role::Technical, Role::Owner, Role::Security];
+
+/// What is wanted.
+pub(super) struct Wanted<'a> {
+    pub(super) label: &'a str,
+    pub(super) kind: CredentialKind,
+    /// How long those of the same label hold beside it; without it, none is replaced.
+    pub(super) overlap: Option<Duration>,
+}
+
+/// A secret that was made.
+pub(super) struct Made {
+    secret: Secret,
+    credential: Credential,
+    /// Those of the same label that end for it.
+    ending: Vec<Credential>,
+}
+
+/// Whether a grant logs in with a secret of ours.
+pub(super) fn has_secret(kept: &Kept, office: &Office<'_>) -> bool {
+    let request = office.understood(kept);
+    request.is_some_and(|request| request.authentication == Authentication::Password)
+}
+
+/// Makes a secret. What is kept of it was kept before it is returned.
+pub(super) fn make(kept: &Kept, wanted: &Wanted<'_>, who: &Person, office: &mut Office<'_>) -> Result<Made, Trouble> {
+    let (id, now) = (kept.id, office.now());
+    let before = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
+    let live: Vec<Credential> = before.into_iter().filter(|one| one.is_live(now)).collect();
+    let secret = Secret::fresh(&*office.around.rng);
+    let new = NewCredential {
+        kind: wanted.kind,
+        label: wanted.label.into(),
+        proof: proof_of(&secret, &live, &*office.around.rng).context("the secret could not be made")?,
+    };
+    let roles = office.people.roles_in(who, kept);
+    let credential = office.first_possible(kept, who, &roles, &PEOPLE, |desk, actor| -> Result<_, DeskError> {
+        match wanted.overlap {
+            Some(overlap) => desk.rotate(id, &new, overlap, actor, now),
+            None => desk.issue(id, &new, actor, now),
+        }
+    })?;
+    let all = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
+    let replaced = |one: &Credential| live.iter().any(|old| old.number == one.number && old.ends != one.ends);
+    Ok(Made {
+        secret,
+        credential,
+        ending: all.into_iter().filter(replaced).collect(),
+    })
+}
+
+impl Made {
+    /// For people: this once.
+    pub(super) fn text(&self, kept: &Kept, office: &Office<'_>) -> String {
+        let mut text = format!(
+            "The secret, shown this once:\n\n    {}\n\n  login    {}\n  server   {}\n",
+            &*self.secret, kept.id, office.config.hostname
+        );
+        for one in &self.ending {
+            if let Some(ends) = one.ends {
+                let said = if ends <= office.now() {
+                    "holds no longer".to_owned()
+                } else {
+                    format!("holds until {}", told::minute(ends))
+                };
+                text.push_str(&format!(
+                    "  before   number {}, {:?}, {said}\n",
+                    one.number, &*one.label
+                ));
+            }
+        }
+        text
+    }
+
+    /// For programs: this once.
+    pub(super) fn json(&self, kept: &Kept) -> Value {
+        json!({
+            "login": kept.id.to_string(),
+            "secret": &*self.secret,
+            "number": self.credential.number,
+            "label": self.credential.label,
+            "kind": self.credential.kind.code(),
+            "ending": self.ending.iter().map(|one| json!({
+                "number": one.number,
+                "label": one.label,
+                "ends": told::time(one.ends),
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
