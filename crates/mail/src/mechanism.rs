@@ -7,6 +7,10 @@ pub enum Mechanism {
     ScramSha256Plus,
     /// SCRAM-SHA-256 (RFC 7677): no secret is sent.
     ScramSha256,
+    /// OAUTHBEARER (RFC 7628): a token that somebody else issued.
+    OAuthBearer,
+    /// XOAUTH2: the same in the form that came before the RFC, and that copiers speak.
+    XOAuth2,
     /// PLAIN (RFC 4616).
     Plain,
     /// LOGIN, which no RFC describes and every device speaks. Its challenges must be exactly `Username:` and
@@ -16,7 +20,14 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, the strongest first.
-    pub const ALL: [Self; 4] = [Self::ScramSha256Plus, Self::ScramSha256, Self::Plain, Self::Login];
+    pub const ALL: [Self; 6] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::OAuthBearer,
+        Self::XOAuth2,
+        Self::Plain,
+        Self::Login,
+    ];
 
     /// As EHLO lists it.
     #[must_use]
@@ -24,6 +35,8 @@ impl Mechanism {
         match self {
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::XOAuth2 => "XOAUTH2",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
         }

@@ -13,6 +13,7 @@ mod salt;
 mod scram;
 mod secret;
 mod table;
+mod token;
 mod verifier;
 
 use std::collections::BTreeMap;
@@ -21,10 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use dns::Resolver;
 use mail::{Mechanism, Mechanisms, Timestamp};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use world::{Clock, Rng};
+use wire::{Phase, Shutdown};
+use world::{Clock, Rng, World};
 use zeroize::Zeroizing;
 
 use crate::config::{LimitSettings, SecretHash};
@@ -32,11 +35,13 @@ use lockout::Lockout;
 use queue::Queue;
 use remembered::Remembered;
 use table::{Sources, Table};
+use token::{Issuers, NotProved};
 
 pub use credentials::{proof_of, verifiers};
 pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};
+pub use token::{Algorithm, IssuerSettings, KeySource, Place, Rules, TokenRule};
 pub use verifier::{Secret, Verifier};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
@@ -44,6 +49,8 @@ pub use verifier::{Secret, Verifier};
 const CORES_PER_HASH: usize = 2;
 /// Hashes computed at once beside those, for who proved itself before.
 const HASHES_FOR_PROVED: usize = 1;
+/// How often it is looked whether an issuer's keys are old.
+const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// How long the answer is held back to who is locked out, or finds no place in the line.
 const UNSEEN_DELAY: Duration = Duration::from_secs(2);
 
@@ -56,6 +63,8 @@ pub struct Logins {
 struct Inner {
     sources: Mutex<Sources>,
     table: ArcSwap<Table>,
+    /// Who vouches for clients beside us.
+    issuers: ArcSwap<Issuers>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     /// Makes the salts of logins that do not exist.
@@ -91,6 +100,7 @@ impl Logins {
         let inner = Inner {
             table: ArcSwap::from_pointee(Table::of(&sources, Timestamp(clock.wall()))),
             sources: Mutex::new(sources),
+            issuers: ArcSwap::from_pointee(Issuers::none()),
             clock,
             remembered: Mutex::new(Remembered::new(key)),
             rng,
@@ -134,6 +144,30 @@ impl Logins {
     /// Takes what the registry says now; the logins of the configuration stay.
     pub fn register(&self, registry: BTreeMap<Name, Verifier>) {
         self.change(|sources| sources.registry = registry);
+    }
+
+    /// Believes the tokens of these issuers, and of nobody else.
+    pub fn trust(&self, issuers: &BTreeMap<Name, IssuerSettings>, world: &World, resolver: &Arc<dyn Resolver>) {
+        let before = self.inner.issuers.load();
+        let issuers = Issuers::of(issuers, &before, world, resolver);
+        self.inner.issuers.store(Arc::new(issuers));
+    }
+
+    /// Fetches the keys of issuers now and then, until the shutdown.
+    pub async fn keep_keys(self: Arc<Self>, mut shutdown: Shutdown) {
+        loop {
+            let issuers = self.inner.issuers.load_full();
+            let now = self.inner.clock.monotonic();
+            let look = async {
+                issuers.refresh(now).await;
+                self.inner.clock.sleep_until(now + KEYS_LOOKED_AT_EVERY).await;
+            };
+            tokio::select! {
+                biased;
+                _ = shutdown.beyond(Phase::Running) => return,
+                () = look => {}
+            }
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Sources)) {
@@ -219,6 +253,40 @@ impl Inner {
                 self.fail(login, client, since).await;
                 Err(known.map_or(AuthRefusal::UnknownLogin, |_| AuthRefusal::WrongSecret))
             }
+        }
+    }
+
+    /// Whether a token is that of a login; `asked`: the one it is shown for, where the client says. Held back as secrets are.
+    async fn prove_token(&self, asked: Option<&str>, token: &str, client: IpAddr) -> Result<Principal, AuthRefusal> {
+        let proved = self.look_at_token(asked, token, client).await;
+        if let Err(AuthRefusal::LockedOut | AuthRefusal::Unavailable) = proved {
+            self.hold_back().await;
+        }
+        proved
+    }
+
+    async fn look_at_token(&self, asked: Option<&str>, token: &str, client: IpAddr) -> Result<Principal, AuthRefusal> {
+        let asked = asked.map(str::to_ascii_lowercase);
+        let login = asked.as_deref().unwrap_or_default();
+        self.check_lock(login, client)?;
+        let since = self.clock.monotonic();
+        let issuers = self.issuers.load_full();
+        let proved = issuers.prove(token, self.now(), since).await;
+        let table = self.table.load_full();
+        match proved {
+            Ok(proved) => match table.find_by_token(&proved, asked.as_deref()) {
+                Some(name) => self.settle(login, client, Some((name, true)), since).await,
+                // Whoever it is, it is not somebody who may send.
+                None => match self.settle(login, client, None, since).await {
+                    Err(AuthRefusal::UnknownLogin) => Err(AuthRefusal::WithoutGrant),
+                    settled => settled,
+                },
+            },
+            Err(NotProved::Wrong) => {
+                let known = table.find(login).map(|(name, _)| (name, false));
+                self.settle(login, client, known, since).await
+            }
+            Err(NotProved::NoKeys) => Err(AuthRefusal::Unavailable),
         }
     }
 

@@ -12,7 +12,7 @@ use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
 use smtp::server::Timeouts;
 
 use super::RegistrySettings;
-use crate::identities::Verifier;
+use crate::identities::{IssuerSettings, Verifier};
 
 /// Everything a configuration file says, checked and complete.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Config {
     pub rulebook: Rulebook,
     /// Logins of the password grants, in lower case, and what they are proved by.
     pub logins: BTreeMap<Name, Verifier>,
+    /// Who issues tokens that clients may log in with.
+    pub issuers: BTreeMap<Name, IssuerSettings>,
     /// The listeners that speak SMTP, in the order of `rulebook.listeners`.
     pub listeners: Vec<ListenerSettings>,
     /// Where health and metrics are served over plain HTTP.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mail::{Mechanism, Mechanisms, Timestamp};
 use policy::Name;
 
+use super::token::Proved;
 use super::verifier::Verifier;
 use crate::config::LimitSettings;
 
@@ -41,12 +42,32 @@ impl Table {
     pub(super) fn find(&self, login: &str) -> Option<(&Name, &Verifier)> {
         self.logins.get_key_value(login)
     }
+
+    /// The login that a token leads to: the one it is asked for, where it is asked for one, else the only one there is. A
+    /// token that leads to two leads nowhere.
+    pub(super) fn find_by_token(&self, proved: &Proved, asked: Option<&str>) -> Option<&Name> {
+        let holds = |verifier: &Verifier| matches!(verifier, Verifier::Token(rule) if rule.holds(proved));
+        if let Some(asked) = asked {
+            return self
+                .find(asked)
+                .filter(|(_, verifier)| holds(verifier))
+                .map(|(name, _)| name);
+        }
+        let mut found = self.logins.iter().filter(|(_, verifier)| holds(verifier));
+        let (name, _) = found.next()?;
+        found.next().is_none().then_some(name)
+    }
 }
 
-/// PLAIN and LOGIN always; SCRAM where it can prove everybody.
+/// PLAIN and LOGIN always; those that carry a token where anybody has one; SCRAM where it can prove everybody who has a
+/// secret.
 fn mechanisms(logins: &BTreeMap<Name, Verifier>, now: Timestamp) -> Mechanisms {
     let mut usable = Mechanisms::from([Mechanism::Plain, Mechanism::Login]);
-    if !logins.is_empty() && logins.values().all(|verifier| verifier.has_scram(now)) {
+    if logins.values().any(Verifier::is_token) {
+        usable = usable.with(Mechanism::OAuthBearer).with(Mechanism::XOAuth2);
+    }
+    let mut secrets = logins.values().filter(|verifier| !verifier.is_token()).peekable();
+    if secrets.peek().is_some() && secrets.all(|verifier| verifier.has_scram(now)) {
         usable = usable.with(Mechanism::ScramSha256).with(Mechanism::ScramSha256Plus);
     }
     usable

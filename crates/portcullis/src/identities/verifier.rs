@@ -3,6 +3,7 @@
 use mail::Timestamp;
 
 use super::scram;
+use super::token::TokenRule;
 use crate::config::SecretHash;
 
 /// Secrets of one login that are looked at: each costs a hash.
@@ -13,6 +14,8 @@ const SECRETS_MAX: usize = 4;
 pub enum Verifier {
     /// Secrets that we gave out. More than one while one takes the place of another; the newest first.
     Secrets(Vec<Secret>),
+    /// A token that somebody else issues, and that says this.
+    Token(TokenRule),
 }
 
 /// A secret, as far as we know it.
@@ -48,11 +51,19 @@ impl From<SecretHash> for Verifier {
 impl Verifier {
     /// The secrets that hold now.
     pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        let Self::Secrets(secrets) = self;
+        let secrets = match self {
+            Self::Secrets(secrets) => &secrets[..],
+            Self::Token(_) => &[],
+        };
         secrets
             .iter()
             .filter(move |secret| secret.is_live(now))
             .take(SECRETS_MAX)
+    }
+
+    /// Whether a token is what proves it.
+    pub(super) const fn is_token(&self) -> bool {
+        matches!(self, Self::Token(_))
     }
 
     /// Whether SCRAM can prove every secret that holds now: a client takes the strongest mechanism that is offered, and

@@ -16,3 +16,4 @@ mod postfix;
 mod scram;
 mod scripts;
 mod smart_host;
+mod tokens;

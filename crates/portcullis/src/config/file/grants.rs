@@ -6,7 +6,7 @@ use policy::{Class, SenderPattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Count, Day, List, Maybe, Octets, Pin, Text, Words};
+use super::{At, Count, Day, List, Maybe, Named, Octets, Pin, Text, Words};
 
 /// What kind of sender a grant is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ pub struct Grant {
     pub starts: Maybe<Day>,
     /// The last day, in UTC.
     pub until: Maybe<Day>,
-    /// How a client shows that the grant is its own; exactly one of password, certificate, address.
+    /// How a client shows that the grant is its own; exactly one of password, token, certificate, address.
     pub by: Maybe<By>,
     /// Where its clients must be, beside what `by` says. Default: anywhere.
     pub networks: List<IpNet>,
@@ -105,6 +105,12 @@ pub struct By {
     pub scram: Maybe<String>,
     /// The secret that this one takes the place of; it holds beside it until its end.
     pub former: Maybe<FormerSecret>,
+    /// It shows a token for this login, issued by `issuer`.
+    pub token: Maybe<String>,
+    /// Which of `identities.issuers` issues the token.
+    pub issuer: Maybe<String>,
+    /// What the token has to claim. Default: that the login is this one.
+    pub claims: Named<At<String>>,
     /// It presents a certificate whose public key has this SHA-256.
     pub certificate: Maybe<Text<Pin>>,
     /// It comes from one of these addresses: an exception for what cannot authenticate.

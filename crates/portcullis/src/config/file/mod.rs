@@ -4,6 +4,7 @@
 //! what is missing, contradictory or unwise is for [`resolve`](super::resolve) to say.
 
 mod grants;
+mod identities;
 mod intent;
 mod listeners;
 mod organisation;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 
 pub use self::registry::{ByRisk, Registry, Roles, Terms, Unshown, WidestPrefix};
 pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
+pub use identities::{Identities, Issuer};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
 pub use organisation::{Change, Organisation, Zone};
@@ -66,6 +68,8 @@ pub struct File {
     pub grants: Named<Grant>,
     /// Who may relay beside: asked for, approved and kept in the registry.
     pub registry: Maybe<Registry>,
+    /// Who vouches for clients beside us.
+    pub identities: Identities,
     /// What clients may use before they are judged.
     pub limits: Limits,
     /// How long a client may take.

@@ -9,16 +9,21 @@ use policy::{Bounds, By, Class, Forward, Grant, GrantState, LimitSpec, Name, Rul
 use super::desk::{Desk, in_order, values};
 use super::exceptions;
 use super::organisation::is_ours;
-use super::secrets;
+use super::{secrets, tokens};
 use crate::config::Problem;
 use crate::config::file::{self, At, Day, File, List, Maybe, Named, RawRole, Spelled, Tolerance, Words};
-use crate::identities::Verifier;
+use crate::identities::{IssuerSettings, Verifier};
 
 /// Octets of a login at most.
 const LOGIN_OCTETS_MAX: usize = 255;
 
 /// Resolves the grants into the rulebook; returns the logins among them.
-pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>) -> BTreeMap<Name, Verifier> {
+pub(super) fn resolve(
+    file: &File,
+    issuers: &BTreeMap<Name, IssuerSettings>,
+    rulebook: &mut Rulebook,
+    desk: &mut Desk<'_>,
+) -> BTreeMap<Name, Verifier> {
     let mut logins = BTreeMap::new();
     let bounds = rulebook.intent.bounds.clone();
     for (name, written) in in_order(&file.grants) {
@@ -26,6 +31,7 @@ pub(super) fn resolve(file: &File, rulebook: &mut Rulebook, desk: &mut Desk<'_>)
             name,
             written,
             file,
+            issuers,
             bounds: &bounds,
             desk,
         };
@@ -45,6 +51,7 @@ struct Form<'f, 'd, 'a> {
     name: &'f At<String>,
     written: &'f file::Grant,
     file: &'f File,
+    issuers: &'f BTreeMap<Name, IssuerSettings>,
     bounds: &'f Bounds,
     desk: &'d mut Desk<'a>,
 }
@@ -142,14 +149,19 @@ impl Form<'_, '_, '_> {
             &self.written.by,
             "somebody must be able to show that the grant is theirs",
         )?;
-        let ways = [by.password.is_some(), by.certificate.is_some(), by.address.is_some()];
+        let ways = [
+            by.password.is_some(),
+            by.token.is_some(),
+            by.certificate.is_some(),
+            by.address.is_some(),
+        ];
         let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
         if ways.iter().filter(|way| **way).count() != 1 {
             if !spoiled {
                 self.desk.say(
                     Problem::error(by.span(), "a grant is shown in exactly one way")
                         .why("two ways would be two clients under one name")
-                        .advise("write one of `password`, `certificate`, `address`"),
+                        .advise("write one of `password`, `token`, `certificate`, `address`"),
                 );
             }
             return None;
@@ -157,24 +169,45 @@ impl Form<'_, '_, '_> {
         if by.password.is_none() {
             secrets::belong_to_nobody(by, self.desk);
         }
-        match (&by.password, &by.certificate, &by.address) {
+        if by.token.is_none() {
+            tokens::belong_to_nobody(by, self.desk);
+        }
+        match (&by.password, &by.token, &by.certificate, &by.address) {
             (Some(login), ..) => self.login(login, by, logins),
-            (_, Some(pin), _) => Some(By::Certificate(pin.0)),
+            (_, Some(login), ..) => self.token(login, by, logins),
+            (_, _, Some(pin), _) => Some(By::Certificate(pin.0)),
             (.., Some(networks)) => self.address(by, networks),
             _ => None,
         }
     }
 
     fn login(&mut self, login: &At<String>, by: &At<file::By>, logins: &mut BTreeMap<Name, Verifier>) -> Option<By> {
-        if login.is_empty() || login.len() > LOGIN_OCTETS_MAX || login.contains(char::is_control) {
-            self.desk
-                .say(Problem::error(login.span(), "this is no login").advise("use 1 to 255 printable characters"));
+        if !self.is_login(login) {
             return None;
         }
         let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
         let verifier = secrets::read(login, by, spoiled, self.desk)?;
         logins.insert(login.to_ascii_lowercase().into(), verifier);
         Some(By::Login(login.as_str().into()))
+    }
+
+    fn token(&mut self, login: &At<String>, by: &At<file::By>, logins: &mut BTreeMap<Name, Verifier>) -> Option<By> {
+        if !self.is_login(login) {
+            return None;
+        }
+        let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
+        let verifier = tokens::read(login, by, self.issuers, spoiled, self.desk)?;
+        logins.insert(login.to_ascii_lowercase().into(), verifier);
+        Some(By::Login(login.as_str().into()))
+    }
+
+    fn is_login(&mut self, login: &At<String>) -> bool {
+        let fits = !login.is_empty() && login.len() <= LOGIN_OCTETS_MAX && !login.contains(char::is_control);
+        if !fits {
+            self.desk
+                .say(Problem::error(login.span(), "this is no login").advise("use 1 to 255 printable characters"));
+        }
+        fits
     }
 
     fn address(&mut self, by: &At<file::By>, networks: &List<ipnet::IpNet>) -> Option<By> {

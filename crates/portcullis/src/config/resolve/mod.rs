@@ -7,6 +7,7 @@ mod certificates;
 mod desk;
 mod exceptions;
 mod grants;
+mod identities;
 mod intent;
 mod listeners;
 mod organisation;
@@ -15,6 +16,7 @@ mod routes;
 mod secrets;
 mod service;
 mod timeouts;
+mod tokens;
 
 use std::path::Path;
 
@@ -45,7 +47,8 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
     let routes = routes::resolve(file, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
     grants::forwards(&file.forwards, &mut rulebook, &mut desk);
-    let logins = grants::resolve(file, &mut rulebook, &mut desk);
+    let issuers = identities::issuers(file, &mut desk);
+    let logins = grants::resolve(file, &issuers, &mut rulebook, &mut desk);
     rulebook.intent.assertions = intent::assertions(file, &rulebook, &mut desk);
     let limits = service::limits(&file.limits, &mut desk);
     let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
@@ -61,6 +64,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         hostname,
         rulebook,
         logins,
+        issuers,
         listeners: gates.listeners,
         health: gates.health,
         routes,

@@ -1,5 +1,6 @@
 //! The dialogues, one for each family of mechanisms.
 
+mod bearer;
 mod plain;
 mod scram;
 
@@ -17,6 +18,8 @@ pub(super) fn begin(inner: Arc<Inner>, mechanism: Mechanism, context: AuthContex
     match mechanism {
         Mechanism::Plain => plain::plain(inner, context.client),
         Mechanism::Login => plain::login(inner, context.client),
+        Mechanism::OAuthBearer => bearer::begin(inner, bearer::Form::OAuthBearer, context.client),
+        Mechanism::XOAuth2 => bearer::begin(inner, bearer::Form::XOAuth2, context.client),
         Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => scram::begin(inner, mechanism, context),
     }
 }

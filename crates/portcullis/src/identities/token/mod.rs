@@ -1,0 +1,270 @@
+//! Tokens that somebody else issued: an identity provider for people and devices, a platform for the programs it runs.
+//!
+//! No secret of theirs is kept here. A token is believed if one of the issuer's keys signed it, for us, and it has not
+//! ended; what it claims leads to a login. Keys are fetched now and then, and at once when a token names one that we do
+//! not know. While an issuer cannot be reached its last keys are used.
+
+mod fetch;
+mod jwt;
+mod keys;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use dns::Resolver;
+use mail::Timestamp;
+use policy::Name;
+use serde_json::Value;
+use wire::Roots;
+use world::World;
+
+pub use fetch::Place;
+pub use jwt::{Algorithm, Rules};
+
+use fetch::Web;
+use jwt::{Claims, Fault, Key, Token};
+
+/// How long keys are used before they are fetched again.
+const FETCH_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How long to wait after asking an issuer, whatever came of it: tokens with invented keys must not make us a nuisance.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Somebody who issues tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// What its tokens have to say.
+    pub rules: Rules,
+    /// The claim that names a login.
+    pub login_claim: String,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// Authorities trusted when they are fetched, in place of the system's, PEM.
+    pub ca: Option<PathBuf>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// On the web.
+    Web(Place),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// What a token has to claim for one login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRule {
+    /// Who issues it.
+    pub issuer: Name,
+    /// Each of these, exactly; at least one.
+    pub claims: BTreeMap<String, String>,
+}
+
+impl TokenRule {
+    /// Whether a token that this issuer issued says all of it.
+    pub(super) fn holds(&self, proved: &Proved) -> bool {
+        let says = |(name, wanted): (&String, &String)| {
+            let claim = proved.claims.get(name);
+            claim.is_some_and(|claim| match claim {
+                Value::Array(all) => all.iter().any(|one| is(one, wanted)),
+                one => is(one, wanted),
+            })
+        };
+        self.issuer == proved.issuer && !self.claims.is_empty() && self.claims.iter().all(says)
+    }
+}
+
+fn is(said: &Value, wanted: &str) -> bool {
+    match said {
+        Value::String(text) => text == wanted,
+        Value::Number(number) => number.to_string() == wanted,
+        Value::Bool(bool) => bool.to_string() == wanted,
+        _ => false,
+    }
+}
+
+/// What a token was believed to say.
+pub(super) struct Proved {
+    pub(super) issuer: Name,
+    pub(super) claims: Claims,
+}
+
+/// Why a token was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotProved {
+    /// It is worth nothing.
+    Wrong,
+    /// We have none of its issuer's keys.
+    NoKeys,
+}
+
+/// Every issuer of a configuration.
+pub(super) struct Issuers {
+    all: Vec<Issuer>,
+}
+
+struct Issuer {
+    name: Name,
+    settings: IssuerSettings,
+    web: Result<Web, String>,
+    keys: ArcSwapOption<Vec<Key>>,
+    /// When its keys were last asked for; held while they are fetched.
+    asked: tokio::sync::Mutex<Option<Duration>>,
+}
+
+impl Issuers {
+    pub(super) const fn none() -> Self {
+        Self { all: Vec::new() }
+    }
+
+    /// Those of a configuration; who was there before with the same settings keeps its keys.
+    pub(super) fn of(
+        settings: &BTreeMap<Name, IssuerSettings>,
+        before: &Self,
+        world: &World,
+        resolver: &Arc<dyn Resolver>,
+    ) -> Self {
+        let issuer = |(name, settings): (&Name, &IssuerSettings)| {
+            let mut former = before.all.iter();
+            let former = former.find(|former| former.name == *name && former.settings == *settings);
+            Issuer {
+                name: name.clone(),
+                settings: settings.clone(),
+                web: web(settings, world, resolver),
+                keys: ArcSwapOption::new(former.and_then(|former| former.keys.load_full())),
+                asked: tokio::sync::Mutex::default(),
+            }
+        };
+        Self {
+            all: settings.iter().map(issuer).collect(),
+        }
+    }
+
+    /// Whether a token is worth something, and what it says.
+    pub(super) async fn prove(&self, text: &str, wall: Timestamp, now: Duration) -> Result<Proved, NotProved> {
+        let token = Token::read(text).map_err(|_| NotProved::Wrong)?;
+        let says = token.says_issuer().ok_or(NotProved::Wrong)?;
+        let mut all = self.all.iter();
+        let issuer = all.find(|issuer| issuer.settings.rules.issuer == says);
+        issuer.ok_or(NotProved::Wrong)?.prove(&token, wall, now).await
+    }
+
+    /// Fetches keys that are old, or that we do not have.
+    pub(super) async fn refresh(&self, now: Duration) {
+        for issuer in &self.all {
+            let every = if issuer.keys.load().is_some() {
+                FETCH_EVERY
+            } else {
+                PAUSE
+            };
+            issuer.fetch(now, every).await;
+        }
+    }
+
+    /// How many keys of an issuer are known.
+    #[cfg(test)]
+    pub(super) fn keys_of(&self, name: &str) -> usize {
+        let mut all = self.all.iter();
+        let issuer = all.find(|issuer| &*issuer.name == name);
+        issuer
+            .and_then(|issuer| issuer.keys.load_full())
+            .map_or(0, |keys| keys.len())
+    }
+}
+
+/// What an issuer is reached by. That a file of authorities cannot be read is said when keys are asked for.
+fn web(settings: &IssuerSettings, world: &World, resolver: &Arc<dyn Resolver>) -> Result<Web, String> {
+    let roots = match (&settings.keys, &settings.ca) {
+        (KeySource::File(_), _) => Ok(Roots::none()),
+        (KeySource::Web(_), Some(file)) => Roots::none().load(file),
+        (KeySource::Web(_), None) => Roots::system(),
+    };
+    Ok(Web {
+        world: world.clone(),
+        resolver: resolver.clone(),
+        roots: roots.map_err(|error| error.to_string())?,
+    })
+}
+
+impl Issuer {
+    async fn prove(&self, token: &Token<'_>, wall: Timestamp, now: Duration) -> Result<Proved, NotProved> {
+        if self.keys.load().is_none() {
+            self.fetch(now, PAUSE).await;
+        }
+        let mut checked = self.check(token, wall)?;
+        if let Err(Fault::UnknownKey) = checked {
+            self.fetch(now, PAUSE).await;
+            checked = self.check(token, wall)?;
+        }
+        match checked {
+            Ok(claims) => Ok(Proved {
+                issuer: self.name.clone(),
+                claims,
+            }),
+            Err(fault) => {
+                tracing::info!(
+                    event = "auth.token",
+                    issuer = &*self.name,
+                    ?fault,
+                    "a token was not believed"
+                );
+                Err(NotProved::Wrong)
+            }
+        }
+    }
+
+    fn check(&self, token: &Token<'_>, wall: Timestamp) -> Result<Result<Claims, Fault>, NotProved> {
+        let keys = self.keys.load_full().ok_or(NotProved::NoKeys)?;
+        Ok(token.check(&keys, &self.settings.rules, wall).cloned())
+    }
+
+    /// Fetches the keys, unless that was tried less than `every` ago. Who comes while they are being fetched waits, and
+    /// finds them.
+    async fn fetch(&self, now: Duration, every: Duration) {
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|asked| now < asked + every) {
+            return;
+        }
+        *asked = Some(now);
+        let issuer = &*self.name;
+        match self.read().await {
+            Ok(keys) => {
+                tracing::debug!(
+                    event = "identities.keys",
+                    issuer,
+                    keys = keys.len(),
+                    "the keys were read"
+                );
+                self.keys.store(Some(Arc::new(keys)));
+            }
+            Err(why) => {
+                let kept = self.keys.load().is_some();
+                tracing::warn!(event = "identities.keys", issuer, kept, %why, "the keys of an issuer of tokens cannot be read");
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Vec<Key>, String> {
+        let text = match &self.settings.keys {
+            KeySource::Web(place) => {
+                let web = self.web.as_ref().map_err(Clone::clone)?;
+                web.get(place).await.map_err(|error| error.to_string())?
+            }
+            KeySource::File(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+                read.map_err(|error| error.to_string())?
+                    .map_err(|error| error.to_string())?
+            }
+        };
+        keys::read(&text).ok_or_else(|| "this is no set of keys (RFC 7517)".to_owned())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod forge;
+#[cfg(test)]
+mod tests;
