@@ -86,7 +86,7 @@ enum Command {
     #[command(about = "Tell the last decisions about a machine, a person, a grant or a message, and what to do next")]
     Why(why::Args),
     #[command(about = "Who may relay: ask for a grant, approve it, set it up, suspend it, end it")]
-    Access(access::Args),
+    Access(Box<access::Args>),
     #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
     Upgrade(upgrade::Args),
     #[command(about = "Try to relay through the gate that runs, as strangers do")]
@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => queue::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Why(args) => why::run(args),
-        Command::Access(args) => access::run(args),
+        Command::Access(args) => access::run(*args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Ledger(args) => ledger::run(args),

@@ -58,7 +58,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     #[command(about = "Ask for a grant, answer a question about it, or change what is asked for")]
-    Request(request::Args),
+    Request(Box<request::Args>),
     #[command(about = "List every case, and the grants of the configuration file")]
     List(list::Args),
     #[command(about = "Tell everything about a case: what is asked for, where it stands, what comes next, its history")]
