@@ -7,6 +7,7 @@
 //!
 //! The letter's whole way is wired in [`gateway`].
 
+pub mod answers;
 pub mod change;
 pub mod commands;
 pub mod config;

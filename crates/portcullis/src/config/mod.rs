@@ -15,7 +15,7 @@ mod settings;
 
 use std::path::Path;
 
-pub use self::registry::{DatabaseSettings, NetworkFiles, RegistryPlace, RegistrySettings};
+pub use self::registry::{AnswersSettings, DatabaseSettings, NetworkFiles, RegistryPlace, RegistrySettings};
 pub use machine::Machine;
 pub use problem::{Problem, Severity};
 pub use report::{Report, Source};

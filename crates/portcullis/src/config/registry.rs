@@ -1,7 +1,9 @@
 //! What the configuration says about the registry of grants.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::CertificateFiles;
 use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
 /// Where the registry is kept, and what it is measured by.
@@ -23,6 +25,27 @@ pub struct RegistrySettings {
     pub calendar: Calendar,
     /// Who decides, in the order of the roles.
     pub roles: Vec<(Role, Person)>,
+    /// Where people answer by links, where they can.
+    pub answers: Option<AnswersSettings>,
+}
+
+/// The pages behind the links in letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswersSettings {
+    /// Where they are served: plain at loopback, with TLS elsewhere.
+    pub listen: Vec<SocketAddr>,
+    /// How people reach them; what a link leads to is put behind it.
+    pub url: String,
+    /// What they are shown under.
+    pub certificates: Vec<CertificateFiles>,
+}
+
+impl AnswersSettings {
+    /// Whether what listens here is for a web server of this machine alone.
+    #[must_use]
+    pub fn is_plain(at: SocketAddr) -> bool {
+        at.ip().to_canonical().is_loopback()
+    }
 }
 
 /// Where a registry is kept.

@@ -9,6 +9,7 @@ mod deliveries;
 mod front;
 mod held;
 mod mix;
+mod pages;
 mod recorded;
 mod registry;
 mod reload;
@@ -100,6 +101,7 @@ pub struct Gateway {
     live: Arc<Live>,
     addresses: BTreeMap<Name, Vec<SocketAddr>>,
     health: Vec<SocketAddr>,
+    answers: Vec<SocketAddr>,
     ends: Ends,
     /// Listeners with their sessions.
     entrances: JoinSet<()>,
@@ -175,6 +177,12 @@ impl Gateway {
     #[must_use]
     pub fn addresses(&self) -> &BTreeMap<Name, Vec<SocketAddr>> {
         &self.addresses
+    }
+
+    /// Where people answer by the links in their letters.
+    #[must_use]
+    pub fn answers(&self) -> &[SocketAddr] {
+        &self.answers
     }
 
     /// Where health and metrics are served.

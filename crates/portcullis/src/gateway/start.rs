@@ -25,7 +25,7 @@ use super::rulebooks::{self, Rulebooks};
 use super::stores::Stores;
 use super::succeed::{self, Heritage};
 use super::upkeep::Upkeep;
-use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, reload, shadow, tested};
+use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, pages, reload, shadow, tested};
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
 use crate::generations::{Came, Wish};
@@ -120,7 +120,10 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         .as_ref()
         .map_or(&[][..], |predecessor| predecessor.suspended());
     succeed::suspend_as(suspended, &live.dispatch, &adopter).await?;
-    let (health, watchers) = watch_health(&config, &world, desk.clone(), told.monitors).await?;
+    let pages = pages::open(&config, &world, &told.monitors).await?;
+    let (health, mut watchers) = watch_health(&config, &world, desk.clone(), told.monitors).await?;
+    let (answers, serving): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
+    watchers.extend(serving);
 
     // From here on nothing fails but the word to the predecessor: who is let in is served.
     let (entrances, addresses) = open_doors(&gate, bound);
@@ -143,6 +146,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         live,
         addresses,
         health,
+        answers,
         ends,
         entrances,
         tasks,

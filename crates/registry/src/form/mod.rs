@@ -177,6 +177,12 @@ impl Form {
         hash
     }
 
+    /// How it logs in, where that can be read.
+    #[must_use]
+    pub fn logs_in_by(&self) -> Option<Authentication> {
+        Authentication::parse(&self.authentication).ok()
+    }
+
     /// Reads it: the request, where no remark blocks it, and all remarks.
     #[must_use]
     pub fn read(&self, house: House<'_>) -> (Option<Request>, Vec<Remark>) {

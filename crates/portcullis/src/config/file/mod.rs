@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::registry::{ByRisk, Registry, Roles, Terms, Unshown, WidestPrefix};
+pub use self::registry::{Answers, ByRisk, Registry, Roles, Terms, Unshown, WidestPrefix};
 pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
 pub use identities::{Identities, Issuer};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};

@@ -1,5 +1,6 @@
 //! `[registry]`: where grants are asked for, approved and kept, and what they are measured by.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use mail::Mailbox;
@@ -48,6 +49,18 @@ pub struct Registry {
     pub terms: Terms,
     /// Who decides.
     pub roles: Roles,
+    /// Where people answer by the links in their letters, without a login. Without it letters have no links.
+    pub answers: Maybe<Answers>,
+}
+
+/// The pages behind the links in letters.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Answers {
+    /// Addresses with ports: HTTPS with the certificates of `[tls]`, and at loopback plain HTTP for a web server in front.
+    pub listen: List<SocketAddr>,
+    /// How people reach them, as in `https://relay.example.edu:8443`.
+    pub url: Maybe<String>,
 }
 
 /// Text with a secret in it, perhaps: it is not shown.

@@ -28,6 +28,8 @@ pub(super) struct Gates {
     pub(super) listeners: Vec<ListenerSettings>,
     /// Where health and metrics are served.
     pub(super) health: Vec<SocketAddr>,
+    /// The certificates of `[tls]`.
+    pub(super) certificates: Vec<CertificateFiles>,
 }
 
 /// Resolves the listeners; those that speak SMTP go into the rulebook too.
@@ -74,6 +76,7 @@ pub(super) fn resolve(file: &File, hostname: Option<&Domain>, rulebook: &mut Rul
             .listeners
             .extend(settings(name, written, role, starttls, certificates, hostname, desk));
     }
+    gates.certificates = shared;
     gates
 }
 

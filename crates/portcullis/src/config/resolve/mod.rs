@@ -54,7 +54,13 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
     let delivery = service::delivery(&file.delivery, &mut desk);
     let (spool, ledger) = service::storage(&file.spool, &file.ledger, &mut desk);
-    let registry = self::registry::resolve(&file.registry, &spool.dir, &rulebook.organisation, &mut desk);
+    let registry = self::registry::resolve(
+        &file.registry,
+        &spool.dir,
+        &rulebook.organisation,
+        &gates.certificates,
+        &mut desk,
+    );
     let dns = service::dns(&file.dns);
     let log = service::log(&file.log);
     conflicts(file, &rulebook, source, &mut desk);

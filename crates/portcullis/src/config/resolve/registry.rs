@@ -8,21 +8,25 @@ use policy::Organisation;
 use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
 use super::certificates;
-use super::desk::Desk;
+use super::desk::{Desk, values};
 use super::organisation::is_ours;
 use crate::config::file::{self, At, Count, List, Maybe};
-use crate::config::{DatabaseSettings, NetworkFiles, Problem, RegistryPlace, RegistrySettings};
+use crate::config::{
+    AnswersSettings, CertificateFiles, DatabaseSettings, NetworkFiles, Problem, RegistryPlace, RegistrySettings,
+};
 
 /// Days that a term may have: ten years are for ever.
 const DAYS: RangeInclusive<u32> = 1..=3_660;
 /// Octets of a scope at most: it stands in lists.
 const SCOPE_OCTETS_MAX: usize = 64;
 
-/// The registry, where there is one. `spool` is the queue's folder; by default it lies beside.
+/// The registry, where there is one. `spool` is the queue's folder; by default it lies beside. Pages that others than this
+/// machine see need certificates.
 pub(super) fn resolve(
     written: &Maybe<file::Registry>,
     spool: &Path,
     organisation: &Organisation,
+    certificates: &[CertificateFiles],
     desk: &mut Desk<'_>,
 ) -> Option<RegistrySettings> {
     let written = written.as_ref()?;
@@ -35,6 +39,7 @@ pub(super) fn resolve(
         terms: terms(&written.terms, desk),
         calendar: calendar(written, desk),
         roles: roles(written, organisation, desk),
+        answers: answers(&written.answers, certificates, desk),
     })
 }
 
@@ -127,6 +132,56 @@ fn scope(written: &Maybe<String>, desk: &mut Desk<'_>) -> Box<str> {
         ));
     }
     scope.unwrap_or_else(|| "default".into())
+}
+
+fn answers(
+    written: &Maybe<file::Answers>,
+    certificates: &[CertificateFiles],
+    desk: &mut Desk<'_>,
+) -> Option<AnswersSettings> {
+    let written = written.as_ref()?;
+    if written.listen.is_empty() {
+        desk.say(
+            Problem::error(written.span(), "the pages for answers listen nowhere")
+                .advise("write `listen`, as in [\"127.0.0.1:8080\"]"),
+        );
+    }
+    for at in written.listen.iter().filter(|at| !AnswersSettings::is_plain(****at)) {
+        if certificates.is_empty() {
+            desk.say(
+                Problem::error(
+                    at.span(),
+                    "these pages show secrets, and there is no certificate to show them under",
+                )
+                .advise("name one in `certificates` of [tls], or listen at loopback behind a web server that has one"),
+            );
+        }
+    }
+    let Some(url) = &written.url else {
+        desk.say(
+            Problem::error(written.span(), "it is not said how people reach these pages")
+                .why("links in letters begin with it")
+                .advise("write `url`, as in \"https://relay.example.edu\""),
+        );
+        return None;
+    };
+    let bare = url.trim().trim_end_matches('/');
+    let host = bare.strip_prefix("https://").unwrap_or_default();
+    let is_plain = host
+        .bytes()
+        .all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'?' | b'#' | b'<' | b'>' | b'"'));
+    if host.is_empty() || !is_plain {
+        desk.say(
+            Problem::error(url.span(), format!("{:?} is no address of pages", url.get()))
+                .why("who follows a link is shown a secret, or signs: only https keeps that to them")
+                .advise("write it as in \"https://relay.example.edu\""),
+        );
+    }
+    Some(AnswersSettings {
+        listen: values(&written.listen),
+        url: bare.to_owned(),
+        certificates: certificates.to_vec(),
+    })
 }
 
 /// Words that say something, where they were written.

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use admission::ContactLetter;
 use mail::{Mailbox, MessageId, Timestamp};
-use registry::{CaseId, DeskError, Kept, Letters, Posting, Written, about, digest, postings};
+use registry::{
+    Authentication, CaseId, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, digest, postings,
+};
+use world::Rng;
 
 use super::super::Live;
 use super::letter::{Envelope, message};
 use super::office::{Office, is_over};
 use super::setup::Setup;
+use crate::answers::PATH;
 use crate::registrar;
 
 /// How often it is looked whether letters have waited long enough, by the calendar.
@@ -41,7 +45,8 @@ struct Ready {
 /// Posts what is to be posted now; `changed` where the registry has changed since.
 pub(super) async fn send(live: &Live, changed: bool) {
     let (registry, now) = (&live.registry, live.admission.now());
-    let ready = registry.at_desk(move |office| office.ready(changed, now)).await;
+    let rng = live.world.rng.clone();
+    let ready = registry.at_desk(move |office| office.ready(changed, now, &*rng)).await;
     let Ok(Some((setup, ready))) = ready else { return };
     let Some(from) = setup.postmaster() else { return };
     for one in ready {
@@ -78,7 +83,7 @@ pub(super) async fn send(live: &Live, changed: bool) {
 
 impl Office {
     /// What is to be posted now.
-    fn ready(&mut self, changed: bool, now: Timestamp) -> Result<Option<(Setup, Vec<Ready>)>, String> {
+    fn ready(&mut self, changed: bool, now: Timestamp, rng: &dyn Rng) -> Result<Option<(Setup, Vec<Ready>)>, String> {
         if !changed && !is_over(self.post.looked, EVERY, now) {
             return Ok(None);
         }
@@ -88,7 +93,7 @@ impl Office {
         self.note_posted(now)?;
         self.post.looked = Some(now);
         let last = self.post.last.clone();
-        let ready = self.at(|desk| write_all(desk, &setup, &last, now))?;
+        let ready = self.at(|desk| write_all(desk, &setup, &last, now, rng))?;
         Ok(Some((setup, ready)))
     }
 
@@ -117,6 +122,7 @@ fn write_all(
     setup: &Setup,
     last: &BTreeMap<String, Timestamp>,
     now: Timestamp,
+    rng: &dyn Rng,
 ) -> Result<Vec<Ready>, DeskError> {
     let letters = desk.store().waiting()?;
     if letters.is_empty() {
@@ -145,9 +151,20 @@ fn write_all(
         .into_iter()
         .take(BATCH)
     {
-        ready.extend(write(desk, setup, words.as_ref(), &cases, posting)?);
+        ready.extend(write(desk, setup, words.as_ref(), &cases, posting, (now, rng))?);
     }
     Ok(ready)
+}
+
+/// What a letter asks of its reader, so that a link stands in it. One link is for one reader.
+fn purpose(notice: Notice, kept: &Kept) -> Option<Purpose> {
+    match notice {
+        Notice::HeadAsked => Some(Purpose::Acknowledge),
+        Notice::StillNeeded => Some(Purpose::KeepOrRemove),
+        Notice::EndNears => Some(Purpose::Renew),
+        Notice::Recipe if kept.form.logs_in_by() == Some(Authentication::Password) => Some(Purpose::Secret),
+        _ => None,
+    }
 }
 
 fn words() -> Option<Letters> {
@@ -164,6 +181,7 @@ fn write(
     words: Option<&Letters>,
     cases: &BTreeMap<CaseId, Kept>,
     posting: Posting,
+    (now, rng): (Timestamp, &dyn Rng),
 ) -> Result<Option<Ready>, DeskError> {
     let (Some(words), relay) = (words, setup.relay()) else {
         return Ok(None);
@@ -177,7 +195,14 @@ fn write(
         let history = desk.store().history(kept.id)?;
         // The step that was taken then; where several were, the last of them.
         let step = history.iter().rev().find(|step| step.at == matter.letter.at);
-        let about = about(&relay, kept, &matter.letter, matter.notice, step, None);
+        let action = match (&setup.settings.answers, purpose(matter.notice, kept), &*posting.to) {
+            (Some(answers), Some(purpose), [to]) => {
+                let (token, _) = desk.link(kept.id, purpose, to, now, rng)?;
+                Some(format!("{}{PATH}{}", answers.url, token.as_str()))
+            }
+            _ => None,
+        };
+        let about = about(&relay, kept, &matter.letter, matter.notice, step, action.as_deref());
         match words.write(matter.notice, &about) {
             Ok(written) => texts.push(written),
             Err(why) => {

@@ -1,0 +1,129 @@
+//! What a link asks, as a page with buttons.
+
+use hyper::StatusCode;
+use mail::Timestamp;
+use maud::{Markup, html};
+use registry::{ACKNOWLEDGEMENTS, Kept, Link, Purpose, TextVersion};
+
+use super::page::Page;
+
+/// The page of a link that works. `wrong` is what was missing in an answer.
+pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<String>) -> Page {
+    let (title, body) = match link.purpose {
+        Purpose::Acknowledge => (
+            "An exception needs somebody who takes its risk",
+            acknowledge(link, kept),
+        ),
+        Purpose::KeepOrRemove => ("Is it still needed?", keep_or_remove(kept)),
+        Purpose::Renew => ("Shall it go on?", renew(kept, longest)),
+        Purpose::Secret => ("Your secret is ready to be made", secret(kept)),
+        Purpose::VerifyMail => ("Is this your address?", verify(link)),
+    };
+    let status = match wrong {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    let body = html! {
+        @if let Some(wrong) = &wrong { p class="warn" role="alert" { (wrong) } }
+        (body)
+        p { "This page can be used until " (link.ends.to_date()) ", once, by " strong { (link.address) } "." }
+    };
+    Page::new(status, title, body)
+}
+
+fn acknowledge(link: &Link, kept: &Kept) -> Markup {
+    html! {
+        p { "Such mail can be forged by whoever takes over that address. You are asked as the one who answers for the department." }
+        (facts(kept))
+        form method="post" {
+            input type="hidden" name="words" value=(TextVersion::current());
+            input type="hidden" name="request" value=(hex(&link.request));
+            h2 { "Please read and accept each statement" }
+            @for (number, sentence) in (1..).zip(ACKNOWLEDGEMENTS) {
+                label { input type="checkbox" name=(format!("accept{number}")) value="yes"; span { (sentence) } }
+            }
+            label class="field" { "Your full name" input type="text" name="name" autocomplete="name"; }
+            button name="do" value="acknowledge" { "I take this risk" }
+        }
+        form method="post" {
+            h2 { "Or decline" }
+            label class="field" { "Why" textarea name="reason" {} }
+            button class="quiet" name="do" value="decline" { "Decline" }
+        }
+    }
+}
+
+fn keep_or_remove(kept: &Kept) -> Markup {
+    let since = kept.case.last_accepted.or(kept.case.provisioned);
+    html! {
+        p { "It has not sent anything" @if let Some(since) = since { " since " (since.to_date()) } "." }
+        (facts(kept))
+        form method="post" {
+            label class="field" { "It is still needed for" textarea name="reason" {} }
+            button name="do" value="keep" { "Keep it" }
+        }
+        form method="post" {
+            button class="quiet" name="do" value="remove" { "It is no longer needed: remove it" }
+        }
+    }
+}
+
+fn renew(kept: &Kept, longest: Timestamp) -> Markup {
+    html! {
+        @if let Some(until) = kept.case.until { p { "It ends on " strong { (until.to_date()) } "." } }
+        (facts(kept))
+        form method="post" {
+            button name="do" value="renew" { "It is still needed: let it go on until " (longest.to_date()) }
+        }
+        p { "If it is not, there is nothing to do. If something has changed, write to the help desk instead." }
+    }
+}
+
+fn secret(kept: &Kept) -> Markup {
+    html! {
+        p { "When you press the button, a secret is made and shown once, on the next page. Be ready to type it into the device." }
+        (facts(kept))
+        form method="post" { button name="do" value="show" { "Make the secret and show it" } }
+    }
+}
+
+fn verify(link: &Link) -> Markup {
+    html! {
+        p { "Somebody has given " strong { (link.address) } " as their address in a request to the mail relay." }
+        form method="post" { button name="do" value="verify" { "It is mine" } }
+        p { "If it was not you, close this page." }
+    }
+}
+
+/// What it is about: what was filled in, and nothing of it twice.
+fn facts(kept: &Kept) -> Markup {
+    let form = &kept.form;
+    let recipients = match form.recipients.is_empty() {
+        true => "our own domains".to_owned(),
+        false => form.recipients.join(", "),
+    };
+    let (address, host) = (form.address.trim(), form.host.trim());
+    let mut facts = vec![
+        ("Case", kept.id.to_string()),
+        ("Department", form.department.clone()),
+        ("Device", [&*form.device, &*form.model, &*form.location].join(" ")),
+        ("Address", [address, host].join(" ")),
+        ("Sends as", form.senders.join(", ")),
+        ("Sends to", recipients),
+        ("What for", form.purpose.clone()),
+        ("Asked by", [&*form.requestor.name, &*form.requestor.email].join(" ")),
+    ];
+    if let Some(exception) = &form.exception {
+        facts.push(("Why it cannot log in", exception.hindrance.clone()));
+        facts.push(("Reason", exception.justification.clone()));
+        facts.push(("Replaced by", exception.replacement.clone()));
+    }
+    facts.retain(|(_, said)| !said.trim().is_empty());
+    html! {
+        dl { @for (name, said) in &facts { dt { (name) } dd { (said.trim()) } } }
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
