@@ -21,6 +21,7 @@ installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok instal
 need swaks swaks
 need msmtp msmtp
 need gsasl gsasl
+need slapd slapd
 need curl curl
 need python3 python3
 need openssl openssl

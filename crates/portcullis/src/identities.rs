@@ -5,9 +5,12 @@
 //! know what a login may do: that is judgement's.
 
 mod credentials;
+mod directory;
 mod exchange;
 mod lockout;
+mod others;
 mod queue;
+mod reach;
 mod remembered;
 mod salt;
 mod scram;
@@ -21,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dns::Resolver;
 use mail::{Mechanism, Mechanisms, Timestamp};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
@@ -31,17 +34,20 @@ use world::{Clock, Rng, World};
 use zeroize::Zeroizing;
 
 use crate::config::{LimitSettings, SecretHash};
+use directory::Directory;
 use lockout::Lockout;
 use queue::Queue;
 use remembered::Remembered;
 use table::{Sources, Table};
-use token::{Issuers, NotProved};
+use token::Issuers;
 
 pub use credentials::{proof_of, verifiers};
+pub use directory::{DirectorySettings, LOGIN};
+pub use reach::Place;
 pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};
-pub use token::{Algorithm, IssuerSettings, KeySource, Place, Rules, TokenRule};
+pub use token::{Algorithm, IssuerSettings, KeySource, Rules, TokenRule};
 pub use verifier::{Secret, Verifier};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
@@ -54,6 +60,15 @@ const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// How long the answer is held back to who is locked out, or finds no place in the line.
 const UNSEEN_DELAY: Duration = Duration::from_secs(2);
 
+/// Who vouches for clients beside us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vouching {
+    /// Who issues tokens that clients may log in with.
+    pub issuers: BTreeMap<Name, IssuerSettings>,
+    /// The directory that knows people's passwords.
+    pub directory: Option<DirectorySettings>,
+}
+
 /// Everybody who can prove who they are. Each source of logins is swapped whole when it changes; exchanges that begin from
 /// then on are judged by what is new.
 pub struct Logins {
@@ -65,6 +80,7 @@ struct Inner {
     table: ArcSwap<Table>,
     /// Who vouches for clients beside us.
     issuers: ArcSwap<Issuers>,
+    directory: ArcSwapOption<Directory>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     /// Makes the salts of logins that do not exist.
@@ -101,6 +117,7 @@ impl Logins {
             table: ArcSwap::from_pointee(Table::of(&sources, Timestamp(clock.wall()))),
             sources: Mutex::new(sources),
             issuers: ArcSwap::from_pointee(Issuers::none()),
+            directory: ArcSwapOption::empty(),
             clock,
             remembered: Mutex::new(Remembered::new(key)),
             rng,
@@ -146,11 +163,14 @@ impl Logins {
         self.change(|sources| sources.registry = registry);
     }
 
-    /// Believes the tokens of these issuers, and of nobody else.
-    pub fn trust(&self, issuers: &BTreeMap<Name, IssuerSettings>, world: &World, resolver: &Arc<dyn Resolver>) {
+    /// Believes these others, and nobody else.
+    pub fn trust(&self, others: &Vouching, world: &World, resolver: &Arc<dyn Resolver>) {
         let before = self.inner.issuers.load();
-        let issuers = Issuers::of(issuers, &before, world, resolver);
+        let issuers = Issuers::of(&others.issuers, &before, world, resolver);
         self.inner.issuers.store(Arc::new(issuers));
+        let directory = others.directory.clone();
+        let directory = directory.map(|settings| Arc::new(Directory::new(settings, world, resolver)));
+        self.inner.directory.store(directory);
     }
 
     /// Fetches the keys of issuers now and then, until the shutdown.
@@ -221,6 +241,11 @@ impl Inner {
         if let Some((name, _)) = known.filter(|_| self.is_remembered(&login, &secret, &hashes)) {
             return Ok(Principal(name.clone()));
         }
+        if known.is_none_or(|(_, verifier)| *verifier == Verifier::Directory)
+            && let Some(directory) = self.directory.load_full()
+        {
+            return self.look_in_directory(&directory, &login, &secret, client).await;
+        }
         let place = self.wait_in_line(&login, client).ok_or(AuthRefusal::Unavailable)?;
         let seen = self.verify(&place.line, secret.clone(), hashes).await?;
         drop(place);
@@ -253,40 +278,6 @@ impl Inner {
                 self.fail(login, client, since).await;
                 Err(known.map_or(AuthRefusal::UnknownLogin, |_| AuthRefusal::WrongSecret))
             }
-        }
-    }
-
-    /// Whether a token is that of a login; `asked`: the one it is shown for, where the client says. Held back as secrets are.
-    async fn prove_token(&self, asked: Option<&str>, token: &str, client: IpAddr) -> Result<Principal, AuthRefusal> {
-        let proved = self.look_at_token(asked, token, client).await;
-        if let Err(AuthRefusal::LockedOut | AuthRefusal::Unavailable) = proved {
-            self.hold_back().await;
-        }
-        proved
-    }
-
-    async fn look_at_token(&self, asked: Option<&str>, token: &str, client: IpAddr) -> Result<Principal, AuthRefusal> {
-        let asked = asked.map(str::to_ascii_lowercase);
-        let login = asked.as_deref().unwrap_or_default();
-        self.check_lock(login, client)?;
-        let since = self.clock.monotonic();
-        let issuers = self.issuers.load_full();
-        let proved = issuers.prove(token, self.now(), since).await;
-        let table = self.table.load_full();
-        match proved {
-            Ok(proved) => match table.find_by_token(&proved, asked.as_deref()) {
-                Some(name) => self.settle(login, client, Some((name, true)), since).await,
-                // Whoever it is, it is not somebody who may send.
-                None => match self.settle(login, client, None, since).await {
-                    Err(AuthRefusal::UnknownLogin) => Err(AuthRefusal::WithoutGrant),
-                    settled => settled,
-                },
-            },
-            Err(NotProved::Wrong) => {
-                let known = table.find(login).map(|(name, _)| (name, false));
-                self.settle(login, client, known, since).await
-            }
-            Err(NotProved::NoKeys) => Err(AuthRefusal::Unavailable),
         }
     }
 

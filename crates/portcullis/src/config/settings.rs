@@ -12,7 +12,7 @@ use policy::{Conflict, Generation, Name, Role, Rulebook, Snapshot};
 use smtp::server::Timeouts;
 
 use super::RegistrySettings;
-use crate::identities::{IssuerSettings, Verifier};
+use crate::identities::{Verifier, Vouching};
 
 /// Everything a configuration file says, checked and complete.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub struct Config {
     pub rulebook: Rulebook,
     /// Logins of the password grants, in lower case, and what they are proved by.
     pub logins: BTreeMap<Name, Verifier>,
-    /// Who issues tokens that clients may log in with.
-    pub issuers: BTreeMap<Name, IssuerSettings>,
+    /// Who vouches for clients beside us.
+    pub vouching: Vouching,
     /// The listeners that speak SMTP, in the order of `rulebook.listeners`.
     pub listeners: Vec<ListenerSettings>,
     /// Where health and metrics are served over plain HTTP.

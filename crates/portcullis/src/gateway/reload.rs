@@ -140,7 +140,7 @@ pub(super) async fn serve(
     rulebooks::publish(live, next).await;
     live.registry.configure(Setup::of(config)).await;
     live.logins.configure(config.logins.clone(), config.limits.clone());
-    live.logins.trust(&config.issuers, &live.world, &live.resolver);
+    live.logins.trust(&config.vouching, &live.world, &live.resolver);
     live.gate.set_doors(front::doors(&config.limits));
     live.back.reconfigure(back);
     let stayed = swap_listeners(live, config, &certificates);

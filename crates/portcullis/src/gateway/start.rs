@@ -75,7 +75,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);
     let logins = Arc::new(logins(&config, &world, writers));
     logins.register(registered);
-    logins.trust(&config.issuers, &world, &resolver);
+    logins.trust(&config.vouching, &world, &resolver);
     let ends_of_gate = (told.everything.clone(), told.doors);
     let gate = gate(&config, admission.clone(), logins.clone(), &world, ends_of_gate).naming_clients(resolver.clone());
     let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;

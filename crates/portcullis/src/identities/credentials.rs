@@ -94,7 +94,11 @@ mod tests {
         let (old, new) = (registry::Secret::fresh(&SystemRng), registry::Secret::fresh(&SystemRng));
         let ends = Timestamp(100);
         let first = credential(1, proof_of(&old, &[], &SystemRng).unwrap(), Some(ends));
-        let second = credential(2, proof_of(&new, &[first.clone()], &SystemRng).unwrap(), None);
+        let second = credential(
+            2,
+            proof_of(&new, std::slice::from_ref(&first), &SystemRng).unwrap(),
+            None,
+        );
         let pin = credential(3, Proof::Key([7; 32]), None);
         let case = CaseId(1042);
         let logins = verifiers([first, second, pin].map(|one| (case, one)));

@@ -16,6 +16,8 @@ pub enum Verifier {
     Secrets(Vec<Secret>),
     /// A token that somebody else issues, and that says this.
     Token(TokenRule),
+    /// The directory's word.
+    Directory,
 }
 
 /// A secret, as far as we know it.
@@ -53,7 +55,7 @@ impl Verifier {
     pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let secrets = match self {
             Self::Secrets(secrets) => &secrets[..],
-            Self::Token(_) => &[],
+            Self::Token(_) | Self::Directory => &[],
         };
         secrets
             .iter()
@@ -70,7 +72,7 @@ impl Verifier {
     /// fails where its secret has no part in it.
     pub(super) fn has_scram(&self, now: Timestamp) -> bool {
         let salted = self.salted(now).map_or(0, |salted| salted.keys.len());
-        salted == self.live(now).count()
+        salted == self.live(now).count() && *self != Self::Directory
     }
 
     /// What a SCRAM client is told, and is checked by: all secrets that share the newest one's salt.

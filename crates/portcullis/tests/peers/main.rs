@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod clients;
+mod directory;
 mod endurance;
 mod entrances;
 mod house;

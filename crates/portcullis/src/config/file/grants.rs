@@ -67,7 +67,7 @@ pub struct Grant {
     pub starts: Maybe<Day>,
     /// The last day, in UTC.
     pub until: Maybe<Day>,
-    /// How a client shows that the grant is its own; exactly one of password, token, certificate, address.
+    /// How a client shows that the grant is its own; exactly one of password, token, directory, certificate, address.
     pub by: Maybe<By>,
     /// Where its clients must be, beside what `by` says. Default: anywhere.
     pub networks: List<IpNet>,
@@ -105,6 +105,8 @@ pub struct By {
     pub scram: Maybe<String>,
     /// The secret that this one takes the place of; it holds beside it until its end.
     pub former: Maybe<FormerSecret>,
+    /// It logs in under this name with a password that the directory knows.
+    pub directory: Maybe<String>,
     /// It shows a token for this login, issued by `issuer`.
     pub token: Maybe<String>,
     /// Which of `identities.issuers` issues the token.

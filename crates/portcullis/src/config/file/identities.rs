@@ -14,6 +14,20 @@ use crate::identities::Algorithm;
 pub struct Identities {
     /// Who issues tokens that clients may log in with.
     pub issuers: Named<Issuer>,
+    /// The directory that knows people's passwords.
+    pub directory: Maybe<Directory>,
+}
+
+/// A directory (LDAP) that knows people's passwords.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Directory {
+    /// Where it is: `ldaps://ldap.example.edu`.
+    pub url: Maybe<String>,
+    /// The name to bind as, with `{login}` in it.
+    pub bind: Maybe<String>,
+    /// Its authority, PEM. Default: those of the system.
+    pub ca: Maybe<PathBuf>,
 }
 
 /// Somebody who issues tokens.

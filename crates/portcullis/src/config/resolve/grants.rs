@@ -12,7 +12,7 @@ use super::organisation::is_ours;
 use super::{secrets, tokens};
 use crate::config::Problem;
 use crate::config::file::{self, At, Day, File, List, Maybe, Named, RawRole, Spelled, Tolerance, Words};
-use crate::identities::{IssuerSettings, Verifier};
+use crate::identities::{Verifier, Vouching};
 
 /// Octets of a login at most.
 const LOGIN_OCTETS_MAX: usize = 255;
@@ -20,7 +20,7 @@ const LOGIN_OCTETS_MAX: usize = 255;
 /// Resolves the grants into the rulebook; returns the logins among them.
 pub(super) fn resolve(
     file: &File,
-    issuers: &BTreeMap<Name, IssuerSettings>,
+    vouching: &Vouching,
     rulebook: &mut Rulebook,
     desk: &mut Desk<'_>,
 ) -> BTreeMap<Name, Verifier> {
@@ -31,7 +31,7 @@ pub(super) fn resolve(
             name,
             written,
             file,
-            issuers,
+            vouching,
             bounds: &bounds,
             desk,
         };
@@ -51,7 +51,7 @@ struct Form<'f, 'd, 'a> {
     name: &'f At<String>,
     written: &'f file::Grant,
     file: &'f File,
-    issuers: &'f BTreeMap<Name, IssuerSettings>,
+    vouching: &'f Vouching,
     bounds: &'f Bounds,
     desk: &'d mut Desk<'a>,
 }
@@ -152,6 +152,7 @@ impl Form<'_, '_, '_> {
         let ways = [
             by.password.is_some(),
             by.token.is_some(),
+            by.directory.is_some(),
             by.certificate.is_some(),
             by.address.is_some(),
         ];
@@ -161,7 +162,7 @@ impl Form<'_, '_, '_> {
                 self.desk.say(
                     Problem::error(by.span(), "a grant is shown in exactly one way")
                         .why("two ways would be two clients under one name")
-                        .advise("write one of `password`, `token`, `certificate`, `address`"),
+                        .advise("write one of `password`, `token`, `directory`, `certificate`, `address`"),
                 );
             }
             return None;
@@ -171,6 +172,9 @@ impl Form<'_, '_, '_> {
         }
         if by.token.is_none() {
             tokens::belong_to_nobody(by, self.desk);
+        }
+        if let Some(login) = &by.directory {
+            return self.directory(login, logins);
         }
         match (&by.password, &by.token, &by.certificate, &by.address) {
             (Some(login), ..) => self.login(login, by, logins),
@@ -196,8 +200,24 @@ impl Form<'_, '_, '_> {
             return None;
         }
         let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
-        let verifier = tokens::read(login, by, self.issuers, spoiled, self.desk)?;
+        let verifier = tokens::read(login, by, &self.vouching.issuers, spoiled, self.desk)?;
         logins.insert(login.to_ascii_lowercase().into(), verifier);
+        Some(By::Login(login.as_str().into()))
+    }
+
+    fn directory(&mut self, login: &At<String>, logins: &mut BTreeMap<Name, Verifier>) -> Option<By> {
+        if !self.is_login(login) {
+            return None;
+        }
+        if self.vouching.directory.is_none() && !self.desk.is_spoiled(&["identities"]) {
+            self.desk.say(
+                Problem::error(login.span(), "there is no directory")
+                    .why("nobody could say whether this login's password is right")
+                    .advise("declare it: `[identities.directory]`"),
+            );
+            return None;
+        }
+        logins.insert(login.to_ascii_lowercase().into(), Verifier::Directory);
         Some(By::Login(login.as_str().into()))
     }
 

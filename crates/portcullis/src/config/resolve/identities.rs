@@ -8,13 +8,62 @@ use policy::Name;
 use super::desk::{Desk, in_order};
 use crate::config::Problem;
 use crate::config::file::{self, At, File, Words};
-use crate::identities::{Algorithm, IssuerSettings, KeySource, Place, Rules};
+use crate::identities::{Algorithm, DirectorySettings, IssuerSettings, KeySource, LOGIN, Place, Rules, Vouching};
 
 /// The claim that names a login, where nothing is said.
 const LOGIN_CLAIM: &str = "sub";
 
-/// Resolves the issuers of tokens.
-pub(super) fn issuers(file: &File, desk: &mut Desk<'_>) -> BTreeMap<Name, IssuerSettings> {
+/// Resolves who vouches for clients beside us.
+pub(super) fn resolve(file: &File, desk: &mut Desk<'_>) -> Vouching {
+    Vouching {
+        issuers: issuers(file, desk),
+        directory: directory(file, desk),
+    }
+}
+
+fn directory(file: &File, desk: &mut Desk<'_>) -> Option<DirectorySettings> {
+    let written = file.identities.directory.as_ref()?;
+    let path = |key: &'static str| ["identities", "directory", key];
+    let at = written.span();
+    let why = "nobody could be asked";
+    let url = desk.need(&path("url"), &written.url, &at, "the directory has no url", why);
+    let why = "a login has to become a name in the directory";
+    let bind = desk.need(
+        &path("bind"),
+        &written.bind,
+        &at,
+        "the directory has no name to bind as",
+        why,
+    );
+    let place = url.and_then(|url| {
+        let place = Place::directory(url);
+        if place.is_none() {
+            desk.say(
+                Problem::error(url.span(), "passwords are not sent there")
+                    .why("whoever is in between could read them")
+                    .advise("write an address that begins with ldaps:// and has no path"),
+            );
+        }
+        place
+    });
+    let bind = bind.filter(|bind| {
+        let once = bind.matches(LOGIN).count() == 1;
+        if !once {
+            desk.say(
+                Problem::error(bind.span(), "this name is everybody's")
+                    .advise("write {login} in it, once: \"uid={login},ou=people,dc=example,dc=edu\""),
+            );
+        }
+        once
+    });
+    Some(DirectorySettings {
+        place: place?,
+        bind: bind?.get().clone(),
+        ca: written.ca.as_ref().map(|file| desk.path(file)),
+    })
+}
+
+fn issuers(file: &File, desk: &mut Desk<'_>) -> BTreeMap<Name, IssuerSettings> {
     let mut issuers = BTreeMap::new();
     for (name, written) in in_order(&file.identities.issuers) {
         if let Some(settings) = issuer(name, written, desk) {
@@ -82,7 +131,7 @@ fn source(keys: &At<String>, desk: &mut Desk<'_>) -> Option<KeySource> {
     if !keys.contains("://") {
         return Some(KeySource::File(desk.path(Path::new(keys.as_str()))));
     }
-    let place = Place::parse(keys);
+    let place = Place::web(keys);
     if place.is_none() {
         desk.say(
             Problem::error(keys.span(), "keys are not fetched from here")

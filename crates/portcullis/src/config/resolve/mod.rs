@@ -47,8 +47,8 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
     let routes = routes::resolve(file, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
     grants::forwards(&file.forwards, &mut rulebook, &mut desk);
-    let issuers = identities::issuers(file, &mut desk);
-    let logins = grants::resolve(file, &issuers, &mut rulebook, &mut desk);
+    let vouching = identities::resolve(file, &mut desk);
+    let logins = grants::resolve(file, &vouching, &mut rulebook, &mut desk);
     rulebook.intent.assertions = intent::assertions(file, &rulebook, &mut desk);
     let limits = service::limits(&file.limits, &mut desk);
     let timeouts = timeouts::timeouts(&file.timeouts, &mut desk);
@@ -70,7 +70,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
         hostname,
         rulebook,
         logins,
-        issuers,
+        vouching,
         listeners: gates.listeners,
         health: gates.health,
         routes,

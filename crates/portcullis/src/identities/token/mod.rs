@@ -21,10 +21,9 @@ use serde_json::Value;
 use wire::Roots;
 use world::World;
 
-pub use fetch::Place;
 pub use jwt::{Algorithm, Rules};
 
-use fetch::Web;
+use super::reach::{Place, Web};
 use jwt::{Claims, Fault, Key, Token};
 
 /// How long keys are used before they are fetched again.
@@ -251,7 +250,7 @@ impl Issuer {
         let text = match &self.settings.keys {
             KeySource::Web(place) => {
                 let web = self.web.as_ref().map_err(Clone::clone)?;
-                web.get(place).await.map_err(|error| error.to_string())?
+                fetch::get(web, place).await.map_err(|error| error.to_string())?
             }
             KeySource::File(path) => {
                 let path = path.clone();

@@ -270,7 +270,7 @@ async fn keys_come_over_tls_from_whom_the_authority_vouches_for_and_from_nobody_
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, certificate.cert.pem()).unwrap();
     let of = |path: &str, ca| {
-        let place = Place::parse(&format!("https://{at}{path}")).unwrap();
+        let place = Place::web(&format!("https://{at}{path}")).unwrap();
         issuers(KeySource::Web(place), Some(ca), &Issuers::none())
     };
     let token = signer.sign(&claims());
