@@ -57,7 +57,7 @@ impl Uses {
         }
     }
 
-    fn note(&self, id: CaseId, first: MessageId, at: Timestamp, counts: bool) {
+    pub(crate) fn note(&self, id: CaseId, first: MessageId, at: Timestamp, counts: bool) {
         let this = Use {
             first,
             last: at,

@@ -3,6 +3,7 @@
 //! The file has been proven before it comes here. What the registry adds is held against it: a grant that claims
 //! somebody else's client, or by which a blocking property would break, is left out alone, and all others serve.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(super) struct Composed {
 /// Puts together what is declared with what is granted. `former` is what serves: what was proven of it is not proven
 /// again.
 pub(super) fn compose(declared: &Snapshot, said: &Registered, former: &Snapshot, now: Timestamp) -> Composed {
-    let declared = &narrowed(declared, &said.suspended);
+    let declared = &*narrowed(declared, &said.suspended);
     let mut work = Work {
         declared,
         grants: Vec::new(),
@@ -76,7 +77,10 @@ pub(super) fn compose(declared: &Snapshot, said: &Registered, former: &Snapshot,
 }
 
 /// What is declared, without what must not serve.
-fn narrowed(declared: &Snapshot, suspended: &BTreeMap<Name, String>) -> Snapshot {
+fn narrowed<'a>(declared: &'a Snapshot, suspended: &BTreeMap<Name, String>) -> Cow<'a, Snapshot> {
+    if suspended.is_empty() {
+        return Cow::Borrowed(declared);
+    }
     let mut rulebook = declared.rulebook().clone();
     for grant in &mut rulebook.grants {
         if let Some(why) = suspended.get(&grant.name) {
@@ -84,7 +88,8 @@ fn narrowed(declared: &Snapshot, suspended: &BTreeMap<Name, String>) -> Snapshot
         }
     }
     // The same clients: what did not contradict itself does not now.
-    Snapshot::build(rulebook, declared.generation(), declared.hash()).unwrap_or_else(|_| declared.clone())
+    let narrowed = Snapshot::build(rulebook, declared.generation(), declared.hash());
+    narrowed.map_or(Cow::Borrowed(declared), Cow::Owned)
 }
 
 struct Work<'a> {

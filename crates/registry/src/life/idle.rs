@@ -26,18 +26,18 @@ fn since(case: &Case) -> Option<Timestamp> {
 
 /// When it will have been idle for too long, if no mail comes.
 pub(super) fn reached_at(case: &Case, terms: &Terms, gaps: &[(Timestamp, Timestamp)]) -> Option<(Deadline, Timestamp)> {
-    let since = since(case)?;
-    let enough = DAY * limit(case, terms);
-    let mut at = since.plus(enough);
-    // Each gap that is reached moves the day on, perhaps into another gap.
-    for _ in 0..=gaps.len() {
-        let moved = since.plus(enough + within_gaps(since, at, gaps));
-        if moved == at {
+    let mut seen = since(case)?;
+    let mut left = DAY * limit(case, terms);
+    // Only what lies between the gaps counts.
+    for (begin, end) in gaps.iter().filter(|(begin, end)| begin < end) {
+        let counted = begin.since(seen);
+        if counted >= left {
             break;
         }
-        at = moved;
+        left -= counted;
+        seen = seen.max(*end);
     }
-    Some((Deadline::Idle, at))
+    Some((Deadline::Idle, seen.plus(left)))
 }
 
 /// Days it may be idle.
@@ -57,4 +57,39 @@ fn within_gaps(from: Timestamp, to: Timestamp, gaps: &[(Timestamp, Timestamp)]) 
         }
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Person;
+    use crate::case::Track;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
+
+    fn day(day: u32) -> Timestamp {
+        NOW.plus(DAY * day)
+    }
+
+    #[test]
+    fn a_gap_moves_the_day_on_by_all_of_it_however_long_it_is() {
+        let mut case = Case::draft(Track::Authenticated, Person::new("ann@example.edu"), [0; 32], NOW);
+        case.provisioned = Some(NOW);
+        let terms = Terms {
+            idle: 40,
+            ..Terms::default()
+        };
+        let reached = |gaps: &[(Timestamp, Timestamp)]| reached_at(&case, &terms, gaps).map(|(_, at)| at);
+        assert_eq!(reached(&[]), Some(day(40)));
+        assert_eq!(reached(&[(day(1), day(121))]), Some(day(160)));
+        assert_eq!(
+            reached(&[(day(1), day(121)), (day(100), day(130)), (day(140), day(150))]),
+            Some(day(179))
+        );
+        assert_eq!(reached(&[(NOW.minus(DAY), day(2)), (day(42), day(50))]), Some(day(42)));
+        // It is the day on which so many were counted.
+        let gaps = [(day(1), day(121)), (day(100), day(130)), (day(140), day(150))];
+        assert_eq!(idle_days(&case, day(179), &gaps), 40);
+        assert_eq!(idle_days(&case, day(179).minus(DAY), &gaps), 39);
+    }
 }

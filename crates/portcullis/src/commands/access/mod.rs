@@ -18,6 +18,7 @@ mod provision;
 mod reinstate;
 mod reject;
 mod renew;
+mod report;
 mod request;
 mod revoke;
 mod rotate;
@@ -75,6 +76,8 @@ enum Command {
     Suspend(suspend::Args),
     #[command(about = "Let a suspended grant serve again")]
     Reinstate(reinstate::Args),
+    #[command(about = "Tell what was seen in the mail of a grant: enough of it suspends the grant at once")]
+    Report(report::Args),
     #[command(about = "End a grant, or give up a request")]
     Revoke(revoke::Args),
     #[command(about = "Let a grant go on behind its end, or say that an idle one is still needed")]
@@ -187,6 +190,7 @@ pub fn answer(args: Args, around: &Around) -> anyhow::Result<Answer> {
         Command::Reject(args) => (reject::run(&args, around), args.common.json),
         Command::Ack(args) => (ack::run(&args, around), args.common.json),
         Command::Provision(args) => (provision::run(&args, around), args.common.json),
+        Command::Report(args) => (report::run(&args, around), args.common.json),
         Command::Suspend(args) => (suspend::run(&args, around), args.common.json),
         Command::Reinstate(args) => (reinstate::run(&args, around), args.common.json),
         Command::Revoke(args) => (revoke::run(&args, around), args.common.json),

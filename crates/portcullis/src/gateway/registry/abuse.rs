@@ -8,21 +8,25 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail::Timestamp;
-use registry::{Actor, Alert, CaseId, DeskError, Event, StoreError, Verdict};
+use registry::{Actor, Alert, CaseId, DeskError, Event, Kept, StoreError, Verdict};
 use serde_json::{Value, json};
 
 use super::super::Live;
 use super::watch;
 use crate::control::{Seen, SeenAs};
+use crate::registrar::Registry as Desk;
 
 /// Hears of one message. What follows from it is live when this returns.
 pub(super) async fn report(live: &Live, seen: Seen) -> Result<Value, String> {
-    let id = CaseId::parse(&seen.grant).ok_or_else(|| {
-        format!(
-            "`{}` is no grant of the registry; they are called as in pc-1042",
-            seen.grant
-        )
-    })?;
+    let registry = &live.registry;
+    let id = CaseId::parse(&seen.grant)
+        .filter(|_| registry.is_kept())
+        .ok_or_else(|| {
+            format!(
+                "`{}` is no grant of a registry here; they are called as in pc-1042",
+                seen.grant
+            )
+        })?;
     let verdict = verdict(&seen)?;
     let now = live.admission.now();
     let sample = match &seen.sample {
@@ -31,39 +35,22 @@ pub(super) async fn report(live: &Live, seen: Seen) -> Result<Value, String> {
     };
     // Without an id each report is a message of its own.
     let shown = sample.as_ref().map(|file| file.display().to_string());
-    let message = seen
-        .message
-        .clone()
-        .or(shown)
-        .unwrap_or_else(|| format!("a message told of at {}", now.to_rfc3339()));
-    let heard = live
-        .registry
-        .abuse
-        .lock()
-        .heard(&id.to_string(), &message, verdict, now);
+    let told = || format!("a message told of at {}", now.to_rfc3339());
+    let message = seen.message.or(shown).unwrap_or_else(told);
+    let heard = registry.abuse.lock().heard(&id.to_string(), &message, verdict, now);
     let sample = json!(sample);
     let Some(alert) = heard else {
         return Ok(json!({ "grant": id.to_string(), "suspended": false, "sample": sample }));
     };
     let said = said(&alert);
-    let (event, actor) = (
-        Event::Abuse {
-            alert: said.as_str().into(),
-        },
-        Actor::rule(alert.rule),
-    );
-    let stop = move |desk: &mut crate::registrar::Registry| match desk.act(id, &event, &actor, now) {
-        // One that was stopped before is what was wanted.
-        Err(DeskError::NoStep { .. }) => Ok(desk.store().get(id)?.ok_or(StoreError::Missing(id))?),
-        done => done,
-    };
-    let uses = live.registry.uses.clone();
-    let stopped = live.registry.at_desk(move |office| {
+    let (event, actor) = (abuse(&said), Actor::rule(alert.rule));
+    let uses = registry.uses.clone();
+    let stopped = registry.at_desk(move |office| {
         // What came before it was used, whatever it was.
         office.write(&uses)?;
-        office.at(stop)
+        office.at(|desk| stop(desk, id, &event, &actor, now))
     });
-    let kept = stopped.await?;
+    let kept = stopped.await?.ok_or_else(|| format!("there is no {id}"))?;
     watch::round(live).await;
     let state = kept.case.state;
     Ok(json!({
@@ -73,6 +60,19 @@ pub(super) async fn report(live: &Live, seen: Seen) -> Result<Value, String> {
         "why": said,
         "sample": sample,
     }))
+}
+
+fn abuse(said: &str) -> Event {
+    Event::Abuse { alert: said.into() }
+}
+
+/// Stops a grant; the case as it stands then, where there is one. One that was stopped before is what was wanted.
+fn stop(desk: &mut Desk, id: CaseId, event: &Event, actor: &Actor, now: Timestamp) -> Result<Option<Kept>, DeskError> {
+    match desk.act(id, event, actor, now) {
+        Ok(kept) => Ok(Some(kept)),
+        Err(DeskError::NoStep { .. } | DeskError::Store(StoreError::Missing(_))) => Ok(desk.store().get(id)?),
+        Err(why) => Err(why),
+    }
 }
 
 fn verdict(seen: &Seen) -> Result<Verdict, String> {

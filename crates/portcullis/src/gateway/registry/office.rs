@@ -1,7 +1,8 @@
 //! The desk of the registry as a gate keeps it: opened again where it broke, asked in rounds of a second. Calls block.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use mail::Timestamp;
@@ -26,6 +27,9 @@ const WRITTEN_EVERY: Duration = Duration::from_secs(3);
 const LOOKED_EVERY: Duration = Duration::from_secs(3);
 /// Steps that are told at once.
 const UNTOLD: u32 = 500;
+
+/// When a file was changed last; `None` where it is not there.
+type Changed = Option<(SystemTime, i64, i64)>;
 
 /// What the gates are given.
 pub(crate) struct Granted {
@@ -52,7 +56,7 @@ pub(crate) struct Office {
     setup: Option<Setup>,
     desk: Option<registrar::Registry>,
     /// The files of the network as they were when they were read.
-    files: Vec<(PathBuf, Option<SystemTime>)>,
+    files: Vec<(PathBuf, Changed)>,
     /// What cannot be read of them.
     unread: Vec<String>,
     ticked: Option<Timestamp>,
@@ -91,6 +95,8 @@ impl Office {
         self.setup = setup;
         self.desk = None;
         self.looked = None;
+        self.files.clear();
+        self.unread.clear();
         self.read = None;
         self.checks = Checks::default();
     }
@@ -225,6 +231,12 @@ impl Office {
         written
     }
 
+    /// Writes down everything that mail told, before the end.
+    pub(super) fn write_all(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
+        self.write(uses)?;
+        self.note_returned(uses, now)
+    }
+
     /// Notes whom letters do not reach. A device of which nobody can be told anything is nobody's.
     fn note_returned(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
         let returned = uses.take_returned();
@@ -243,24 +255,25 @@ impl Office {
         if !is_over(self.looked, LOOKED_EVERY, now) {
             return;
         }
-        self.looked = Some(now);
+        let is_first = self.looked.replace(now).is_none();
         let Some(setup) = self.setup.clone() else { return };
-        let files: Vec<_> = setup
-            .settings
-            .network
-            .all()
-            .map(|file| (file.clone(), changed_at(file)))
-            .collect();
-        if files == self.files && !self.unread.is_empty() == self.files.iter().any(|(_, at)| at.is_none()) {
+        let all = setup.settings.network.all();
+        let files: Vec<_> = all.map(|file| (file.clone(), changed_at(file))).collect();
+        if files == self.files {
             return;
         }
+        self.files = files;
         let (rules, _) = registrar::rules(&setup.settings, setup.house());
         self.unread = unread(&rules);
         for why in &self.unread {
             tracing::warn!(event = "registry.source_unread", %why, "it opens nothing and closes nothing until it can be read");
         }
-        if self.at(|desk| Ok(desk.set_rules(rules))).is_ok() {
-            self.files = files;
+        let set = self.at(|desk| {
+            desk.set_rules(rules);
+            Ok(())
+        });
+        // What serves was checked by what they said before; where the desk is away, it reads them when it is opened.
+        if set.is_ok() && !is_first {
             self.checks.all();
         }
     }
@@ -311,8 +324,10 @@ pub(super) fn is_over(last: Option<Timestamp>, every: Duration, now: Timestamp) 
     last.is_none_or(|last| now < last || now.since(last) >= every)
 }
 
-fn changed_at(file: &PathBuf) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|found| found.modified()).ok()
+/// When a file was written, and when it or who may read it was changed.
+fn changed_at(file: &Path) -> Changed {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.modified().ok()?, found.ctime(), found.ctime_nsec()))
 }
 
 fn unread(rules: &Rules) -> Vec<String> {
@@ -363,3 +378,6 @@ fn write(desk: &mut registrar::Registry, taken: &BTreeMap<CaseId, Use>) -> Resul
     desk.store().used(&last)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

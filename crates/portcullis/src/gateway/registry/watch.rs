@@ -89,9 +89,9 @@ async fn serve(live: &Live, said: Registered) -> bool {
 /// Writes down what was used, when the last session has ended.
 pub(in super::super) async fn rest(live: &Live) {
     let registry = &live.registry;
-    let uses = registry.uses.clone();
+    let (uses, now) = (registry.uses.clone(), live.admission.now());
     if registry.is_kept() {
         // What goes wrong has been said; the use of the last seconds is lost then.
-        let _ = registry.at_desk(move |office| office.write(&uses)).await;
+        let _ = registry.at_desk(move |office| office.write_all(&uses, now)).await;
     }
 }
