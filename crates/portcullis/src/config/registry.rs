@@ -54,7 +54,7 @@ pub enum RegistryPlace {
     /// In a file of this machine.
     File(PathBuf),
     /// In a database that several gates may share.
-    Database(DatabaseSettings),
+    Database(Box<DatabaseSettings>),
 }
 
 /// How a database is reached.

@@ -169,7 +169,7 @@ fn a_database_is_reached_with_the_password_of_its_file_and_says_nothing_of_it() 
         ca: None,
     };
     assert!(whole(&database).unwrap().has_password());
-    files.settings.place = RegistryPlace::Database(database.clone());
+    files.settings.place = RegistryPlace::Database(Box::new(database.clone()));
     let why = store(&files.settings).err().unwrap().to_string();
     assert!(why.contains("/no/such/folder cannot be reached"), "{why}");
     assert!(!format!("{why} {database:?}").contains("sesame"));

@@ -74,11 +74,11 @@ fn place(written: &file::Registry, spool: &Path, desk: &mut Desk<'_>) -> Registr
     }
     // Its line is not shown: a password may stand in it.
     match PostgresOptions::read(&database.get().0) {
-        Ok(options) => RegistryPlace::Database(DatabaseSettings {
+        Ok(options) => RegistryPlace::Database(Box::new(DatabaseSettings {
             password_file: written.password_file.as_ref().map(|file| needed(file, desk)),
             ca: written.database_ca.as_ref().map(|file| needed(file, desk)),
             options: unhidden(options, desk),
-        }),
+        })),
         Err(why) => {
             desk.say(
                 Problem::error(None, format!("registry.database: {why}"))
