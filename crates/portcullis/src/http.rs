@@ -103,10 +103,11 @@ async fn secured(
     match tls {
         None => converse(stream, peer, site, shutdown).await,
         // A browser that does not like the certificate breaks off; it says so to whoever sits in front of it.
-        Some(tls) => match tls.secure(stream).await {
-            Ok(stream) => converse(stream, peer, site, shutdown).await,
-            Err(_) => {}
-        },
+        Some(tls) => {
+            if let Ok(stream) = tls.secure(stream).await {
+                converse(stream, peer, site, shutdown).await;
+            }
+        }
     }
 }
 

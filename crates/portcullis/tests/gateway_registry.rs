@@ -1,6 +1,6 @@
 //! What the registry grants, in a gate that runs: live seconds later, in sessions that are open too.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod gateway_house;
 
