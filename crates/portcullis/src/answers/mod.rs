@@ -49,7 +49,7 @@ impl Answers {
     /// The page of a link. Changes nothing. Blocks.
     fn look(&self, token: &str) -> Page {
         let page = match self.followed(token) {
-            Ok((link, kept)) => question::page(&link, &kept, self.longest(), None),
+            Ok((link, kept)) => question::page(&link, &kept, self.longest(), None, &Fields::default()),
             Err(why) => page::failed(&why),
         };
         page.signed(&self.organisation)
@@ -59,7 +59,7 @@ impl Answers {
     fn take(&self, token: &str, fields: &Fields, whence: &Whence) -> Page {
         let page = self
             .taken(token, fields, whence)
-            .unwrap_or_else(|why| self.again(token, &why));
+            .unwrap_or_else(|why| self.again(token, &why, fields));
         page.signed(&self.organisation)
     }
 
@@ -67,7 +67,7 @@ impl Answers {
         let (link, kept) = self.followed(token)?;
         let token = parsed(token)?;
         match reply::read(link.purpose, fields) {
-            Err(what) => Ok(question::page(&link, &kept, self.longest(), Some(what))),
+            Err(what) => Ok(question::page(&link, &kept, self.longest(), Some(what), fields)),
             Ok(Reply::Step(event)) => self.step(&token, &event, whence),
             Ok(Reply::Renew) => self.step(&token, &Event::Renew { until: self.longest() }, whence),
             Ok(Reply::FetchSecret) => self.secret(&token, &link, &kept),
@@ -79,10 +79,10 @@ impl Answers {
     }
 
     /// An answer that cannot be taken is said above the question, so that it can be put right; the link still works.
-    fn again(&self, token: &str, why: &DeskError) -> Page {
+    fn again(&self, token: &str, why: &DeskError, fields: &Fields) -> Page {
         match (why, self.followed(token)) {
             (DeskError::NoStep { why, .. }, Ok((link, kept))) => {
-                question::page(&link, &kept, self.longest(), Some(why.to_string()))
+                question::page(&link, &kept, self.longest(), Some(why.to_string()), fields)
             }
             _ => page::failed(why),
         }

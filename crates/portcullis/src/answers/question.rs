@@ -6,15 +6,16 @@ use maud::{Markup, html};
 use registry::{ACKNOWLEDGEMENTS, Kept, Link, Purpose, TextVersion};
 
 use super::page::Page;
+use super::reply::Fields;
 
-/// The page of a link that works. `wrong` is what was missing in an answer.
-pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<String>) -> Page {
+/// The page of a link that works. `wrong` is what was missing in an answer, `filled` what else was in it.
+pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<String>, filled: &Fields) -> Page {
     let (title, body) = match link.purpose {
         Purpose::Acknowledge => (
             "An exception needs somebody who takes its risk",
-            acknowledge(link, kept),
+            acknowledge(link, kept, filled),
         ),
-        Purpose::KeepOrRemove => ("Is it still needed?", keep_or_remove(kept)),
+        Purpose::KeepOrRemove => ("Is it still needed?", keep_or_remove(kept, filled)),
         Purpose::Renew => ("Shall it go on?", renew(kept, longest)),
         Purpose::Secret => ("Your secret is ready to be made", secret(kept)),
         Purpose::VerifyMail => ("Is this your address?", verify(link)),
@@ -31,7 +32,7 @@ pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<S
     Page::new(status, title, body)
 }
 
-fn acknowledge(link: &Link, kept: &Kept) -> Markup {
+fn acknowledge(link: &Link, kept: &Kept, filled: &Fields) -> Markup {
     html! {
         p { "Such mail can be forged by whoever takes over that address. You are asked as the one who answers for the department." }
         (facts(kept))
@@ -40,26 +41,27 @@ fn acknowledge(link: &Link, kept: &Kept) -> Markup {
             input type="hidden" name="request" value=(hex(&link.request));
             h2 { "Please read and accept each statement" }
             @for (number, sentence) in (1..).zip(ACKNOWLEDGEMENTS) {
-                label { input type="checkbox" name=(format!("accept{number}")) value="yes"; span { (sentence) } }
+                @let name = format!("accept{number}");
+                label { input type="checkbox" name=(name) value="yes" checked[filled.has(&name)]; span { (sentence) } }
             }
-            label class="field" { "Your full name" input type="text" name="name" autocomplete="name"; }
+            label class="field" { "Your full name" input type="text" name="name" autocomplete="name" value=(filled.get("name")); }
             button name="do" value="acknowledge" { "I take this risk" }
         }
         form method="post" {
             h2 { "Or decline" }
-            label class="field" { "Why" textarea name="reason" {} }
+            label class="field" { "Why" textarea name="reason" { (filled.get("reason")) } }
             button class="quiet" name="do" value="decline" { "Decline" }
         }
     }
 }
 
-fn keep_or_remove(kept: &Kept) -> Markup {
+fn keep_or_remove(kept: &Kept, filled: &Fields) -> Markup {
     let since = kept.case.last_accepted.or(kept.case.provisioned);
     html! {
         p { "It has not sent anything" @if let Some(since) = since { " since " (since.to_date()) } "." }
         (facts(kept))
         form method="post" {
-            label class="field" { "It is still needed for" textarea name="reason" {} }
+            label class="field" { "It is still needed for" textarea name="reason" { (filled.get("reason")) } }
             button name="do" value="keep" { "Keep it" }
         }
         form method="post" {

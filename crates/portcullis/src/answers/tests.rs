@@ -163,6 +163,9 @@ fn a_head_takes_the_risk_by_three_ticks_and_a_name_and_the_link_works_once() {
     let (status, again) = office.take(&token, &answer(&page, two));
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(again.contains("missing: 2"), "{again}");
+    // What was filled in stays.
+    assert_eq!(again.matches(" checked").count(), 2, "{again}");
+    assert!(again.contains("value=\"Dean D. Dean\""), "{again}");
     assert_eq!(office.state(id), State::AwaitingHeadAck);
 
     let all = "do=acknowledge&name=Dean+D.+Dean&accept1=yes&accept2=yes&accept3=yes";
