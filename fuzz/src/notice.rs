@@ -163,7 +163,9 @@ fn check(octets: &[u8], charset: Charset, recipients: usize) {
         "bare line ends: {text:?}"
     );
     assert!(text.ends_with("\r\n") && text.split("\r\n").all(|line| line.len() <= LINE_OCTETS_MAX));
-    let quoted = &text[text.find("boundary=\"").expect("a boundary") + 10..];
+    // The field's, not one that a stranger's subject speaks of.
+    let field = &text[text.find("\r\nContent-Type: ").expect("a type")..];
+    let quoted = &field[field.find("boundary=\"").expect("a boundary") + 10..];
     let mark = format!("--{}", &quoted[..quoted.find('"').expect("its end")]);
     let marks = text.split("\r\n").filter(|line| line.starts_with(&mark)).count();
     assert_eq!(marks, 4, "three parts, four marks: {text}");
