@@ -212,7 +212,7 @@ fn foot(about: &About) -> String {
     }
     if !about.organisation.is_empty() {
         foot.push_str(&format!(
-            "{}, mail relay. Answers to this letter reach the case.\n",
+            "{}, mail relay. Answers to this letter reach those who run it.\n",
             about.organisation
         ));
     }

@@ -45,6 +45,22 @@ fn letters_that_ask_carry_the_link_that_answers() {
 }
 
 #[test]
+fn no_letter_speaks_of_a_link_that_is_not_in_it() {
+    let letters = Letters::new(&BTreeMap::new()).unwrap();
+    let without = About {
+        action: String::new(),
+        ..about()
+    };
+    for notice in Notice::ALL {
+        let text = letters.write(notice, &without).unwrap().text;
+        assert!(
+            !text.contains("the link") && !text.contains("No login is needed"),
+            "{notice:?}: {text}"
+        );
+    }
+}
+
+#[test]
 fn what_somebody_wrote_is_text_and_no_markup_and_no_header() {
     let letters = Letters::new(&BTreeMap::new()).unwrap();
     let written = letters.write(Notice::SuspendedAbuse, &about()).unwrap();
