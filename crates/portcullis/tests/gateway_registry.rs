@@ -7,13 +7,18 @@ mod gateway_house;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use gateway_house::{Client, House, LETTER, Peer, Running, grant};
 use mail::Timestamp;
 use portcullis::control::{Asked, Seen, SeenAs};
 use portcullis::registrar;
+use rcgen::PublicKeyData as _;
 use registry::{
-    Actor, Addendum, CaseId, Contact, Event, Form, Kept, Risk, Role, Signature, State, Suspension, TextVersion, Volume,
+    Actor, Addendum, CaseId, Contact, CredentialKind, Event, Form, Kept, NewCredential, Proof, Risk, Role, Signature,
+    State, Suspension, TextVersion, Volume,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
+use wire::{Identity, Roots, TlsClient};
 use world::sim::SimClock;
 
 const GENESIS: i64 = world::sim::GENESIS;
@@ -87,11 +92,7 @@ impl Office {
         let id = kept.id;
         desk.submit(id, &ann, now).unwrap();
         let until = now.plus(DAY * 300);
-        self.act(
-            id,
-            Event::Complete { until },
-            &Actor::human("relay@example.edu", Role::Admin),
-        );
+        self.act(id, Event::Complete { until }, &admin());
         let signature = Signature {
             ticked: [true; 3],
             name: "Dean D. Dean".into(),
@@ -112,6 +113,34 @@ impl Office {
         id
     }
 
+    /// A machine at this address that is set up, and shows a certificate.
+    fn set_up_with_certificate(&self, address: &str) -> CaseId {
+        let (now, mut desk) = (self.now(), self.desk());
+        let form = Form {
+            authentication: "certificate".to_owned(),
+            tls: "1.3".to_owned(),
+            exception: None,
+            ..form(address)
+        };
+        let ann = Actor::human("ann@example.edu", Role::Requestor);
+        let id = desk.request("chemistry", &form, &ann, now).unwrap().0.id;
+        desk.submit(id, &ann, now).unwrap();
+        let until = now.plus(DAY * 300);
+        self.act(id, Event::Complete { until }, &admin());
+        id
+    }
+
+    /// Its certificate is the one with this key; the one before it ends.
+    fn shows(&self, id: CaseId, key: [u8; 32]) {
+        let new = NewCredential {
+            kind: CredentialKind::Certificate,
+            label: "device".into(),
+            proof: Proof::Key(key),
+        };
+        let known = self.desk().rotate(id, &new, Duration::ZERO, &admin(), self.now());
+        known.unwrap();
+    }
+
     /// Waits until the case stands so.
     async fn stands(&self, id: CaseId, state: State) {
         gateway_house::eventually(state.code(), || self.state(id) == state).await;
@@ -126,6 +155,10 @@ file = "registry.sqlite"
 admin    = ["relay@example.edu"]
 security = ["iso@example.edu"]
 "#;
+
+fn admin() -> Actor {
+    Actor::human("relay@example.edu", Role::Admin)
+}
 
 fn officer() -> Actor {
     Actor::human("iso@example.edu", Role::Security)
@@ -175,7 +208,7 @@ async fn greeted(running: &Running, address: &str) -> Client {
 }
 
 /// Asks with MAIL until it is answered so: a change is live seconds later.
-async fn is_answered(client: &mut Client, start: &str) {
+async fn is_answered<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<S>, start: &str) {
     let asking = async {
         loop {
             client.say(b"MAIL FROM:<scan@example.edu>\r\n").await;
@@ -347,11 +380,7 @@ async fn what_the_file_has_already_is_left_out_alone_and_both_sources_stay_whate
         serde_json::Value::Null
     );
     let reason = "moved".into();
-    office.act(
-        taken,
-        Event::Revoke { reason },
-        &Actor::human("relay@example.edu", Role::Admin),
-    );
+    office.act(taken, Event::Revoke { reason }, &admin());
     is_answered(&mut second, "554").await;
     copier.ask("MAIL FROM:<scan@example.edu>", "250").await;
     assert_eq!(running.gateway.admission().snapshot().generation().0, 2);
@@ -408,5 +437,56 @@ async fn a_letter_that_comes_back_marks_its_reader_and_the_grant_is_somebodys_to
     })
     .await;
     gateway_house::eventually("nobody answers for it", || office.get(id).case.orphan.is_some()).await;
+    running.stop().await;
+}
+
+/// A certificate that nobody signed, with its key and what it is known by.
+fn certificate(name: &str) -> (String, String, [u8; 32]) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let made = made.self_signed(&key).unwrap();
+    let sha256 = digest(&SHA256, &key.subject_public_key_info());
+    (made.pem(), key.serialize_pem(), sha256.as_ref().try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_was_made_known_opens_and_one_that_took_its_place_closes_in_open_sessions() {
+    let office = Office::new().await;
+    let (chain, key, _) = certificate("gate.example.edu");
+    std::fs::write(office.house.dir.path().join("gate.pem"), chain).unwrap();
+    std::fs::write(office.house.dir.path().join("gate.key"), key).unwrap();
+    office.write("[tls]\ncertificates = [{ chain = \"gate.pem\", key = \"gate.key\" }]\n");
+    let running = office.house.start_judged().await;
+    let [old, new] = ["old", "new"].map(certificate);
+    let [old_client, new_client] = [&old, &new].map(|(chain, key, _)| {
+        let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+        TlsClient::new(Roots::none(), Some(identity), Arc::new(world::SystemClock::new()))
+    });
+    let id = office.set_up_with_certificate("10.1.2.3");
+    office.stands(id, State::Provisioned).await;
+
+    // Nobody's, until somebody says whose it is; and in clear it counts for nothing.
+    let mut server = greeted(&running, "10.1.2.3").await.secured(&old_client).await;
+    server.ask("EHLO server", "250").await;
+    server.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    office.shows(id, old.2);
+    is_answered(&mut server, "250").await;
+    server.deliver("bob@example.org", LETTER.as_bytes()).await;
+    office.stands(id, State::Active).await;
+    let mut clear = greeted(&running, "10.1.2.3").await;
+    clear.ask("MAIL FROM:<scan@example.edu>", "5").await;
+    let mut elsewhere = greeted(&running, "10.1.2.4").await.secured(&old_client).await;
+    elsewhere.ask("EHLO server", "250").await;
+    elsewhere.ask("MAIL FROM:<scan@example.edu>", "5").await;
+
+    office.shows(id, new.2);
+    is_answered(&mut server, "554 5.7.1").await;
+    let mut server = greeted(&running, "10.1.2.3").await.secured(&new_client).await;
+    server.ask("EHLO server", "250").await;
+    server.deliver("bob@example.org", LETTER.as_bytes()).await;
+
+    let reason = "audit".into();
+    office.act(id, Event::Suspend { reason }, &admin());
+    is_answered(&mut server, "554 5.7.1").await;
     running.stop().await;
 }

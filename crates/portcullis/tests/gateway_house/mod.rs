@@ -18,13 +18,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dns::Literal;
+use mail::Host;
 use portcullis::change::Keeper;
 use portcullis::config::{self, LogFormat, Machine, Reading};
 use portcullis::control::{self, Answer, AskError, Asked};
 use portcullis::gateway::{Gateway, Passed, Setting, Writers};
 use portcullis::journal::Journal;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use wire::{TlsClient, Trust};
 use world::{Clock, World};
 
 /// How long anything may take before a test gives up.
@@ -448,8 +450,8 @@ impl Running {
 }
 
 /// A client that says what it is told to.
-pub struct Client {
-    stream: BufReader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    stream: BufReader<S>,
 }
 
 pub const LETTER: &str = "From: <scan@example.edu>\r\nSubject: a scan\r\n\r\nHello.\r\n";
@@ -467,6 +469,18 @@ impl Client {
         }
     }
 
+    /// Goes on under TLS, with whatever the client shows of itself.
+    pub async fn secured(mut self, tls: &TlsClient) -> Client<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+        self.ask("STARTTLS", "220").await;
+        let (stream, host) = (Box::new(self.stream.into_inner()), "gate.example.edu".parse().unwrap());
+        let secured = tls.secure(stream, &Host::Domain(host), &Trust::Opportunistic).await;
+        Client {
+            stream: BufReader::new(secured.expect("the handshake goes well")),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn say(&mut self, octets: &[u8]) {
         tokio::time::timeout(PATIENCE, self.stream.get_mut().write_all(octets))
             .await

@@ -12,6 +12,7 @@ mod checks;
 mod due;
 mod export;
 mod import;
+mod keys;
 mod list;
 mod office;
 mod provision;
@@ -82,7 +83,7 @@ enum Command {
     Revoke(revoke::Args),
     #[command(about = "Let a grant go on behind its end, or say that an idle one is still needed")]
     Renew(renew::Args),
-    #[command(about = "Make a fresh secret, with the old one beside it for a while")]
+    #[command(about = "Make a fresh secret, with the old one beside it for a while; or name another certificate")]
     Rotate(rotate::Args),
     #[command(about = "Import who could relay before: Postfix's lists and tables, or CSV")]
     Import(import::Args),

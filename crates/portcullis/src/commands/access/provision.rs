@@ -4,7 +4,7 @@ use registry::{CaseId, CredentialKind, Kept, Person, State, hindering};
 
 use super::office::{Office, Refusal};
 use super::secrets::{self, Made, Wanted};
-use super::{Acting, Around, Common, Told, Trouble, checks, show, told};
+use super::{Acting, Around, Common, Told, Trouble, checks, keys, show, told};
 
 /// Arguments of `access provision`.
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     }
     if let Some(made) = &made {
         text.push_str(&format!("\n{}", made.text(&kept, &office)));
+    } else if kept.case.state == State::Provisioned && keys::has_certificate(&kept, &office) {
+        text.push_str(&format!(
+            "\nIt serves nobody before its certificate is known: portcullis access rotate {id} --certificate FILE\n"
+        ));
     }
     Ok(Told {
         status: u8::from(!hindering(&findings).is_empty()),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use registry::{CaseId, CredentialKind, OVERLAP};
+use registry::{CaseId, CredentialKind, Kept, OVERLAP};
 use serde_json::Value;
 
 use super::office::{Office, Refusal};
 use super::secrets::{self, Wanted};
-use super::{Acting, Around, Common, Told, Trouble, show, told};
+use super::{Acting, Around, Common, Told, Trouble, keys, show, told};
 use crate::commands::queue;
 
 /// Arguments of `access rotate`.
@@ -16,7 +16,9 @@ use crate::commands::queue;
     long_about = "Make a fresh secret of 20 letters and digits for a grant that logs in. It is shown this once; what is kept \
         cannot be logged in with. The old one holds beside it for 14 days, so that the device can be set without an \
         interruption; with --at-once, for a secret that leaked, no longer at all.\n\nWith --add it stands beside the others \
-        under a label of its own, for one program among several. The login is the case, as in pc-1042."
+        under a label of its own, for one program among several. The login is the case, as in pc-1042.\n\nA grant that is shown \
+        by a certificate has no secret: --certificate or --key says which. It counts by its public key, whoever issued it and \
+        for whatever use, and in place of the one before."
 )]
 pub(super) struct Args {
     /// The case, as in pc-1042.
@@ -35,6 +37,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "LABEL")]
     add: Option<String>,
     #[command(flatten)]
+    which: keys::Which,
+    #[command(flatten)]
     acting: Acting,
     #[command(flatten)]
     pub(super) common: Common,
@@ -45,11 +49,19 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let kept = office.kept(args.case)?;
     let who = office.who(&args.acting)?;
     let id = kept.id;
+    if let Some(key) = args.which.key()? {
+        let known = keys::make_known(&kept, key, &who, &mut office)?;
+        return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
+    }
     if !secrets::has_secret(&kept, &office) {
         let said = format!("{id} logs in with no secret of ours: {}", kept.form.authentication);
         return Err(Refusal::new(said)
             .about(id)
-            .advise("a token is its issuer's to change, and an address has nothing to change")
+            .advise(if keys::has_certificate(&kept, &office) {
+                "--certificate FILE names another certificate"
+            } else {
+                "a token is its issuer's to change, and an address has nothing to change"
+            })
             .into());
     }
     let all = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
@@ -89,9 +101,13 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         },
     };
     let made = secrets::make(&kept, &wanted, &who, &mut office)?;
-    let mut json = told::case(&kept, office.next_due(&kept));
+    Ok(answered(&kept, &office, made.text(&kept, &office), made.json(&kept)))
+}
+
+fn answered(kept: &Kept, office: &Office<'_>, text: String, credential: Value) -> Told {
+    let mut json = told::case(kept, office.next_due(kept));
     if let Some(fields) = json.as_object_mut() {
-        fields.insert("credential".to_owned(), made.json(&kept));
+        fields.insert("credential".to_owned(), credential);
     }
-    Ok(Told::new(made.text(&kept, &office), json as Value))
+    Told::new(text, json)
 }

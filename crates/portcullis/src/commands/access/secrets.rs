@@ -12,8 +12,8 @@ use crate::identities::proof_of;
 
 /// What a device's secret is called, unless somebody says otherwise.
 pub(super) const LABEL: &str = "device";
-/// Who may make secrets, most usual first.
-const PEOPLE: [Role; 4] = [Role::Admin, Role::Technical, Role::Owner, Role::Security];
+/// Who may make secrets and name certificates, most usual first.
+pub(super) const PEOPLE: [Role; 4] = [Role::Admin, Role::Technical, Role::Owner, Role::Security];
 
 /// What is wanted.
 pub(super) struct Wanted<'a> {
