@@ -53,12 +53,7 @@ pub(super) fn has_certificate(kept: &Kept, office: &Office<'_>) -> bool {
 }
 
 /// Makes a certificate known. The one before it holds no longer: a grant has one client.
-pub(super) fn make_known(
-    kept: &Kept,
-    key: [u8; 32],
-    who: &Person,
-    office: &mut Office<'_>,
-) -> Result<Known, Trouble> {
+pub(super) fn make_known(kept: &Kept, key: [u8; 32], who: &Person, office: &mut Office<'_>) -> Result<Known, Trouble> {
     let (id, now) = (kept.id, office.now());
     if !has_certificate(kept, office) {
         let said = format!("{id} is shown by no certificate: {}", kept.form.authentication);
@@ -86,7 +81,9 @@ pub(super) fn make_known(
     let credential = office.first_possible(kept, who, &roles, &secrets::PEOPLE, |desk, actor| {
         desk.rotate(id, &new, Duration::ZERO, actor, now)
     })?;
-    let ended = before.into_iter().filter(|one| one.kind == new.kind && one.is_live(now));
+    let ended = before
+        .into_iter()
+        .filter(|one| one.kind == new.kind && one.is_live(now));
     Ok(Known {
         key,
         credential,
@@ -144,14 +141,16 @@ impl Known {
 fn key_in(file: &Path) -> Result<[u8; 32], Trouble> {
     let name = file.display();
     let octets = std::fs::read(file).with_context(|| format!("{name} cannot be read"))?;
-    let no_certificate = || {
-        Trouble::from(
-            Refusal::new(format!("there is no certificate in {name}"))
-                .advise("it is text with a block that begins with -----BEGIN CERTIFICATE-----; keys are never needed here"),
-        )
-    };
+    let no_certificate =
+        || {
+            Trouble::from(Refusal::new(format!("there is no certificate in {name}")).advise(
+                "it is text with a block that begins with -----BEGIN CERTIFICATE-----; keys are never needed here",
+            ))
+        };
     let first = CertificateDer::pem_slice_iter(&octets).next();
-    let Some(Ok(certificate)) = first else { return Err(no_certificate()) };
+    let Some(Ok(certificate)) = first else {
+        return Err(no_certificate());
+    };
     let (_, certificate) = x509_parser::parse_x509_certificate(&certificate).map_err(|_| no_certificate())?;
     let sha256 = digest(&SHA256, certificate.public_key().raw);
     sha256.as_ref().try_into().map_err(|_| no_certificate())
