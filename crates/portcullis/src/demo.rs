@@ -1,24 +1,29 @@
 //! A complete small organisation on loopback: what `portcullis demo` runs.
 //!
 //! It makes its own authority and certificates, an ordinary configuration that `serve --config` accepts too, a stand-in
-//! for the internet and a department's own server; sends a message along each way, tells its story, and explains one
-//! refusal.
+//! for the internet and a department's own server; sends a message along each way, tells its story, explains one refusal,
+//! and lets a request become a credential that works.
 
+mod client;
 mod house;
+mod names;
 mod pki;
+mod request;
 mod told;
 mod ways;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use dns::Resolver;
 use mail::Domain;
 use wire::ShutdownTrigger;
 use world::{OpenMode, World};
 
 use crate::commands::say;
 use crate::config::{self, Config, LogFormat, Machine};
-use crate::gateway::{Gateway, Setting, Writers, resolver};
+use crate::gateway::{Gateway, Setting, Writers};
 use crate::journal::Journal;
 use crate::signals::{Asked, Ear};
 use crate::sink::{Sink, SinkConfig};
@@ -64,7 +69,8 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
         &shutdown,
     )
     .await?;
-    let (gateway, config) = open(&house, &world).await?;
+    let names = Arc::new(names::names()?);
+    let (gateway, config) = open(&house, names.clone(), &world).await?;
     house.announce()?;
 
     told::introduce(&house);
@@ -77,7 +83,10 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     let refusal = ways::try_refused(&house, &world).await?;
     intact &= refusal.is_right();
     told::refusal(&house, &config, gateway.admission().now(), &refusal);
-    told::hints(&house);
+    let tale = request::grant(&house, &gateway, names, &world).await?;
+    intact &= tale.is_right();
+    told::request(&tale);
+    told::hints(&house, &tale);
     if !wish.once {
         told::running();
         let mut ear = Ear::new()?;
@@ -87,7 +96,7 @@ pub async fn run(wish: &Wish) -> anyhow::Result<bool> {
     trigger.drain();
     outside.stopped().await;
     inside.stopped().await;
-    told::verdict(intact, sent.len());
+    told::verdict(intact, sent.len() + 1);
     Ok(intact)
 }
 
@@ -126,7 +135,7 @@ async fn sink(
 }
 
 /// Reads the configuration that was just written as anybody else's would be read.
-async fn open(house: &House, world: &World) -> anyhow::Result<(Gateway, Config)> {
+async fn open(house: &House, names: Arc<dyn Resolver>, world: &World) -> anyhow::Result<(Gateway, Config)> {
     let reading = config::load(&house.config, &Machine::look(mail::Timestamp(world.clock.wall())))?;
     let Some(config) = reading.config else {
         say(&reading.report.render());
@@ -135,7 +144,7 @@ async fn open(house: &House, world: &World) -> anyhow::Result<(Gateway, Config)>
     let log = std::fs::File::create(&house.log)?;
     let setting = Setting {
         world: world.clone(),
-        resolver: resolver(&config.dns, world)?,
+        resolver: names,
         journal: Journal::new(LogFormat::Json, config.hostname.as_str(), log)?,
         writers: Writers::Threads,
         file: Some(house.config.clone()),

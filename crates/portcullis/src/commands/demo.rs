@@ -12,8 +12,8 @@ use crate::demo::{self, Wish};
 #[command(
     long_about = "Run a complete small organisation on loopback, with nothing to install.\n\nStarts a gate with \
     an mx, a submission, a submissions and a relay listener, a stand-in for the internet and a department's own \
-    server; sends one message along each way, tells each one's story, explains one refusal, and keeps running. With \
-    --once it ends, with status 0 only if every message arrived intact.\n\nIn its folder: demo.json says to scripts \
+    server; sends one message along each way, tells each one's story, explains one refusal, lets a request become a \
+    credential that works, and keeps running. With --once it ends, with status 0 only if every message arrived intact.\n\nIn its folder: demo.json says to scripts \
     where everything listens, who may send, and where messages arrive (it is there once the gate is open); \
     portcullis.toml is an ordinary configuration, also for `serve --config`.\n\nStatus 0: all is well. Status 1: a \
     message was lost or changed, or the one without a grant got through. Status 2: it could not begin."
@@ -22,8 +22,8 @@ pub struct Args {
     /// Where its files go; a folder that is removed afterwards, unless named.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<std::path::PathBuf>,
-    /// Ports are counted from here: mx P+25, submissions P+465, submission P+587, relay P+2525, health P+80,
-    /// the outside world P+1025, the inside server P+1026.
+    /// Ports are counted from here: mx P+25, submissions P+465, submission P+587, relay P+2525, submission behind
+    /// a load balancer P+2587, health P+80, the outside world P+1025, the inside server P+1026.
     #[arg(long, value_name = "P", default_value_t = 20000)]
     pub base_port: u16,
     /// End after one message along each way.

@@ -19,6 +19,9 @@ pub(super) const COPIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The address of somebody who has no grant.
 pub(super) const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
+/// The address of the scanner that is asked for. It comes in through a load balancer: at loopback no machine is registered.
+pub(super) const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 20, 3, 14);
+
 /// Where everything listens, counted from one number.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
@@ -28,6 +31,8 @@ pub struct Ports {
     pub submission: u16,
     /// Implicit TLS and login.
     pub submissions: u16,
+    /// STARTTLS and login, behind a load balancer.
+    pub balanced: u16,
     /// Devices.
     pub relay: u16,
     /// Health and metrics.
@@ -52,6 +57,7 @@ impl Ports {
             mx: above(25)?,
             submission: above(587)?,
             submissions: above(465)?,
+            balanced: above(2587)?,
             relay: above(2525)?,
             health: above(80)?,
             https: above(443)?,
@@ -60,6 +66,46 @@ impl Ports {
         })
     }
 }
+
+/// Where the grants are kept that people ask for.
+const REGISTRY: &str = "demo-registry.sqlite";
+
+/// Which addresses whoever keeps the network has registered.
+const REGISTER: &str = "\
+ip,mac,fqdn,type,owner
+10.20.3.14,00:00:5e:00:53:01,scanner.example.edu,static,Library
+";
+
+/// The form of the scanner.
+const FORM: &str = r#"device     = "scanner"
+model      = "Fujitsu fi-8170"
+department = "Library"
+purpose    = "scans books on demand, and mails them to the archive"
+
+address    = "10.20.3.14"
+host       = "scanner.example.edu"
+senders    = ["scanner@example.edu"]
+recipients = ["any"]
+
+authentication = "password"
+tls            = "1.3"
+
+[requestor]
+name  = "Ann"
+email = "ann@example.edu"
+
+[technical]
+name  = "Tom"
+email = "tom@example.edu"
+
+[owner]
+name  = "Olga"
+email = "olga@example.edu"
+
+[volume]
+per_day  = 200
+per_hour = 40
+"#;
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -71,6 +117,7 @@ pub(super) struct House {
     pub config: PathBuf,
     pub log: PathBuf,
     pub ca: PathBuf,
+    pub form: PathBuf,
     pub outside_dir: PathBuf,
     pub inside_dir: PathBuf,
     pub secret: String,
@@ -78,23 +125,29 @@ pub(super) struct House {
 }
 
 impl House {
-    /// Writes certificates and configuration into `dir`, and takes away the `demo.json` of a former demo.
+    /// Writes certificates and configuration into `dir`, and takes away what a former demo announced and granted there.
     pub(super) fn build(dir: &Path, ports: Ports) -> anyhow::Result<Self> {
         let house = Self {
             ports,
             config: dir.join("portcullis.toml"),
             log: dir.join("events.jsonl"),
             ca: dir.join("ca.pem"),
+            form: dir.join("scanner.toml"),
             outside_dir: dir.join("outside"),
             inside_dir: dir.join("inside"),
             secret: Secret::fresh(&SystemRng).to_owned(),
             dir: dir.to_owned(),
         };
-        match std::fs::remove_file(house.card_file()) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
-            _ => {}
+        let registry = ["", "-wal", "-shm"].map(|part| dir.join(format!("{REGISTRY}{part}")));
+        for former in std::iter::once(house.card_file()).chain(registry) {
+            match std::fs::remove_file(former) {
+                Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
+                _ => {}
+            }
         }
         pki::write(dir)?;
+        std::fs::write(dir.join("register.csv"), REGISTER)?;
+        std::fs::write(&house.form, FORM)?;
         let hash = hash_secret(&house.secret, &SystemRng)?;
         pki::write_secret(&house.config, house.configuration(hash.as_str()).as_bytes())?;
         Ok(house)
@@ -125,6 +178,7 @@ impl House {
             mx,
             submission,
             submissions,
+            balanced,
             relay,
             health,
             sink,
@@ -141,7 +195,7 @@ change  = {{ author = "postmaster@example.edu", reason = "the demo opens its gat
 name     = "Example University"
 hostname = "gate.example.edu"
 domains  = ["example.edu", "*.example.edu"]
-networks = ["127.0.0.0/8", "::1/128"]
+networks = ["127.0.0.0/8", "::1/128", "10.20.0.0/16"]
 
 [listeners.mx]                                   # the front gate: our own recipients, from anybody
 role   = "mx"
@@ -154,6 +208,11 @@ listen = ["127.0.0.1:{submission}"]
 [listeners.submissions]                          # the same under implicit TLS
 role   = "submissions"
 listen = ["127.0.0.1:{submissions}"]
+
+[listeners.submission-balanced]                  # people and programs behind a load balancer
+role    = "submission"
+listen  = ["127.0.0.1:{balanced}"]
+proxies = ["127.0.0.1"]
 
 [listeners.relay]                                # devices
 role   = "relay"
@@ -202,6 +261,14 @@ to       = "any"
 class    = "device"
 tolerate = ["bare-lf", "long-lines", "missing-from"]
 limits   = {{ messages_per_minute = 100000, messages_per_hour = 1000000, messages_per_day = 10000000, recipients_per_day = 10000000, recipients_per_message = 1000 }}
+
+[registry]                                       # whom people asked for: `portcullis access`
+file     = "{dir}/{REGISTRY}"
+register = "{dir}/register.csv"
+
+[registry.roles]
+admin    = ["relay@example.edu"]
+security = ["security@example.edu"]
 
 # Loopback is where demos, tests and benchmarks come from: they may knock more often and make more mistakes than
 # strangers may. Leave this out in earnest.

@@ -3,6 +3,7 @@
 use mail::Timestamp;
 
 use super::house::{APPLICATION, COPIER, House};
+use super::request::Tale;
 use super::ways::{Refusal, Way};
 use crate::commands::{ConfigFile, explain, say};
 use crate::config::Config;
@@ -88,6 +89,18 @@ pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &
     ));
 }
 
+pub(super) fn request(tale: &Tale) {
+    say("A request becomes a credential that works, by the commands of its people:\n\n");
+    let (before, after) = tale.commands.split_at(tale.commands.len().saturating_sub(1));
+    before.iter().for_each(command);
+    way(&tale.way);
+    after.iter().for_each(command);
+}
+
+fn command((line, said): &(String, String)) {
+    say(&format!("  $ {line}\n{}\n", indented(said)));
+}
+
 /// This program as it was called, so that what is printed can be copied.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "portcullis".to_owned())
@@ -105,7 +118,7 @@ fn indented(text: &str) -> String {
         .collect()
 }
 
-pub(super) fn hints(house: &House) {
+pub(super) fn hints(house: &House, tale: &Tale) {
     let ports = house.ports;
     let secret = &house.secret;
     let ca = house.ca.display();
@@ -119,7 +132,8 @@ pub(super) fn hints(house: &House) {
          curl --url smtp://127.0.0.1:{}/client.example.com --mail-from alice@example.com --mail-rcpt bob@example.edu \\\n    \
            --upload-file {inside}/000001.eml\n  \
          curl http://127.0.0.1:{}/metrics\n  \
-         {portcullis} queue list --config {config}\n\n  \
+         {portcullis} queue list --config {config}\n  \
+         {portcullis} access show {case} --config {config}\n\n  \
          what arrived: {outside} and {inside}; every event: {log}; for scripts: {card}\n\n",
         ports.submission,
         ports.relay,
@@ -127,6 +141,7 @@ pub(super) fn hints(house: &House) {
         ports.mx,
         ports.health,
         portcullis = program(),
+        case = tale.case,
         card = house.card_file().display(),
         config = house.config.display(),
         outside = house.outside_dir.display(),

@@ -5,50 +5,64 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use bytes::Bytes;
 use ledger::Key;
-use mail::{BodyType, Domain, ForwardPath, Host, MailParams, Mailbox, MessageId, RcptParams, ReversePath};
-use smtp::client::{ClientConfig, Login, RecipientOutcome, TlsDemand, Transaction};
-use smtp::server::Transport;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use wire::{Connection, Dial, Roots, TlsClient, Trust, WholeBody};
+use mail::MessageId;
+use tokio::io::{AsyncWriteExt, BufReader};
 use world::World;
 
+use super::client::{read_reply, speak, speak_like_a_copier};
 use super::house::{APPLICATION, COPIER, House, STRANGER, loopback};
 use crate::gateway::Gateway;
 use crate::sink;
 use crate::story::tell;
 
 /// How long a message may take to arrive before the demo says that it did not.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the demo looks.
-const GLANCE: Duration = Duration::from_millis(5);
+pub(super) const GLANCE: Duration = Duration::from_millis(5);
 
 /// One way through the gate.
-struct Plan {
-    title: &'static str,
-    from_address: Ipv4Addr,
-    port: u16,
-    entry: Entry,
-    sender: &'static str,
-    recipient: &'static str,
-    message: String,
+pub(super) struct Plan {
+    pub title: &'static str,
+    pub from_address: Ipv4Addr,
+    pub port: u16,
+    pub entry: Entry,
+    pub sender: &'static str,
+    pub recipient: &'static str,
+    pub message: String,
     /// What must be in the message that arrives, byte for byte.
-    intact: String,
-    arrives_in: PathBuf,
+    pub intact: String,
+    pub arrives_in: PathBuf,
 }
 
 /// How a client comes in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Entry {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
     /// STARTTLS, then a login.
-    Submission,
+    Submission(Credential),
     /// Implicit TLS, then a login.
-    Submissions,
+    Submissions(Credential),
+    /// The same as `Submission` through a load balancer, which says for whom it stands.
+    Balanced(Ipv4Addr, Credential),
     /// Another server: STARTTLS, no login.
     Server,
     /// A device: in clear, without a login, ending its lines badly.
     Device,
+}
+
+/// A login and its secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Credential {
+    pub login: String,
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential")
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came of one way.
@@ -85,13 +99,19 @@ pub(super) async fn send_all(house: &House, gateway: &Gateway, world: &World) ->
     Ok(ways)
 }
 
+/// A message as a program writes it.
+pub(super) fn letter(from: &str, to: &str, subject: &str, text: &str) -> String {
+    format!(
+        "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n\
+         Message-ID: <{subject}@example>\r\n\r\n{text}"
+    )
+}
+
 fn plans(house: &House) -> Vec<Plan> {
     let ports = house.ports;
-    let letter = |from: &str, to: &str, subject: &str, text: &str| {
-        format!(
-            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n\
-             Message-ID: <{subject}@example>\r\n\r\n{text}"
-        )
+    let billing = || Credential {
+        login: APPLICATION.to_owned(),
+        secret: house.secret.clone(),
     };
     let invoice = "Dear customer,\r\n\r\n.a line that begins with a dot\r\nyour invoice is attached.\r\n";
     let reminder = "A reminder, by way of implicit TLS.\r\n";
@@ -101,7 +121,7 @@ fn plans(house: &House) -> Vec<Plan> {
             title: "An application logs in on 587 and writes to a customer outside",
             from_address: Ipv4Addr::LOCALHOST,
             port: ports.submission,
-            entry: Entry::Submission,
+            entry: Entry::Submission(billing()),
             sender: "billing@example.edu",
             recipient: "customer@example.com",
             message: letter("billing@example.edu", "customer@example.com", "Invoice-4711", invoice),
@@ -112,7 +132,7 @@ fn plans(house: &House) -> Vec<Plan> {
             title: "The same application on 465, under implicit TLS",
             from_address: Ipv4Addr::LOCALHOST,
             port: ports.submissions,
-            entry: Entry::Submissions,
+            entry: Entry::Submissions(billing()),
             sender: "billing@example.edu",
             recipient: "customer@example.com",
             message: letter("billing@example.edu", "customer@example.com", "Reminder-4711", reminder),
@@ -145,7 +165,8 @@ fn plans(house: &House) -> Vec<Plan> {
     ]
 }
 
-async fn follow(plan: Plan, house: &House, gateway: &Gateway, world: &World) -> anyhow::Result<Way> {
+/// Sends one message along a way, and waits until it has arrived.
+pub(super) async fn follow(plan: Plan, house: &House, gateway: &Gateway, world: &World) -> anyhow::Result<Way> {
     let before = sink::messages(&plan.arrives_in)?.len();
     let started = Instant::now();
     let said = match plan.entry {
@@ -205,92 +226,6 @@ async fn told_story(gateway: &Gateway, id: MessageId) -> anyhow::Result<String> 
 /// Our 250 names the message.
 fn message_id(said: &str) -> Option<MessageId> {
     said.split([' ', '[', ']']).find_map(|word| word.parse().ok())
-}
-
-/// A client that knows its protocol.
-async fn speak(plan: &Plan, house: &House, world: &World) -> anyhow::Result<String> {
-    let mut client = ClientConfig::new(Host::Domain(Domain::parse("client.example.com")?));
-    client.tls = TlsDemand::Required;
-    if plan.entry != Entry::Server {
-        client.login = Some(Login::new(APPLICATION, &house.secret)?);
-    }
-    let dial = Dial {
-        to: loopback(plan.port),
-        from: Some(IpAddr::V4(plan.from_address)),
-        host: Host::Domain(Domain::parse("gate.example.edu")?),
-        transport: if plan.entry == Entry::Submissions {
-            Transport::ImplicitTls
-        } else {
-            Transport::Clear
-        },
-        client,
-        tls: Some(TlsClient::new(
-            Roots::none().load(&house.ca)?,
-            None,
-            world.clock.clone(),
-        )),
-        trust: Trust::Verify { names: Vec::new() },
-        connect_timeout: PATIENCE,
-    };
-    let mut connection = Connection::open(&*world.net, world.clock.clone(), &dial).await?;
-    let message = Bytes::from(plan.message.clone());
-    let transaction = Transaction {
-        reverse: ReversePath::Mailbox(plan.sender.parse::<Mailbox>()?),
-        recipients: vec![(
-            ForwardPath::Mailbox(plan.recipient.parse::<Mailbox>()?),
-            RcptParams::default(),
-        )],
-        params: MailParams {
-            size: Some(message.len() as u64),
-            body: BodyType::SevenBit,
-            ..MailParams::default()
-        },
-    };
-    let outcome = connection.deliver(transaction, &mut WholeBody::new(message)).await?;
-    connection.quit().await;
-    match outcome.recipients.first() {
-        Some(RecipientOutcome::Delivered(reply) | RecipientOutcome::Refused(_, reply)) => Ok(reply.to_string()),
-        _ => Ok("no answer".to_owned()),
-    }
-}
-
-/// A client that does not: it reads replies and writes what its firmware has always written.
-async fn speak_like_a_copier(plan: &Plan, world: &World) -> anyhow::Result<String> {
-    let stream = world
-        .net
-        .connect(loopback(plan.port), Some(IpAddr::V4(plan.from_address)))
-        .await?;
-    let mut stream = BufReader::new(stream);
-    let mut reply = read_reply(&mut stream).await?;
-    let envelope = [
-        "EHLO RNP002673A1B2C3\r\n".to_owned(),
-        format!("MAIL FROM: <{}>\r\n", plan.sender),
-        format!("RCPT TO: <{}>\r\n", plan.recipient),
-        "DATA\r\n".to_owned(),
-        format!("{}\r\n.\r\n", plan.message.trim_end_matches('\n')),
-    ];
-    for words in envelope {
-        stream.write_all(words.as_bytes()).await?;
-        reply = read_reply(&mut stream).await?;
-        if !reply.starts_with(['2', '3']) {
-            break;
-        }
-    }
-    stream.write_all(b"QUIT\r\n").await?;
-    Ok(reply)
-}
-
-/// The last line of a reply.
-async fn read_reply(stream: &mut BufReader<Box<dyn world::Stream>>) -> anyhow::Result<String> {
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            anyhow::bail!("the gate closed the connection");
-        }
-        if line.as_bytes().get(3) != Some(&b'-') {
-            return Ok(line.trim_end().to_owned());
-        }
-    }
 }
 
 /// Somebody without a grant tries to relay.

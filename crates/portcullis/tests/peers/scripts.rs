@@ -176,10 +176,12 @@ fn the_lines_that_the_demo_prints_can_be_copied() {
     let (_, lines) = said.split_once("Try it yourself:\n\n").unwrap();
     let (lines, _) = lines.split_once("\n\n").unwrap();
     let lines = lines.replace("\\\n", "");
-    assert_eq!(lines.lines().count(), 6, "{lines}");
+    assert_eq!(lines.lines().count(), 7, "{lines}");
     for line in lines.lines() {
         run(Command::new("sh").args(["-c", line])).expect_ok(line);
     }
+    let (_, granted) = said.split_once("A request becomes a credential that works").unwrap();
+    assert!(granted.contains("  pc-1001    active "), "{said}");
     let (_, asked) = said.split_once("asked with: ").unwrap();
     let asked = run(Command::new("sh").args(["-c", asked.lines().next().unwrap()]));
     assert!(said.contains("nearest    grant copier-3f"), "{said}");
