@@ -260,6 +260,7 @@ fn login(number: u64) -> Event {
     let mut origin = origin(refusal_number(number) + 2, source(1 + number % MACHINES), None);
     origin.login = Some(Words::new(&name));
     Event::Login(Box::new(Login {
+        tried: None,
         origin,
         mechanism: Words::new("PLAIN"),
         event: None,

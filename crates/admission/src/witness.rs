@@ -132,7 +132,8 @@ pub struct LoginTold<'a> {
     pub at: Timestamp,
     /// Who.
     pub visitor: &'a Visitor,
-    /// The login that was proved; `None` where none was, for people type passwords into the wrong field.
+    /// The login that was proved, or that the client named where it failed: then a stranger's text, and people type
+    /// passwords into the wrong field.
     pub login: Option<&'a str>,
     /// The mechanism.
     pub mechanism: &'static str,

@@ -173,39 +173,43 @@ impl Session {
     }
 
     async fn auth_step(&mut self, response: Option<Vec<u8>>) -> Answer {
-        let Some(exchange) = &mut self.exchange else {
+        let Some(mut exchange) = self.exchange.take() else {
             return Answer::Reply(self.out_of_order("No login is under way"));
         };
         match login::step(&mut *exchange.steps, response).await {
-            Progress::Challenge(answer) => answer,
-            Progress::Proved(principal) => self.proved(&principal.0),
+            Progress::Challenge(answer) => {
+                self.exchange = Some(exchange);
+                answer
+            }
+            Progress::Proved(principal) => self.proved(exchange, &principal.0).await,
             Progress::Refused(why) => {
-                let mechanism = self.end_exchange();
-                Answer::Reply(self.auth_refused(None, mechanism, why))
+                Answer::Reply(self.auth_refused(exchange.steps.claimed(), exchange.mechanism, why))
             }
         }
     }
 
-    fn end_exchange(&mut self) -> &'static str {
-        self.exchange.take().map_or("", |exchange| exchange.mechanism)
-    }
-
-    /// A login that is right but bound to no grant hears what a wrong one hears.
-    fn proved(&mut self, principal: &Arc<str>) -> Answer {
-        let mechanism = self.end_exchange();
-        let snapshot = self.hall.admission.snapshot();
-        let Some(grant) = snapshot.login_grant(principal) else {
-            return Answer::Reply(self.auth_refused(Some(principal), mechanism, AuthRefusal::WithoutGrant));
+    /// A login that is right but bound to no grant hears what a wrong one hears, and as late.
+    async fn proved(&mut self, mut exchange: Exchange, principal: &Arc<str>) -> Answer {
+        let Some(tolerances) = self.tolerances_of(principal) else {
+            exchange.steps.turned_down().await;
+            return Answer::Reply(self.auth_refused(Some(principal), exchange.mechanism, AuthRefusal::WithoutGrant));
         };
-        self.tell_login(Some(principal), mechanism, None);
-        // Nothing is tolerated for a grant that is not in force; what it may no longer do it hears at MAIL.
-        let live = grant.is_live(self.hall.admission.now());
-        let tolerances = if live { grant.tolerances } else { Tolerances::NONE };
+        self.tell_login(Some(principal), exchange.mechanism, None);
         self.visitor.login = Some(principal.clone());
         Answer::Authenticated {
             reply: Reply::new(235, enhanced(2, 7, 0), "Welcome"),
             tolerances,
         }
+    }
+
+    /// What is tolerated for the grant that is bound to a login; `None` where there is none. Nothing is tolerated for a
+    /// grant that is not in force; what it may no longer do it hears at MAIL.
+    fn tolerances_of(&self, principal: &str) -> Option<Tolerances> {
+        let admission = &self.hall.admission;
+        let snapshot = admission.snapshot();
+        let grant = snapshot.login_grant(principal)?;
+        let live = grant.is_live(admission.now());
+        Some(if live { grant.tolerances } else { Tolerances::NONE })
     }
 
     fn auth_refused(&self, login: Option<&str>, mechanism: &'static str, why: AuthRefusal) -> Reply {
@@ -229,7 +233,7 @@ impl Session {
     }
 
     fn auth_cancelled(&mut self) -> Answer {
-        self.end_exchange();
+        self.exchange = None;
         Answer::Reply(self.refuse(501, enhanced(5, 7, 0), "Login cancelled", "auth-cancelled", None, None))
     }
 

@@ -348,10 +348,12 @@ pub struct Change {
 /// A login that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// Whose. For a refused login `login` names it only where such a login exists: people type passwords into the
-    /// wrong field.
+    /// Whose. Where it was refused, `login` is one that exists, or whose secret was right.
     #[serde(flatten)]
     pub origin: Origin,
+    /// The name that was tried where it is none, or nobody looked; absent where it could be a secret in the wrong field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Words>,
     /// The mechanism.
     #[serde(rename = "mech")]
     pub mechanism: Words,

@@ -125,7 +125,13 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
         Event::Refused(facts) => refused(facts, &mut tell),
         Event::RefusedMany(facts) => refused_many(facts, &mut tell),
         Event::Accepted(facts) => accepted(facts, &mut tell),
-        Event::Login(facts) => origin(&facts.origin, &mut tell),
+        Event::Login(facts) => {
+            origin(&facts.origin, &mut tell);
+            facts
+                .tried
+                .iter()
+                .for_each(|name| tell(Key::Login(name.as_str().into())));
+        }
         Event::Delivered(attempt) | Event::Failed(attempt) => attempted(attempt, &mut tell),
         Event::Deferred(facts) => attempted(&facts.attempt, &mut tell),
         Event::Held(facts) | Event::Released(facts) | Event::Removed(facts) => {

@@ -158,6 +158,7 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
     });
     let login = Login {
         origin,
+        tried: None,
         mechanism: "PLAIN".into(),
         event: None,
         outcome: LoginOutcome::Proved,

@@ -68,6 +68,14 @@ pub trait Authenticator: Send + Sync + 'static {
 pub trait AuthExchange: Send {
     /// Takes the client's response (`None`: it sent no initial response) and says what is next.
     fn step(&mut self, response: Option<Vec<u8>>) -> BoxFuture<'_, AuthStep>;
+    /// The login the client wants to prove, as far as it has said; a stranger's text, for the record alone.
+    fn claimed(&self) -> Option<&str> {
+        None
+    }
+    /// Hears that what it proved leads to no grant, and takes as long as it takes over a wrong secret.
+    fn turned_down(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Where a use stands against a grant's limits.

@@ -178,8 +178,11 @@ impl Journal {
 /// The log's name of an event, where the ledger has one word for what dashboards tell apart.
 fn name(event: &ledger::Event) -> Option<&'static str> {
     match event {
-        ledger::Event::Login(login) if login.outcome == ledger::LoginOutcome::Proved => Some("auth.ok"),
-        ledger::Event::Login(_) => Some("auth.fail"),
+        ledger::Event::Login(login) => Some(match login.outcome {
+            ledger::LoginOutcome::Proved => "auth.ok",
+            ledger::LoginOutcome::WithoutGrant => "auth_ok_no_grant",
+            _ => "auth.fail",
+        }),
         ledger::Event::Refused(refused) if RELAY_DENIED.contains(&refused.reason.as_str()) => Some("relay.deny"),
         ledger::Event::Refused(refused) => Some(match (&refused.from, &refused.rcpt) {
             (_, Some(_)) => "rcpt.reject",

@@ -62,7 +62,7 @@ pub struct Decision {
     /// The listener it came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
-    /// The login it proved.
+    /// The login it proved, or failed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
     /// The grant it stood on.
@@ -437,9 +437,13 @@ fn login(at: String, facts: &ledger::Login) -> Decision {
     } else {
         "login refused"
     };
+    let because = match &facts.tried {
+        Some(name) => format!("{because}: {name}"),
+        None => because.to_owned(),
+    };
     Decision {
         id: facts.event.map(|event| event.to_string()),
-        ..blank(at, what, because.to_owned(), next.to_owned())
+        ..blank(at, what, because, next.to_owned())
     }
     .from(&facts.origin)
 }

@@ -1,6 +1,7 @@
 //! Everything that is decided, told to the ledger, the log and the metrics.
 
 mod facts;
+mod logins;
 mod refusals;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use admission::{Accepted, LoginTold, Recalled, Refused, Visitor, Witness};
 use bytes::Bytes;
 use ledger::{Entry, Event, Ledger, LoginOutcome, Origin, Words};
 use mail::{ForwardPath, MessageId, Timestamp};
-use policy::{AuthRefusal, BoxFuture, NoticeKind};
+use policy::{BoxFuture, NoticeKind};
 use serde::Serialize;
 use world::Clock;
 
@@ -152,12 +153,14 @@ impl Witness for Recorder {
         let outcome = told
             .failed
             .as_ref()
-            .map_or(LoginOutcome::Proved, |(why, ..)| outcome(*why));
+            .map_or(LoginOutcome::Proved, |(why, ..)| logins::outcome(*why));
         self.metrics.login(told.mechanism, outcome);
         let mut origin = facts::origin(told.visitor, None);
-        origin.login = told.login.map(Words::new);
+        let (login, tried) = logins::known_and_tried(told.login, outcome);
+        origin.login = login;
         let event = Event::Login(Box::new(ledger::Login {
             origin,
+            tried,
             mechanism: Words::new(told.mechanism),
             event: told.failed.as_ref().map(|(_, event, _)| *event),
             outcome,
@@ -177,16 +180,5 @@ impl Witness for Recorder {
             kind,
             Words::of(to),
         ))));
-    }
-}
-
-fn outcome(why: AuthRefusal) -> LoginOutcome {
-    match why {
-        AuthRefusal::UnknownLogin => LoginOutcome::UnknownLogin,
-        AuthRefusal::WrongSecret => LoginOutcome::WrongSecret,
-        AuthRefusal::WithoutGrant => LoginOutcome::WithoutGrant,
-        AuthRefusal::Malformed => LoginOutcome::Malformed,
-        AuthRefusal::LockedOut => LoginOutcome::LockedOut,
-        AuthRefusal::Unavailable => LoginOutcome::Unavailable,
     }
 }

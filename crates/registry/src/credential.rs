@@ -38,6 +38,18 @@ impl Secret {
         }
         Self(secret)
     }
+
+    /// Whether a text has the form of a secret that was made here. Letters of one case alone are words.
+    #[must_use]
+    pub fn could_be(text: &str) -> bool {
+        let kinds = [u8::is_ascii_digit, u8::is_ascii_lowercase, u8::is_ascii_uppercase];
+        let mixed = kinds
+            .iter()
+            .filter(|kind| text.bytes().any(|octet| kind(&octet)))
+            .count()
+            > 1;
+        text.len() == SECRET_LENGTH && mixed && text.bytes().all(|octet| ALPHABET.contains(&octet))
+    }
 }
 
 impl Deref for Secret {
@@ -212,6 +224,7 @@ mod tests {
         let readable = |c: char| c.is_ascii_alphanumeric() && !"0O1lI".contains(c);
         assert!(secret.chars().all(readable));
         assert_ne!(*secret, *Secret::fresh(&world::SystemRng));
+        assert!(Secret::could_be(&secret));
         assert_eq!(format!("{secret:?}"), "Secret(..)");
     }
 

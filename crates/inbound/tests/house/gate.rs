@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use inbound::ListenerConfig;
 use ipnet::IpNet;
@@ -96,18 +97,40 @@ impl Authenticator for Logins {
     }
 
     fn begin(&self, mechanism: Mechanism, _: AuthContext) -> Box<dyn AuthExchange> {
-        Box::new(Exchange { mechanism, user: None })
+        Box::new(Exchange {
+            mechanism,
+            user: None,
+            claimed: None,
+        })
     }
 }
 
 struct Exchange {
     mechanism: Mechanism,
     user: Option<String>,
+    claimed: Option<String>,
 }
+
+/// How long [`Logins`] holds a wrong secret back.
+pub const HELD_BACK: Duration = Duration::from_secs(2);
 
 impl AuthExchange for Exchange {
     fn step(&mut self, response: Option<Vec<u8>>) -> BoxFuture<'_, AuthStep> {
-        Box::pin(std::future::ready(self.next(response)))
+        Box::pin(async move {
+            let step = self.next(response);
+            if let AuthStep::Refused(AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret) = step {
+                tokio::time::sleep(HELD_BACK).await;
+            }
+            step
+        })
+    }
+
+    fn claimed(&self) -> Option<&str> {
+        self.claimed.as_deref()
+    }
+
+    fn turned_down(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(HELD_BACK))
     }
 }
 
@@ -117,27 +140,28 @@ impl Exchange {
         match (self.mechanism, text, self.user.take()) {
             (Mechanism::Plain, None, _) => AuthStep::Challenge(Vec::new()),
             (Mechanism::Plain, Some(text), _) => match text.split('\0').collect::<Vec<_>>()[..] {
-                [_, user, secret] => prove(user, secret),
+                [_, user, secret] => self.prove(user, secret),
                 _ => AuthStep::Refused(AuthRefusal::Malformed),
             },
             (Mechanism::Login, Some(user), None) => {
                 self.user = Some(user);
                 AuthStep::Challenge(b"Password:".to_vec())
             }
-            (Mechanism::Login, Some(secret), Some(user)) => prove(&user, &secret),
+            (Mechanism::Login, Some(secret), Some(user)) => self.prove(&user, &secret),
             _ => AuthStep::Challenge(b"Username:".to_vec()),
         }
     }
-}
 
-fn prove(user: &str, secret: &str) -> AuthStep {
-    if user == "away" {
-        AuthStep::Refused(AuthRefusal::Unavailable)
-    } else if !KNOWN.contains(&user) {
-        AuthStep::Refused(AuthRefusal::UnknownLogin)
-    } else if secret != SECRET {
-        AuthStep::Refused(AuthRefusal::WrongSecret)
-    } else {
-        AuthStep::Proved(Principal(user.into()))
+    fn prove(&mut self, user: &str, secret: &str) -> AuthStep {
+        self.claimed = Some(user.to_owned());
+        if user == "away" {
+            AuthStep::Refused(AuthRefusal::Unavailable)
+        } else if !KNOWN.contains(&user) {
+            AuthStep::Refused(AuthRefusal::UnknownLogin)
+        } else if secret != SECRET {
+            AuthStep::Refused(AuthRefusal::WrongSecret)
+        } else {
+            AuthStep::Proved(Principal(user.into()))
+        }
     }
 }

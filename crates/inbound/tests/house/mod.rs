@@ -39,7 +39,7 @@ use world::World;
 use world::sim::{GENESIS, Handles, world};
 
 pub use client::Client;
-pub use gate::{DEVICES, Listen, MX, PLANT, SUBMISSION, SUBMISSIONS, at, certificate};
+pub use gate::{DEVICES, HELD_BACK, Listen, MX, PLANT, SUBMISSION, SUBMISSIONS, at, certificate};
 pub use told::Told;
 
 /// The page that refusals name.

@@ -130,7 +130,7 @@ impl Witness for Told {
         let Some((why, event, reply)) = told.failed else {
             return self.say(format!("login {} by {}", told.login.unwrap_or("?"), told.mechanism));
         };
-        self.say(format!("login failed: {why:?}"));
+        self.say(format!("login {} failed: {why:?}", told.login.unwrap_or("?")));
         let inside = reply.text.rsplit_once('[').unwrap().1;
         self.0.lock().unwrap().refusals.push(Word {
             event: event.to_string(),

@@ -11,21 +11,29 @@ use super::token::NotProved;
 use super::{Inner, Verifier, lock};
 
 impl Inner {
-    /// Whether a token is that of a login; `asked`: the one it is shown for, where the client says. Held back as secrets are.
+    /// Whether a token is that of a login, and whom it names, where it is right and that is nobody here; `asked`: the one it
+    /// is shown for, where the client says. Held back as secrets are.
     pub(super) async fn prove_token(
         &self,
         asked: Option<&str>,
         token: &str,
         client: IpAddr,
-    ) -> Result<Principal, AuthRefusal> {
-        let proved = self.look_at_token(asked, token, client).await;
+    ) -> (Result<Principal, AuthRefusal>, Option<String>) {
+        let mut named = None;
+        let proved = self.look_at_token(asked, token, client, &mut named).await;
         if let Err(AuthRefusal::LockedOut | AuthRefusal::Unavailable) = proved {
             self.hold_back().await;
         }
-        proved
+        (proved, named)
     }
 
-    async fn look_at_token(&self, asked: Option<&str>, token: &str, client: IpAddr) -> Result<Principal, AuthRefusal> {
+    async fn look_at_token(
+        &self,
+        asked: Option<&str>,
+        token: &str,
+        client: IpAddr,
+        named: &mut Option<String>,
+    ) -> Result<Principal, AuthRefusal> {
         let asked = asked.map(str::to_ascii_lowercase);
         let login = asked.as_deref().unwrap_or_default();
         self.check_lock(login, client)?;
@@ -36,7 +44,10 @@ impl Inner {
         match proved {
             Ok(proved) => match table.find_by_token(&proved, asked.as_deref()) {
                 Some(name) => self.settle(login, client, Some((name, true)), since).await,
-                None => self.without_grant(login, client, since).await,
+                None => {
+                    *named = issuers.login_of(&proved);
+                    self.without_grant(login, client, since).await
+                }
             },
             Err(NotProved::Wrong) => {
                 let known = table.find(login).map(|(name, _)| (name, false));
@@ -86,7 +97,6 @@ impl Inner {
 
     /// Whoever it is, it is not somebody who may send. They hear, after the same time, what a wrong secret hears.
     async fn without_grant(&self, login: &str, client: IpAddr, since: Duration) -> Result<Principal, AuthRefusal> {
-        tracing::info!(event = "auth_ok_no_grant", login, %client, "right, but no grant has this login");
         match self.settle(login, client, None, since).await {
             Err(AuthRefusal::UnknownLogin) => Err(AuthRefusal::WithoutGrant),
             settled => settled,

@@ -487,6 +487,48 @@ async fn a_token_that_leads_to_nobody_is_refused_as_a_wrong_one_and_after_the_sa
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exchange_tells_whom_it_was_about_and_one_that_led_to_no_grant_ends_as_late_as_a_wrong_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = token::forge::Signer::new("one");
+    let logins = logins_by_token(folder.path(), &signer);
+    let student = token(&signer, "email", "student@example.edu", &[]);
+    for (mechanism, message, claimed) in [
+        (Mechanism::Plain, "\0Nobody\0x".to_owned(), Some("nobody")),
+        (Mechanism::Plain, "\0erp\0right".to_owned(), Some("erp")),
+        (Mechanism::Plain, "erp".to_owned(), None),
+        // Who types the secret into both fields has not said a name.
+        (Mechanism::Plain, "\0Hunter2\0hunter2".to_owned(), None),
+        (Mechanism::ScramSha256, "n,,n=erp,r=x".to_owned(), Some("erp")),
+        // The login that a right token names is told, a wrong one's is not.
+        (
+            Mechanism::OAuthBearer,
+            oauthbearer("", &student),
+            Some("student@example.edu"),
+        ),
+        (Mechanism::OAuthBearer, oauthbearer("", &student[1..]), None),
+        (
+            Mechanism::XOAuth2,
+            xoauth2("scan@example.edu", "none"),
+            Some("scan@example.edu"),
+        ),
+    ] {
+        let mut exchange = begin(&logins, mechanism);
+        exchange.step(Some(message.into_bytes())).await;
+        assert_eq!(exchange.claimed(), claimed);
+    }
+    *lock(&logins.inner.lockout) = Lockout::default();
+    let before = logins.inner.clock.monotonic();
+    let mut exchange = begin(&logins, Mechanism::Plain);
+    exchange.step(Some(b"\0erp\0right".to_vec())).await;
+    exchange.turned_down().await;
+    assert_eq!(logins.inner.clock.monotonic() - before, Duration::from_secs(2));
+    for _ in 1..10 {
+        exchange.turned_down().await;
+    }
+    assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::LockedOut));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_any_key_of_the_issuer_the_client_is_asked_to_come_again() {
     let folder = tempfile::tempdir().unwrap();
     let signer = token::forge::Signer::new("one");

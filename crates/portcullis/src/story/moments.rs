@@ -280,10 +280,14 @@ fn login(facts: &ledger::Login) -> String {
         LoginOutcome::LockedOut => "refused: too many failures before",
         LoginOutcome::Unavailable => "refused: nobody could be asked",
     };
-    match facts.event {
-        Some(event) => format!("{} {how} [{event}]", facts.mechanism),
-        None => format!("{} {how}", facts.mechanism),
+    let mut text = format!("{} {how}", facts.mechanism);
+    if let Some(name) = &facts.tried {
+        text.push_str(&format!(": {name}"));
     }
+    if let Some(event) = facts.event {
+        text.push_str(&format!(" [{event}]"));
+    }
+    text
 }
 
 /// Listener, client, TLS, HELO, login.

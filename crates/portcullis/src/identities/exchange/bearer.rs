@@ -8,7 +8,7 @@ use std::sync::Arc;
 use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture};
 use zeroize::Zeroizing;
 
-use super::{Inner, readable};
+use super::{Client, Inner, readable};
 
 /// Which of the two.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ struct Bearer {
 }
 
 pub(super) fn begin(inner: Arc<Inner>, form: Form, client: IpAddr) -> Box<dyn AuthExchange> {
-    let state = State::Message;
+    let (client, state) = (Client::at(client), State::Message);
     Box::new(Exchange {
         inner,
         client,
@@ -79,7 +79,7 @@ pub(super) fn begin(inner: Arc<Inner>, form: Form, client: IpAddr) -> Box<dyn Au
 
 struct Exchange {
     inner: Arc<Inner>,
-    client: IpAddr,
+    client: Client,
     form: Form,
     state: State,
 }
@@ -108,6 +108,14 @@ impl AuthExchange for Exchange {
             }
         })
     }
+
+    fn claimed(&self) -> Option<&str> {
+        self.client.claimed()
+    }
+
+    fn turned_down(&mut self) -> BoxFuture<'_, ()> {
+        self.client.turned_down(&self.inner)
+    }
 }
 
 impl Exchange {
@@ -115,7 +123,12 @@ impl Exchange {
         let Some(Bearer { login, token }) = self.form.read(message) else {
             return AuthStep::Refused(AuthRefusal::Malformed);
         };
-        match self.inner.prove_token(login.as_deref(), &token, self.client).await {
+        let (address, now) = (self.client.address, self.inner.clock.monotonic());
+        self.client.since = now;
+        login.iter().for_each(|login| self.client.claims(login, now));
+        let (proved, named) = self.inner.prove_token(login.as_deref(), &token, address).await;
+        named.iter().for_each(|name| self.client.claims(name, now));
+        match proved {
             Ok(principal) => AuthStep::Proved(principal),
             Err(why @ (AuthRefusal::LockedOut | AuthRefusal::Unavailable)) => AuthStep::Refused(why),
             Err(why) => {

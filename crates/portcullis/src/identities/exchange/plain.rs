@@ -6,21 +6,21 @@ use std::sync::Arc;
 use policy::{AuthExchange, AuthRefusal, AuthStep, BoxFuture};
 use zeroize::Zeroizing;
 
-use super::{FIELD_OCTETS_MAX, Inner, readable};
+use super::{Client, FIELD_OCTETS_MAX, Inner, readable};
 
 pub(super) fn plain(inner: Arc<Inner>, client: IpAddr) -> Box<dyn AuthExchange> {
-    let state = State::Plain;
+    let (client, state) = (Client::at(client), State::Plain);
     Box::new(Exchange { inner, client, state })
 }
 
 pub(super) fn login(inner: Arc<Inner>, client: IpAddr) -> Box<dyn AuthExchange> {
-    let state = State::Username;
+    let (client, state) = (Client::at(client), State::Username);
     Box::new(Exchange { inner, client, state })
 }
 
 struct Exchange {
     inner: Arc<Inner>,
-    client: IpAddr,
+    client: Client,
     state: State,
 }
 
@@ -50,6 +50,14 @@ impl AuthExchange for Exchange {
                 State::Over => AuthStep::Refused(AuthRefusal::Malformed),
             }
         })
+    }
+
+    fn claimed(&self) -> Option<&str> {
+        self.client.claimed()
+    }
+
+    fn turned_down(&mut self) -> BoxFuture<'_, ()> {
+        self.client.turned_down(&self.inner)
     }
 }
 
@@ -88,11 +96,13 @@ impl Exchange {
         }
     }
 
-    async fn prove(&self, login: &str, secret: Zeroizing<Vec<u8>>) -> AuthStep {
+    async fn prove(&mut self, login: &str, secret: Zeroizing<Vec<u8>>) -> AuthStep {
+        self.client.claims(login, self.inner.clock.monotonic());
+        self.client.hidden = secret.eq_ignore_ascii_case(login.as_bytes());
         if secret.is_empty() || secret.len() > FIELD_OCTETS_MAX {
             return AuthStep::Refused(AuthRefusal::Malformed);
         }
-        match self.inner.prove(login, secret, self.client).await {
+        match self.inner.prove(login, secret, self.client.address).await {
             Ok(principal) => AuthStep::Proved(principal),
             Err(why) => AuthStep::Refused(why),
         }

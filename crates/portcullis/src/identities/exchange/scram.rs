@@ -1,6 +1,5 @@
 //! SCRAM: two rounds, and a third in which the client hears that we know its secret too.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -8,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use mail::Mechanism;
 use policy::{AuthContext, AuthExchange, AuthRefusal, AuthStep, BoxFuture, Principal};
 
-use super::{Inner, readable};
+use super::{Client, Inner, readable};
 use crate::identities::scram::{Channel, ClientFirst, Expecting, Fault};
 
 /// Octets of our part of a nonce.
@@ -24,14 +23,14 @@ pub(super) fn begin(inner: Arc<Inner>, mechanism: Mechanism, context: AuthContex
     };
     Box::new(Exchange {
         inner,
-        client: context.client,
+        client: Client::at(context.client),
         state: State::First(channel),
     })
 }
 
 struct Exchange {
     inner: Arc<Inner>,
-    client: IpAddr,
+    client: Client,
     state: State,
 }
 
@@ -62,6 +61,14 @@ impl AuthExchange for Exchange {
             step.unwrap_or_else(AuthStep::Refused)
         })
     }
+
+    fn claimed(&self) -> Option<&str> {
+        self.client.claimed()
+    }
+
+    fn turned_down(&mut self) -> BoxFuture<'_, ()> {
+        self.client.turned_down(&self.inner)
+    }
 }
 
 impl Exchange {
@@ -72,7 +79,8 @@ impl Exchange {
         let acts_for_itself = first.authzid.as_ref().is_none_or(|authzid| *authzid == first.login);
         let login = readable(first.login.as_bytes()).filter(|_| acts_for_itself);
         let login = login.ok_or(AuthRefusal::Malformed)?.to_ascii_lowercase();
-        let salted = self.inner.salted(&login, self.client).await?;
+        self.client.claims(&login, self.inner.clock.monotonic());
+        let salted = self.inner.salted(&login, self.client.address).await?;
         let (expecting, challenge) = first.challenge(salted, channel, &self.nonce());
         self.state = State::Proof(login, Box::new(expecting));
         Ok(AuthStep::Challenge(challenge.into_bytes()))
@@ -83,7 +91,11 @@ impl Exchange {
             Err(Fault::WrongProof) => None,
             checked => Some(checked.map_err(refusal)?),
         };
-        let principal = self.inner.settle_scram(login, self.client, checked.is_some()).await?;
+        self.client.claims(login, self.inner.clock.monotonic());
+        let principal = self
+            .inner
+            .settle_scram(login, self.client.address, checked.is_some())
+            .await?;
         self.state = State::Heard(principal);
         Ok(AuthStep::Challenge(checked.unwrap_or_default().into_bytes()))
     }

@@ -151,6 +151,13 @@ impl Issuers {
         issuer.ok_or(NotProved::Wrong)?.prove(&token, wall, now).await
     }
 
+    /// The login that a token names.
+    pub(super) fn login_of(&self, proved: &Proved) -> Option<String> {
+        let issuer = self.all.iter().find(|issuer| issuer.name == proved.issuer)?;
+        let claim = proved.claims.get(&issuer.settings.login_claim)?;
+        claim.as_str().map(ToOwned::to_owned)
+    }
+
     /// Fetches keys that are old, or that we do not have.
     pub(super) async fn refresh(&self, now: Duration) {
         for issuer in &self.all {
