@@ -53,11 +53,9 @@ impl Work {
         let receiver = Receiver::start(&runtime);
         let there = format!("to = [\"{}\"]", receiver.address);
         let mut gate = Gate::start(Plan {
-            inside: there.clone(),
-            internet: there,
             more: load::grant(),
-            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
             under: tool.iter().map(|&word| word.to_owned()).collect(),
+            ..Plan::of(there.clone(), there)
         });
         // What it asks itself at its start is not what a message costs.
         gate.logged(&["selftest.done"]);

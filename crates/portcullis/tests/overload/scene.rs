@@ -124,11 +124,8 @@ impl Scene {
             hash.as_str(),
         );
         let gate = Gate::start(Plan {
-            inside: format!("to = [\"{inside_at}\"]"),
-            internet: "to = \"mx\"".to_owned(),
             more,
-            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
-            under: Vec::new(),
+            ..Plan::of(format!("to = [\"{inside_at}\"]"), "to = \"mx\"".to_owned())
         });
         Self {
             gate,

@@ -29,14 +29,12 @@ impl Rig {
         receiver.greet(false);
         let there = format!("to = [\"{}\"]", receiver.address);
         let gate = Gate::start(Plan {
-            inside: there.clone(),
-            internet: there,
             more: load::grant(),
             spool: format!(
                 "dir = \"{}\"\nkeep_free = \"{keep_free}\"\nsegment_size = \"1 MiB\"",
                 spool.display()
             ),
-            under: Vec::new(),
+            ..Plan::of(there.clone(), there)
         });
         Self {
             runtime,

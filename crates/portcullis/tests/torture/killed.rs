@@ -150,12 +150,10 @@ impl Rig {
         let receiver = Receiver::start(&runtime);
         let there = format!("to = [\"{}\"]", receiver.address);
         let gate = Gate::start(Plan {
-            inside: there.clone(),
-            internet: there,
             more: load::grant(),
             // Small segments, so that every life moves letters and sums up.
             spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"\nsegment_size = \"1 MiB\"".to_owned(),
-            under: Vec::new(),
+            ..Plan::of(there.clone(), there)
         });
         let calls_of_a_start = Progress::of(gate.id()).unwrap().calls;
         Self {

@@ -48,8 +48,6 @@ impl Run {
         ];
         let out = ["-o", trace.to_str().unwrap(), "--"];
         let mut gate = Gate::start(Plan {
-            inside: there.clone(),
-            internet: there,
             more: load::grant(),
             spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"\nsegment_size = \"1 MiB\"".to_owned(),
             under: [&strace, inject, &out]
@@ -57,6 +55,7 @@ impl Run {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
+            ..Plan::of(there.clone(), there)
         });
         let book = Book::default();
         Load::begin(&runtime, ([127, 0, 0, 1], gate.ports.relay).into(), &MIXED, &book).wait(&runtime);

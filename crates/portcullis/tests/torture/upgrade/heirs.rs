@@ -60,11 +60,8 @@ impl Rig {
         let receiver = Receiver::start(&runtime);
         let there = format!("to = [\"{}\"]", receiver.address);
         let gate = Gate::start(Plan {
-            inside: there.clone(),
-            internet: there,
             more: load::grant(),
-            spool: "dir = \"@DIR@/spool\"\nkeep_free = \"1 MB\"".to_owned(),
-            under: Vec::new(),
+            ..Plan::of(there.clone(), there)
         });
         Self {
             runtime,

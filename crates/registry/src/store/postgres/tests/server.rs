@@ -5,10 +5,6 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use super::super::line::{Line, Request};
-use super::super::options::PostgresOptions;
 
 /// The user and group `nobody`: the server refuses to run as root.
 const NOBODY: u32 = 65_534;
@@ -19,7 +15,6 @@ pub(super) struct Server {
     folder: tempfile::TempDir,
     keeper: Child,
     held: Option<ChildStdin>,
-    databases: AtomicU32,
 }
 
 impl Server {
@@ -77,30 +72,11 @@ impl Server {
         assert!(ready, "the server did not start");
         // What else it says is read, so that it never waits for a reader.
         std::thread::spawn(move || said.for_each(drop));
-        Some(Self {
-            folder,
-            keeper,
-            held,
-            databases: AtomicU32::new(0),
-        })
+        Some(Self { folder, keeper, held })
     }
 
-    /// A fresh database: where it is.
-    pub(super) fn database(&self) -> String {
-        let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let line = Line::open(PostgresOptions::read(&self.url("postgres")).unwrap()).unwrap();
-        let create = format!("CREATE DATABASE test{number} STRATEGY file_copy");
-        let made = line.ask(Request::Script(create));
-        if made.is_err() {
-            // Before version 15 there is one strategy, without a name.
-            line.ask(Request::Script(format!("CREATE DATABASE test{number}")))
-                .map(drop)
-                .unwrap();
-        }
-        self.url(&format!("test{number}"))
-    }
-
-    fn url(&self, database: &str) -> String {
+    /// Where a database is; `postgres` is there from the beginning.
+    pub(super) fn url(&self, database: &str) -> String {
         let host = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgresql://registry@{host}/{database}")
     }

@@ -1,0 +1,13 @@
+//! The lives of grants, among real processes: the built program as a gate, its commands as people type them, mail over
+//! TCP, letters that arrive and links that are followed, OpenLDAP, PostgreSQL, and an issuer of tokens.
+//!
+//! One file a life; `house` is where they are lived. Time is what a file says (`PORTCULLIS_CLOCK`), so that a year passes
+//! in a moment. A program that is not installed is said and passed over, unless `PORTCULLIS_REQUIRE_PEERS` is set.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod copier_gets_a_credential;
+mod house;
+#[path = "../peers/house/mod.rs"]
+mod peers;
+#[path = "../../../registry/src/store/postgres/tests/server.rs"]
+mod postgres;
