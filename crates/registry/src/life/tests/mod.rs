@@ -4,6 +4,7 @@ mod imported;
 mod invariants;
 mod requests;
 mod service;
+mod table;
 mod time;
 
 use std::time::Duration;
