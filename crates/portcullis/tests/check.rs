@@ -2,7 +2,8 @@
 //!
 //! Every file is checked for the same machine on the same day, in a folder with a certificate `mail.pem`, its key
 //! `mail.key`, a key of another `other.key`, a certificate that has ended `old.pem` with `old.key`, and a text
-//! `secret`. To see the words again after a change, run the test with `PORTCULLIS_REWRITE=1` and read the difference.
+//! `secret`, and words of letters in `letters`. To see the words again after a change, run the test with
+//! `PORTCULLIS_REWRITE=1` and read the difference.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -41,6 +42,20 @@ fn folder() -> tempfile::TempDir {
     write_certificate(folder.path(), "old", (2020, 2021));
     std::fs::write(folder.path().join("secret"), "s3cret\n").unwrap();
     std::fs::write(folder.path().join("empty"), "\n").unwrap();
+    let letters = folder.path().join("letters");
+    std::fs::create_dir(&letters).unwrap();
+    for (file, words) in [
+        (
+            "M13.txt",
+            "Subject: {{ id }}: {{ what }} druckt\nEs druckt seit {{ sinces }}.\n",
+        ),
+        ("M14.txt", "Es druckt noch nicht.\n"),
+        ("M200.txt", "Subject: nothing\n"),
+        ("layout.html", "<html></html>\n"),
+        ("notes.md", "{{ nobody }}\n"),
+    ] {
+        std::fs::write(letters.join(file), words).unwrap();
+    }
     folder
 }
 
@@ -50,8 +65,8 @@ fn read(name: &str, text: &str, folder: &Path) -> Reading {
 
 fn said(reading: &Reading, folder: &Path) -> String {
     let text = format!("{}{}\n", reading.report.render(), summary(&reading.report));
-    let folder = folder.file_name().unwrap().to_str().unwrap();
-    text.replace(folder, "FOLDER")
+    let text = text.replace(folder.to_str().unwrap(), "FOLDER");
+    text.replace(folder.file_name().unwrap().to_str().unwrap(), "FOLDER")
 }
 
 fn cases() -> Vec<PathBuf> {

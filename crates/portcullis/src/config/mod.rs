@@ -6,6 +6,7 @@
 
 pub mod example;
 pub mod file;
+pub mod letters;
 mod machine;
 mod problem;
 mod registry;

@@ -1,6 +1,9 @@
 //! One thing that is wrong with a configuration, with its place, its reason and what to do.
 
 use std::ops::Range;
+use std::sync::Arc;
+
+use super::report::Source;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -19,6 +22,8 @@ pub struct Problem {
     pub severity: Severity,
     /// What happened, in one sentence without a full stop.
     pub message: String,
+    /// The text it is in, where that is another than the configuration's.
+    pub within: Option<Arc<Source>>,
     /// Where: octets of the text. `None` where a whole section is missing.
     pub at: Option<Range<usize>>,
     /// What to say at that place.
@@ -38,6 +43,7 @@ impl Problem {
         Self {
             severity: Severity::Error,
             message: message.into(),
+            within: None,
             at: at.into(),
             label: None,
             also: Vec::new(),
@@ -53,6 +59,13 @@ impl Problem {
             severity: Severity::Warning,
             ..Self::error(at, message)
         }
+    }
+
+    /// Its place is in another text than the configuration's.
+    #[must_use]
+    pub fn within(mut self, source: Arc<Source>) -> Self {
+        self.within = Some(source);
+        self
     }
 
     /// Says this at the place.

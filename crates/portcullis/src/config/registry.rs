@@ -25,6 +25,8 @@ pub struct RegistrySettings {
     pub calendar: Calendar,
     /// Who decides, in the order of the roles.
     pub roles: Vec<(Role, Person)>,
+    /// The folder with words of letters that are used in place of ours.
+    pub letters: Option<PathBuf>,
     /// Where people answer by links, where they can.
     pub answers: Option<AnswersSettings>,
 }

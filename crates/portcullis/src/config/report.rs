@@ -8,7 +8,7 @@ use policy::Place;
 use super::{Problem, Severity};
 
 /// A text with the places of its lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     name: String,
     text: String,
@@ -56,6 +56,24 @@ impl Source {
         self.text.get(start..at).map_or(1, |before| before.chars().count() + 1)
     }
 
+    /// A span that never leaves the text nor runs over its first line: a whole section underlined says nothing.
+    fn inside(&self, span: &Range<usize>) -> Range<usize> {
+        let length = self.text.len();
+        let start = span.start.min(length);
+        let rest = self.text.get(start..span.end.clamp(start, length)).unwrap_or_default();
+        let first_line = rest.find('\n').unwrap_or(rest.len());
+        start..start + first_line
+    }
+
+    /// The whole of a line without the blanks around it, lines from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<Range<usize>> {
+        let start = *self.line_starts.get(number.checked_sub(1)?)?;
+        let line = self.text.get(start..)?.lines().next().unwrap_or_default();
+        let begin = start + (line.len() - line.trim_start().len());
+        Some(begin..(begin + line.trim().len()).max(begin))
+    }
+
     /// A digest of the text: FNV-1a, 64 bits, the same on every machine and in every release.
     #[must_use]
     pub fn hash(&self) -> u64 {
@@ -65,7 +83,7 @@ impl Source {
     }
 }
 
-/// What is to be said about one file, in the order of its lines.
+/// What is to be said about one file in the order of its lines, and then about files that it names.
 #[derive(Debug)]
 pub struct Report {
     source: Source,
@@ -76,11 +94,13 @@ impl Report {
     /// Puts the problems in order.
     #[must_use]
     pub fn new(source: Source, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| problem.at.as_ref().map_or(0, |at| at.start));
+        let start = |problem: &Problem| problem.at.as_ref().map_or(0, |at| at.start);
+        let file = |problem: &Problem| problem.within.as_ref().map(|source| source.name().to_owned());
+        problems.sort_by_key(|problem| (file(problem), start(problem)));
         Self { source, problems }
     }
 
-    /// The problems, in the order of the file.
+    /// The problems, in the order of the file, then those of other files.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -165,29 +185,20 @@ impl Report {
     }
 
     fn snippet<'a>(&'a self, problem: &'a Problem) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let at = self.inside(problem.at.as_ref()?);
+        let source = self.source_of(problem);
+        let at = source.inside(problem.at.as_ref()?);
         let primary = AnnotationKind::Primary.span(at).label(problem.label.as_deref());
         let others = problem
             .also
             .iter()
-            .map(|(span, label)| AnnotationKind::Context.span(self.inside(span)).label(&**label));
-        let snippet = Snippet::source(self.source.text())
-            .path(self.source.name())
-            .line_start(1);
+            .map(|(span, label)| AnnotationKind::Context.span(source.inside(span)).label(&**label));
+        let snippet = Snippet::source(source.text()).path(source.name()).line_start(1);
         Some(snippet.annotation(primary).annotations(others))
     }
 
-    /// A span that never leaves the text nor runs over its first line: a whole section underlined says nothing.
-    fn inside(&self, span: &Range<usize>) -> Range<usize> {
-        let length = self.source.text.len();
-        let start = span.start.min(length);
-        let rest = self
-            .source
-            .text
-            .get(start..span.end.clamp(start, length))
-            .unwrap_or_default();
-        let first_line = rest.find('\n').unwrap_or(rest.len());
-        start..start + first_line
+    /// The text a problem is in.
+    fn source_of<'a>(&'a self, problem: &'a Problem) -> &'a Source {
+        problem.within.as_deref().unwrap_or(&self.source)
     }
 
     /// For scripts: the same facts as JSON.
@@ -202,7 +213,8 @@ impl Report {
     }
 
     fn problem_json(&self, problem: &Problem) -> serde_json::Value {
-        let place = |at: &Range<usize>| (self.source.place(at.start).line, self.source.column(at.start));
+        let source = self.source_of(problem);
+        let place = |at: &Range<usize>| (source.place(at.start).line, source.column(at.start));
         let also: Vec<_> = problem
             .also
             .iter()
@@ -211,6 +223,7 @@ impl Report {
         serde_json::json!({
             "severity": problem.severity,
             "message": problem.message,
+            "file": source.name,
             "line": problem.at.as_ref().map(|at| place(at).0),
             "column": problem.at.as_ref().map(|at| place(at).1),
             "label": problem.label,

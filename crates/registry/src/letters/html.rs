@@ -1,11 +1,8 @@
 //! Plain text as HTML: paragraphs and links, and nothing that a reader has to trust.
 
-/// The same letter as HTML.
+/// The same as HTML, to stand in a page.
 pub(super) fn of(text: &str) -> String {
-    let mut html = String::from(
-        "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head>\
-         <body style=\"font-family: sans-serif; line-height: 1.5; max-width: 40em\">\n",
-    );
+    let mut html = String::new();
     for paragraph in text
         .split("\n\n")
         .map(str::trim)
@@ -20,7 +17,6 @@ pub(super) fn of(text: &str) -> String {
         }
         html.push_str("</p>\n");
     }
-    html.push_str("</body></html>\n");
     html
 }
 

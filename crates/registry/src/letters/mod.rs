@@ -1,29 +1,31 @@
-//! The words of each letter: plain text that an operator may replace, and the same as HTML.
+//! The words of each letter: plain text and HTML that an operator may replace, file by file.
 //!
-//! Words are templates, one for each [`Notice`]; they stand in `words.txt`. What an operator puts in their place is
-//! tried with every kind of case before it is used, and runs with a bounded number of steps.
+//! Words are templates, one for each [`Notice`], with a foot that stands below all of them, a digest of several and a
+//! page around their HTML (`files.rs`). What an operator puts in their place is tried with every kind of case before it
+//! is used (`trial.rs`), and runs with a bounded number of steps.
 
+mod files;
 mod html;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use crate::notice::Notice;
+use files::{DIGEST, FOOT, File, LAYOUT};
 
-/// Our own words.
-const WORDS: &str = include_str!("words.txt");
+pub use files::{PLACEHOLDERS, own_words};
+
 /// Steps a template may take: each does a dozen.
 const FUEL: u64 = 20_000;
 /// Octets a letter may have; a reason that somebody wrote is a few lines.
 const OCTETS_MAX: usize = 64 * 1024;
-
-/// Between two letters in one.
-const RULE: &str = "----------------------------------------------------------------------";
 
 /// What the words may speak of. What does not apply is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,7 +65,7 @@ pub struct About {
 }
 
 /// A letter, written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// One line.
     pub subject: String,
@@ -71,18 +73,47 @@ pub struct Written {
     pub text: String,
     /// The same as HTML.
     pub html: String,
+    /// What of it stands in the page: a digest puts it into another one.
+    pub body: String,
 }
 
 /// Why words cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{code}{}: {why}", .line.map_or_else(String::new, |line| format!(", line {line}")))]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {why}", .line.map_or_else(String::new, |line| format!(", line {line}")))]
 pub struct WordsError {
-    /// The letter.
-    pub code: String,
+    /// The file.
+    pub file: String,
     /// The line.
     pub line: Option<usize>,
+    /// Where in the file, by octets, where that is known more exactly.
+    pub at: Option<Range<usize>>,
     /// What is wrong.
     pub why: String,
+    /// A name that stands for nothing, and those that do.
+    pub unknown: Option<(String, Vec<String>)>,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+impl WordsError {
+    fn new(file: &str, why: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: None,
+            at: None,
+            why: why.into(),
+            unknown: None,
+            advice: None,
+        }
+    }
+
+    fn of(file: &str, why: &minijinja::Error) -> Self {
+        let detail = why.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+        Self {
+            line: why.line(),
+            ..Self::new(file, format!("{}{detail}", why.kind()))
+        }
+    }
 }
 
 /// Every letter's words.
@@ -92,56 +123,65 @@ pub struct Letters {
 }
 
 impl Letters {
-    /// Our own words, and an operator's in place of some: by code, a first line `Subject: …`, then the text.
-    pub fn new(own: &BTreeMap<String, String>) -> Result<Self, WordsError> {
+    /// Our own words.
+    pub fn ours() -> Result<Self, Vec<WordsError>> {
+        Self::new(&BTreeMap::new())
+    }
+
+    /// Our own words, and an operator's in place of some, by the names of their files ([`own_words`]). Everything that is
+    /// wrong is said at once.
+    pub fn new(own: &BTreeMap<String, String>) -> Result<Self, Vec<WordsError>> {
         let mut words = Environment::new();
         words.set_fuel(Some(FUEL));
         // A word that is misspelt is an error, never a hole in a letter.
         words.set_undefined_behavior(UndefinedBehavior::Strict);
-        words.set_auto_escape_callback(|_| AutoEscape::None);
-        for (code, text) in sections(WORDS) {
-            let text = own.get(code).map_or(text, String::as_str);
-            let (first, text) = text.split_once('\n').unwrap_or((text, ""));
-            let subject = first.strip_prefix("Subject:").ok_or_else(|| WordsError {
-                code: code.to_owned(),
-                line: Some(1),
-                why: "the first line is to be `Subject: …`".to_owned(),
-            })?;
-            // Each for itself: what somebody wrote into a reason never moves from one to the other. The text begins in
-            // its second line, so that errors name the line of the whole.
-            for (name, template) in [
-                (subject_of(code), subject.to_owned()),
-                (code.to_owned(), format!("\n{text}")),
-            ] {
-                words
-                    .add_template_owned(name, template)
-                    .map_err(|why| error(code, &why))?;
+        words.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
+        });
+        words.add_filter("paragraphs", |text: String| Value::from_safe_string(html::of(&text)));
+        let mut letters = Self { words };
+        let mut wrong = Vec::new();
+        for (file, text) in chosen(own) {
+            if let Err(why) = letters.add(&file, &text) {
+                wrong.push(why);
             }
         }
-        if let Some(code) = own.keys().find(|code| words.get_template(code).is_err()) {
-            return Err(WordsError {
-                code: code.clone(),
-                line: None,
-                why: "there is no such letter".to_owned(),
-            });
+        wrong.extend(letters.unknown_in_all(own));
+        if wrong.is_empty() {
+            wrong = letters.try_all();
         }
-        let letters = Self { words };
-        letters.try_all()?;
-        Ok(letters)
+        if wrong.is_empty() { Ok(letters) } else { Err(wrong) }
     }
 
-    /// Every letter, about a case of which everything is known and one of which nothing is.
-    fn try_all(&self) -> Result<(), WordsError> {
-        let full = About {
-            id: "pc-1001".to_owned(),
-            action: "https://gate.example/answer".to_owned(),
-            ..About::default()
+    fn add(&mut self, file: &str, text: &str) -> Result<(), WordsError> {
+        let added = match File::of(file) {
+            None => {
+                return Err(WordsError {
+                    unknown: Some((file.to_owned(), own_words().map(|(file, _)| file).collect())),
+                    ..WordsError::new(file, "there is no such letter")
+                });
+            }
+            Some(File::Letter(_)) => {
+                let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+                let subject = first.strip_prefix("Subject:").ok_or_else(|| WordsError {
+                    line: Some(1),
+                    ..WordsError::new(file, "the first line is to be `Subject: …`")
+                })?;
+                // Each for itself: what somebody wrote into a reason never moves from one to the other. The text begins
+                // in its second line, so that errors name the line of the whole.
+                self.words
+                    .add_template_owned(subject_of(file), subject.to_owned())
+                    .and_then(|()| self.words.add_template_owned(file.to_owned(), format!("\n{rest}")))
+            }
+            Some(File::Html(_) | File::Foot | File::Layout) => {
+                self.words.add_template_owned(file.to_owned(), text.to_owned())
+            }
         };
-        for (code, _) in sections(WORDS) {
-            self.write_code(code, &About::default())?;
-            self.write_code(code, &full)?;
-        }
-        Ok(())
+        added.map_err(|why| WordsError::of(file, &why))
     }
 
     /// Writes a letter.
@@ -150,73 +190,95 @@ impl Letters {
     }
 
     fn write_code(&self, code: &str, about: &About) -> Result<Written, WordsError> {
-        let subject = self.render(code, &subject_of(code), about)?;
-        let body = self.render(code, code, about)?;
-        let text = format!("{}\n{}", body.trim(), foot(about));
+        let about_it = Value::from(Serde(about));
+        let (subject, text) = self.render_letter(code, &about_it)?;
+        let foot = self.render(FOOT, "txt", &about_it)?;
+        let foot = format!("-- \n{}\n", foot.trim());
+        let body = match self.has_html(code) {
+            true => format!("{}{}", self.render(code, "html", &about_it)?, html::of(&foot)),
+            false => html::of(&format!("{}\n\n{foot}", text.trim())),
+        };
+        let text = format!("{}\n\n{foot}", text.trim());
+        self.in_page(subject, text, body, &about.organisation)
+    }
+
+    /// Several letters as one: what they are about, then each.
+    pub fn digest(&self, letters: &[Written], organisation: &str) -> Result<Written, WordsError> {
+        let each: Vec<Value> = letters
+            .iter()
+            .map(|letter| {
+                context! {
+                    subject => letter.subject.as_str(),
+                    text => letter.text.as_str(),
+                    body => Value::from_safe_string(letter.body.clone()),
+                }
+            })
+            .collect();
+        let of_all = context! { count => letters.len(), letters => each, organisation => organisation };
+        let (subject, text) = self.render_letter(DIGEST, &of_all)?;
+        let body = match self.has_html(DIGEST) {
+            true => self.render(DIGEST, "html", &of_all)?,
+            false => html::of(&text),
+        };
+        self.in_page(subject, text, body, organisation)
+    }
+
+    fn in_page(&self, subject: String, text: String, body: String, organisation: &str) -> Result<Written, WordsError> {
+        let page = context! { body => Value::from_safe_string(body.clone()), subject => subject.as_str(), organisation => organisation };
+        let html = self.render(LAYOUT, "html", &page)?;
         Ok(Written {
-            subject: one_line(&subject),
-            html: html::of(&text),
+            subject,
             text,
+            html,
+            body,
         })
     }
 
-    fn render(&self, code: &str, name: &str, about: &About) -> Result<String, WordsError> {
-        let template = self.words.get_template(name).map_err(|why| error(code, &why))?;
-        let written = template.render(Serde(about)).map_err(|why| error(code, &why))?;
+    fn has_html(&self, code: &str) -> bool {
+        self.words.get_template(&format!("{code}.html")).is_ok()
+    }
+
+    /// Its subject and its text.
+    fn render_letter(&self, code: &str, about: &Value) -> Result<(String, String), WordsError> {
+        let file = format!("{code}.txt");
+        let subject = self.render_as(&subject_of(&file), &file, about)?;
+        Ok((one_line(&subject), self.render_as(&file, &file, about)?))
+    }
+
+    fn render(&self, code: &str, end: &str, about: &Value) -> Result<String, WordsError> {
+        let file = format!("{code}.{end}");
+        self.render_as(&file, &file, about)
+    }
+
+    fn render_as(&self, template: &str, file: &str, about: &Value) -> Result<String, WordsError> {
+        let template = self.words.get_template(template);
+        let written = template.and_then(|template| template.render(about));
+        let written = written.map_err(|why| WordsError::of(file, &why))?;
         if written.len() > OCTETS_MAX {
-            return Err(WordsError {
-                code: code.to_owned(),
-                line: None,
-                why: "the letter is too long".to_owned(),
-            });
+            return Err(WordsError::new(file, "the letter is too long"));
         }
         Ok(written)
     }
 }
 
-/// Several letters as one: what they are about, then each.
-#[must_use]
-pub fn digest(letters: &[Written], organisation: &str) -> Written {
-    let mut text = format!("{} matters about the mail relay:\n\n", letters.len());
-    for letter in letters {
-        text.push_str(&format!("* {}\n", letter.subject));
-    }
-    for letter in letters {
-        text.push_str(&format!("\n{RULE}\n{}\n\n{}", letter.subject, letter.text));
-    }
-    let whose = if organisation.is_empty() {
-        String::new()
-    } else {
-        format!("{organisation}: ")
+/// The words that are used: ours, and in their place an operator's. Whose text is another has no HTML of ours.
+fn chosen(own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_replaced = |file: &str| {
+        let text = file.strip_suffix(".html").map(|code| format!("{code}.txt"));
+        text.is_some_and(|text| own.contains_key(&text))
     };
-    Written {
-        subject: one_line(&format!("{whose}{} matters about the mail relay", letters.len())),
-        html: html::of(&text),
-        text,
-    }
+    let ours = own_words().filter(|(file, _)| !is_replaced(file));
+    let mut chosen: BTreeMap<String, String> = ours.map(|(file, text)| (file, text.to_owned())).collect();
+    chosen.extend(
+        own.iter()
+            .map(|(file, text)| (file.clone(), text.replace("\r\n", "\n"))),
+    );
+    chosen
 }
 
 /// The name of a letter's subject, beside its text.
-fn subject_of(code: &str) -> String {
-    format!("{code} subject")
-}
-
-/// What stands below every letter.
-fn foot(about: &About) -> String {
-    let mut foot = String::from("\n-- \n");
-    if !about.link.is_empty() {
-        foot.push_str(&format!("The case: {}\n", about.link));
-    }
-    if !about.help.is_empty() {
-        foot.push_str(&format!("Help: {}; please name {}.\n", about.help, about.id));
-    }
-    if !about.organisation.is_empty() {
-        foot.push_str(&format!(
-            "{}, mail relay. Answers to this letter reach those who run it.\n",
-            about.organisation
-        ));
-    }
-    foot
+fn subject_of(file: &str) -> String {
+    format!("{file} subject")
 }
 
 /// A subject is one line, whatever somebody wrote into a reason.
@@ -226,21 +288,4 @@ fn one_line(text: &str) -> String {
         .collect();
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     words.join(" ")
-}
-
-fn error(code: &str, why: &minijinja::Error) -> WordsError {
-    let detail = why.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    WordsError {
-        code: code.to_owned(),
-        line: why.line(),
-        why: format!("{}{detail}", why.kind()),
-    }
-}
-
-/// The sections of our own words: `=== CODE`, then text.
-fn sections(words: &str) -> impl Iterator<Item = (&str, &str)> {
-    words
-        .split("=== ")
-        .filter_map(|section| section.split_once('\n'))
-        .map(|(code, text)| (code.trim(), text))
 }

@@ -1,3 +1,4 @@
+use super::files::texts;
 use super::*;
 
 fn about() -> About {
@@ -14,14 +15,24 @@ fn about() -> About {
     }
 }
 
-fn own(code: &str, text: &str) -> Result<Letters, WordsError> {
-    Letters::new(&BTreeMap::from([(code.to_owned(), text.to_owned())]))
+fn own<const N: usize>(files: [(&str, &str); N]) -> Result<Letters, Vec<WordsError>> {
+    let files = files.map(|(file, text)| (file.to_owned(), text.to_owned()));
+    Letters::new(&BTreeMap::from(files))
+}
+
+fn failed(file: &str, text: &str) -> String {
+    let wrong: Vec<String> = own([(file, text)])
+        .unwrap_err()
+        .iter()
+        .map(WordsError::to_string)
+        .collect();
+    wrong.join("; ")
 }
 
 #[test]
 fn every_notice_has_words_that_say_what_happens_next() {
-    let letters = Letters::new(&BTreeMap::new()).unwrap();
-    let mut codes: Vec<&str> = sections(WORDS).map(|(code, _)| code).collect();
+    let letters = Letters::ours().unwrap();
+    let mut codes: Vec<&str> = texts().map(|(code, _)| code).collect();
     for notice in Notice::ALL {
         let written = letters.write(notice, &about()).unwrap();
         assert!(written.subject.starts_with("pc-1042: "), "{written:?}");
@@ -31,12 +42,12 @@ fn every_notice_has_words_that_say_what_happens_next() {
         assert!(!written.text.contains("{{") && !written.text.contains("{%"));
         codes.retain(|code| *code != notice.code());
     }
-    assert_eq!(codes, [""; 0], "words for no notice");
+    assert_eq!(codes, ["foot", "digest"], "words for no notice");
 }
 
 #[test]
 fn letters_that_ask_carry_the_link_that_answers() {
-    let letters = Letters::new(&BTreeMap::new()).unwrap();
+    let letters = Letters::ours().unwrap();
     for notice in [Notice::HeadAsked, Notice::StillNeeded, Notice::EndNears] {
         let written = letters.write(notice, &about()).unwrap();
         let link = "<a href=\"https://gate.example.edu/answer/abc?x=1&amp;y=2\">";
@@ -46,7 +57,7 @@ fn letters_that_ask_carry_the_link_that_answers() {
 
 #[test]
 fn no_letter_speaks_of_a_link_that_is_not_in_it() {
-    let letters = Letters::new(&BTreeMap::new()).unwrap();
+    let letters = Letters::ours().unwrap();
     let without = About {
         action: String::new(),
         ..about()
@@ -62,7 +73,7 @@ fn no_letter_speaks_of_a_link_that_is_not_in_it() {
 
 #[test]
 fn what_somebody_wrote_is_text_and_no_markup_and_no_header() {
-    let letters = Letters::new(&BTreeMap::new()).unwrap();
+    let letters = Letters::ours().unwrap();
     let written = letters.write(Notice::SuspendedAbuse, &about()).unwrap();
     assert_eq!(
         written.subject,
@@ -86,15 +97,109 @@ fn what_somebody_wrote_is_text_and_no_markup_and_no_header() {
 
 #[test]
 fn an_operator_s_words_are_tried_before_they_are_used() {
-    let letters = own("M20", "Subject: {{ id }}?\nStill there?\n").unwrap();
+    let letters = own([("M20.txt", "Subject: {{ id }}?\r\nStill there?\r\n")]).unwrap();
     let written = letters.write(Notice::StillNeeded, &about()).unwrap();
     assert_eq!(written.subject, "pc-1042?");
     assert!(written.text.starts_with("Still there?\n\n-- \n"));
-    let failed = |code, text| own(code, text).unwrap_err().to_string();
-    assert!(failed("M20", "Hello").contains("first line is to be `Subject: …`"));
-    assert!(failed("M20", "Subject: x\n\n{{ nobody }}").starts_with("M20, line 3: "));
-    assert!(failed("M20", "Subject: {{ id").starts_with("M20"));
-    assert!(failed("M99", "Subject: x").contains("no such letter"));
+    assert!(failed("M20.txt", "Hello").contains("first line is to be `Subject: …`"));
+    assert!(failed("M20.txt", "Subject: {{ id").starts_with("M20.txt, line 1"));
+    assert!(failed("M20.txt", "Subject: x\n\n{{ id").starts_with("M20.txt, line 3"));
+    assert!(failed("M99.txt", "Subject: x").contains("no such letter"));
     let endless = "Subject: x\n{% for a in range(9000) %}{% for b in range(9000) %}x{% endfor %}{% endfor %}";
-    assert!(failed("M20", endless).contains("fuel"), "{}", failed("M20", endless));
+    assert!(
+        failed("M20.txt", endless).contains("fuel"),
+        "{}",
+        failed("M20.txt", endless)
+    );
+}
+
+#[test]
+fn words_that_speak_of_nothing_are_found_where_they_stand_and_all_at_once() {
+    let hidden = "Subject: x\nUntil untill {% if false %}{{ untill }}{% endif %}\n";
+    let wrong = own([("M20.txt", hidden), ("foot.txt", "{{ hlp }}")]).unwrap_err();
+    let places: Vec<_> = wrong.iter().map(|why| (&*why.file, why.line, why.at.clone())).collect();
+    assert_eq!(
+        places,
+        [("M20.txt", Some(2), Some(41..47)), ("foot.txt", Some(1), Some(3..6))]
+    );
+    assert_eq!(&hidden[41..47], "untill");
+    assert!(
+        wrong[0].advice.as_ref().unwrap().contains("by, until, since"),
+        "{wrong:?}"
+    );
+    // A digest speaks of other things than a letter does.
+    assert!(failed("digest.txt", "Subject: {{ id }}\n").contains("nothing is called `id` here"));
+    assert!(failed("layout.html", "<p></p>").contains("the letter does not stand in it"));
+    // What only a case that is known shows is tried as well.
+    assert!(failed("M20.txt", "Subject: x\n{% if id %}{{ id.number }}{% endif %}").starts_with("M20.txt, line 2"));
+}
+
+#[test]
+fn an_operator_s_html_stands_in_the_page_and_what_somebody_wrote_is_no_markup_in_it() {
+    let letters = own([
+        ("M09.html", "<h1>No</h1>{{ said | paragraphs }}<i>{{ said }}</i>"),
+        (
+            "layout.html",
+            "<html><body class=\"university\">{{ body }}</body></html>",
+        ),
+        ("foot.txt", "{{ organisation }}"),
+    ])
+    .unwrap();
+    let one = letters.write(Notice::Rejected, &about()).unwrap();
+    assert!(
+        one.html
+            .starts_with("<html><body class=\"university\"><h1>No</h1><p>two<br>\nlines &lt;b&gt;</p>"),
+        "{}",
+        one.html
+    );
+    assert!(
+        one.html.contains("<i>two\nlines &lt;b&gt;</i>") && one.html.contains("Example University"),
+        "{}",
+        one.html
+    );
+    assert!(
+        one.text.contains("was not approved") || one.text.contains("The reason:"),
+        "{}",
+        one.text
+    );
+    let other = letters.write(Notice::Works, &about()).unwrap();
+    let both = letters.digest(&[one, other], "Example University").unwrap();
+    assert_eq!(both.subject, "Example University: 2 matters about the mail relay");
+    assert!(
+        both.html.contains("<h1>No</h1>") && both.html.matches("class=\"university\"").count() == 1,
+        "{}",
+        both.html
+    );
+    // Whose text is another has no HTML of ours.
+    let other = own([(
+        "digest.txt",
+        "Subject: Sammelbrief\nAlles auf einmal.\n{% for letter in letters %}{{ letter.text }}{% endfor %}",
+    )])
+    .unwrap();
+    let letter = other.write(Notice::Works, &about()).unwrap();
+    let digest = other.digest(&[letter], "").unwrap();
+    assert!(
+        digest.html.contains("Alles auf einmal.") && !digest.html.contains("matters"),
+        "{}",
+        digest.html
+    );
+}
+
+#[test]
+fn what_is_written_out_to_begin_from_says_the_same_as_before() {
+    let written_out: BTreeMap<String, String> = own_words().map(|(file, text)| (file, text.to_owned())).collect();
+    assert_eq!(written_out.len(), Notice::ALL.len() + 4);
+    let (again, ours) = (Letters::new(&written_out).unwrap(), Letters::ours().unwrap());
+    for notice in Notice::ALL {
+        assert_eq!(
+            again.write(notice, &about()).unwrap(),
+            ours.write(notice, &about()).unwrap()
+        );
+    }
+    let said = serde_json::to_value(About::default()).unwrap();
+    let mut names: Vec<&String> = said.as_object().unwrap().keys().collect();
+    let mut told = PLACEHOLDERS.map(|(name, _)| name);
+    names.sort();
+    told.sort_unstable();
+    assert_eq!(names, told);
 }

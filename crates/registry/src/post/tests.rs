@@ -2,7 +2,7 @@ use super::*;
 use crate::actor::Person;
 use crate::case::{Case, Track};
 use crate::form::{Contact, Form};
-use crate::letters::{Letters, digest};
+use crate::letters::Letters;
 use crate::store::{CaseId, Taken};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
@@ -155,7 +155,7 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
         said: Some("C3: the address is dynamic".to_owned()),
         evidence: None,
     };
-    let letters = Letters::new(&BTreeMap::new()).unwrap();
+    let letters = Letters::ours().unwrap();
     let kept = kept(1042);
     let mut all = Vec::new();
     for notice in Notice::ALL {
@@ -189,7 +189,7 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
         assert!(text(Notice::Recipe).contains(part), "{part}: {}", text(Notice::Recipe));
     }
     let both: Vec<_> = all.into_iter().take(2).map(|(_, written)| written).collect();
-    let one = digest(&both, "Example University");
+    let one = letters.digest(&both, "Example University").unwrap();
     assert_eq!(one.subject, "Example University: 2 matters about the mail relay");
     assert!(
         both.iter()

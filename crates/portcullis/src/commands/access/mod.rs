@@ -13,6 +13,7 @@ mod due;
 mod export;
 mod import;
 mod keys;
+mod letters;
 mod list;
 mod office;
 mod provision;
@@ -87,6 +88,8 @@ enum Command {
     Rotate(rotate::Args),
     #[command(about = "Import who could relay before: Postfix's lists and tables, or CSV")]
     Import(import::Args),
+    #[command(about = "Show the words of letters, or write them out to begin others from")]
+    Letters(letters::Args),
     #[command(about = "Show the colour of each technical check, and what to do")]
     Checks(checks::Args),
     #[command(about = "Show what will happen when: reminders, ends, and what waits for whom")]
@@ -198,6 +201,7 @@ pub fn answer(args: Args, around: &Around) -> anyhow::Result<Answer> {
         Command::Renew(args) => (renew::run(&args, around), args.common.json),
         Command::Rotate(args) => (rotate::run(&args, around), args.common.json),
         Command::Import(args) => (import::run(&args, around), args.common.json),
+        Command::Letters(args) => (letters::run(&args), args.json),
         Command::Checks(args) => (checks::run(&args, around), args.common.json),
         Command::Due(args) => (due::run(&args, around), args.common.json),
         Command::Export(args) => (export::run(&args, around), false),

@@ -45,6 +45,9 @@ pub struct Registry {
     pub time_zone: Maybe<String>,
     /// Days on which nobody works, beside Saturdays and Sundays.
     pub holidays: Vec<At<Day>>,
+    /// The folder with words of letters that are used in place of the built-in ones, and read again when they change.
+    /// `portcullis access letters --write DIR` writes the built-in ones there to begin from.
+    pub letters: Maybe<PathBuf>,
     /// How long everything may take.
     pub terms: Terms,
     /// Who decides.

@@ -39,8 +39,26 @@ pub(super) fn resolve(
         terms: terms(&written.terms, desk),
         calendar: calendar(written, desk),
         roles: roles(written, organisation, desk),
+        letters: letters(&written.letters, desk),
         answers: answers(&written.answers, certificates, desk),
     })
+}
+
+/// Words that cannot be used would be found when somebody is to be told something: they are tried before.
+fn letters(written: &Maybe<PathBuf>, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    let written = written.as_ref()?;
+    let folder = desk.path(written);
+    if !folder.is_dir() {
+        desk.say(
+            Problem::error(written.span(), "this folder is not there").advise(format!(
+                "`portcullis access letters --write {}` makes it, with the built-in words to begin from",
+                written.display()
+            )),
+        );
+    } else if let Err(problems) = crate::config::letters::read(&folder) {
+        problems.into_iter().for_each(|problem| desk.say(problem));
+    }
+    Some(folder)
 }
 
 fn place(written: &file::Registry, spool: &Path, desk: &mut Desk<'_>) -> RegistryPlace {

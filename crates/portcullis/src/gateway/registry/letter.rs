@@ -90,6 +90,7 @@ mod tests {
             subject: "pc-1042: it works für Ann".to_owned(),
             text: "Hello.\n--=_ is no boundary here.\n".to_owned(),
             html: "<p>Hello.</p>".to_owned(),
+            ..Written::default()
         };
         let address = |text: &str| Mailbox::parse(text).unwrap();
         let to = [address("ann@example.edu"), address("tom@example.edu")];

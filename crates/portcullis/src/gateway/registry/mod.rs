@@ -13,6 +13,7 @@ mod post;
 mod setup;
 mod told;
 mod watch;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,8 @@ pub(crate) struct Registry {
     published: Mutex<Option<u64>>,
     /// What of the network's files cannot be read.
     unread: Mutex<Vec<String>>,
+    /// What is wrong with the words of letters.
+    words_wrong: Mutex<Vec<String>>,
     /// What was seen in the mail of its grants.
     abuse: Mutex<registry::Abuse>,
     /// Why it cannot be asked, while it cannot.
@@ -91,6 +94,7 @@ impl Registry {
             uses,
             published: Mutex::default(),
             unread: Mutex::default(),
+            words_wrong: Mutex::default(),
             abuse: Mutex::default(),
             trouble: Mutex::default(),
             bell: Notify::new(),
@@ -135,7 +139,11 @@ impl Registry {
         let unread = unread
             .into_iter()
             .map(|why| format!("registry: {why}; it opens nothing and closes nothing"));
-        away.into_iter().chain(unread).collect()
+        let words = self.words_wrong.lock().clone();
+        let words = words
+            .into_iter()
+            .map(|why| format!("registry: {why}; letters are written with the former words"));
+        away.into_iter().chain(unread).chain(words).collect()
     }
 
     /// Has it looked at now rather than in a second.

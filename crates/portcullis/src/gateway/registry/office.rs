@@ -15,6 +15,7 @@ use super::super::compose::Registered;
 use super::checks::Checks;
 use super::post::Post;
 use super::setup::Setup;
+use super::words::Words;
 use crate::identities::{self, Verifier};
 use crate::registrar;
 use crate::uses::{Use, Uses};
@@ -29,7 +30,7 @@ const LOOKED_EVERY: Duration = Duration::from_secs(3);
 const UNTOLD: u32 = 500;
 
 /// When a file was changed last; `None` where it is not there.
-type Changed = Option<(SystemTime, i64, i64)>;
+pub(super) type Changed = Option<(SystemTime, i64, i64)>;
 
 /// What the gates are given.
 pub(crate) struct Granted {
@@ -47,6 +48,8 @@ pub(super) struct Round {
     pub(super) granted: Option<Granted>,
     /// What of the network's files cannot be read.
     pub(super) unread: Vec<String>,
+    /// What is wrong with the words of letters.
+    pub(super) words_wrong: Vec<String>,
     /// Steps of which the ledger knows nothing, oldest first.
     pub(super) untold: Vec<(CaseId, Taken)>,
 }
@@ -70,6 +73,7 @@ pub(crate) struct Office {
     read: Option<u64>,
     pub(super) checks: Checks,
     pub(super) post: Post,
+    pub(super) words: Words,
 }
 
 impl Office {
@@ -87,6 +91,7 @@ impl Office {
             read: None,
             checks: Checks::default(),
             post: Post::default(),
+            words: Words::default(),
         }
     }
 
@@ -155,6 +160,7 @@ impl Office {
         Ok(Round {
             granted,
             unread: self.unread.clone(),
+            words_wrong: self.words.wrong.clone(),
             untold: self.at(|desk| Ok(desk.store().untold(UNTOLD)?))?,
         })
     }
@@ -250,13 +256,14 @@ impl Office {
         noted
     }
 
-    /// Reads the files of the network again where one of them changed.
+    /// Reads the files of the network again where one of them changed, and the words of letters likewise.
     fn look_at_files(&mut self, now: Timestamp) {
         if !is_over(self.looked, LOOKED_EVERY, now) {
             return;
         }
         let is_first = self.looked.replace(now).is_none();
         let Some(setup) = self.setup.clone() else { return };
+        self.words.look(setup.settings.letters.as_deref());
         let all = setup.settings.network.all();
         let files: Vec<_> = all.map(|file| (file.clone(), changed_at(file))).collect();
         if files == self.files {
@@ -325,7 +332,7 @@ pub(super) fn is_over(last: Option<Timestamp>, every: Duration, now: Timestamp) 
 }
 
 /// When a file was written, and when it or who may read it was changed.
-fn changed_at(file: &Path) -> Changed {
+pub(super) fn changed_at(file: &Path) -> Changed {
     let found = std::fs::metadata(file).ok()?;
     Some((found.modified().ok()?, found.ctime(), found.ctime_nsec()))
 }

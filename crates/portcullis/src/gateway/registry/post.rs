@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use admission::ContactLetter;
 use mail::{Mailbox, MessageId, Timestamp};
-use registry::{
-    Authentication, CaseId, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, digest, postings,
-};
+use registry::{Authentication, CaseId, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, postings};
 use world::Rng;
 
 use super::super::Live;
@@ -93,7 +91,10 @@ impl Office {
         self.note_posted(now)?;
         self.post.looked = Some(now);
         let last = self.post.last.clone();
-        let ready = self.at(|desk| write_all(desk, &setup, &last, now, rng))?;
+        let Some(words) = self.words.used() else {
+            return Ok(None);
+        };
+        let ready = self.at(|desk| write_all(desk, &setup, &words, &last, now, rng))?;
         Ok(Some((setup, ready)))
     }
 
@@ -120,6 +121,7 @@ impl Office {
 fn write_all(
     desk: &mut registrar::Registry,
     setup: &Setup,
+    words: &Letters,
     last: &BTreeMap<String, Timestamp>,
     now: Timestamp,
     rng: &dyn Rng,
@@ -145,13 +147,12 @@ fn write_all(
         .into_iter()
         .map(|(address, _)| address.to_ascii_lowercase())
         .collect();
-    let words = words();
     let mut ready = Vec::new();
     for posting in postings(&waiting, &setup.addresses(), last, &bad, now)
         .into_iter()
         .take(BATCH)
     {
-        ready.extend(write(desk, setup, words.as_ref(), &cases, posting, (now, rng))?);
+        ready.extend(write(desk, setup, words, &cases, posting, (now, rng))?);
     }
     Ok(ready)
 }
@@ -167,25 +168,15 @@ fn purpose(notice: Notice, kept: &Kept) -> Option<Purpose> {
     }
 }
 
-fn words() -> Option<Letters> {
-    let words = Letters::new(&BTreeMap::new());
-    if let Err(why) = &words {
-        tracing::error!(event = "registry.words_wrong", %why, "no letter is written");
-    }
-    words.ok()
-}
-
 fn write(
     desk: &mut registrar::Registry,
     setup: &Setup,
-    words: Option<&Letters>,
+    words: &Letters,
     cases: &BTreeMap<CaseId, Kept>,
     posting: Posting,
     (now, rng): (Timestamp, &dyn Rng),
 ) -> Result<Option<Ready>, DeskError> {
-    let (Some(words), relay) = (words, setup.relay()) else {
-        return Ok(None);
-    };
+    let relay = setup.relay();
     let mut texts = Vec::new();
     let mut numbers = Vec::new();
     for matter in &posting.matters {
@@ -215,7 +206,13 @@ fn write(
     let written = match texts.len() {
         0 => return Ok(None),
         1 => texts.remove(0),
-        _ => digest(&texts, setup.organisation()),
+        _ => match words.digest(&texts, setup.organisation()) {
+            Ok(written) => written,
+            Err(why) => {
+                tracing::error!(event = "registry.letter_not_written", %why, "a digest; it is tried again");
+                return Ok(None);
+            }
+        },
     };
     Ok(Some(Ready {
         to,

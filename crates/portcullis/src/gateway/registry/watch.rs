@@ -50,6 +50,7 @@ async fn publish(live: &Live, registry: &Registry) -> bool {
     let Ok(heard) = heard else { return false };
     registry.is_back();
     *registry.unread.lock() = heard.unread;
+    *registry.words_wrong.lock() = heard.words_wrong;
     told::tell(registry, &live.recorder, heard.untold).await;
     let Some(granted) = heard.granted else { return false };
     let _turn = live.reloading.lock().await;
