@@ -9,9 +9,9 @@ use crate::Words;
 /// A case of the registry took a step: a request, or the grant it became.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantStepped {
-    /// The case, which is the grant's name.
+    /// The case, which is the grant's name; or a grant of the configuration file that was suspended or reinstated.
     pub grant: Name,
-    /// The number of the step within the case. After a crash a step may be told again, under the same number.
+    /// The number of the step within the case; of a grant of the file, among the steps of all cases. After a crash a step may be told again, under the same number.
     pub step: u64,
     /// When it was taken: milliseconds since 1970. It may be told later, where no gate ran.
     #[serde(with = "crate::text::millis")]

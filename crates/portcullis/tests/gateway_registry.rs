@@ -389,6 +389,43 @@ async fn what_the_file_has_already_is_left_out_alone_and_both_sources_stay_whate
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_of_the_file_is_stopped_from_the_registry_in_an_open_session_and_its_queue_is_held() {
+    let mut office = Office::new().await;
+    let away = Peer::answering(|line| (line == "connect").then_some("421 4.3.2 later")).await;
+    office.house.outside = away.address;
+    office.write(&(grant("scanner", "10.1.2.4") + &grant("second", "10.1.2.5")));
+    let running = office.house.start_judged().await;
+    let mut scanner = greeted(&running, "10.1.2.4").await;
+    scanner.deliver("bob@example.org", LETTER.as_bytes()).await;
+
+    let now = office.now();
+    let stopped = office.desk().suspend_pinned("scanner", "phish", &officer(), now);
+    stopped.unwrap();
+    is_answered(&mut scanner, "554 5.7.1").await;
+    gateway_house::eventually("its queue is held", || running.gateway.view().counts().held == 1).await;
+    let told = running.logs("grant.step", 1).await;
+    let said = |line: &serde_json::Value| {
+        ["grant", "what", "to", "by", "reason"].map(|key| line[key].as_str().unwrap().to_owned())
+    };
+    let officer_said = "iso@example.edu (security officer)";
+    assert_eq!(
+        said(&told[0]),
+        ["scanner", "suspend", "suspended(operator)", officer_said, "phish"]
+    );
+
+    // Whatever the file says meanwhile.
+    office.write(&grant("scanner", "10.1.2.4"));
+    running.gateway.reload().await.unwrap();
+    scanner.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    let again = office.desk().reinstate_pinned("scanner", "mended", &admin(), now);
+    again.unwrap();
+    is_answered(&mut scanner, "250").await;
+    let told = running.logs("grant.step", 2).await;
+    assert_eq!(told[1]["to"], "active");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_cannot_be_read_changes_nothing_and_is_said() {
     let office = Office::new().await;
     let running = office.house.start_judged().await;

@@ -4,6 +4,7 @@ mod credentials;
 mod import;
 mod known;
 mod links;
+mod pinned;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +62,14 @@ pub enum DeskError {
     NoStep {
         /// Which case.
         id: CaseId,
+        /// Why.
+        why: NoStep,
+    },
+    /// It is not possible with a grant of the configuration file.
+    #[error("{name}: {why}")]
+    Pinned {
+        /// Which grant.
+        name: Box<str>,
         /// Why.
         why: NoStep,
     },

@@ -100,4 +100,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError> {
         (**self).pinned()
     }
+    fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError> {
+        (**self).said_of(name)
+    }
+    fn untold_of_pinned(&mut self) -> Result<Vec<(u64, Pinned)>, StoreError> {
+        (**self).untold_of_pinned()
+    }
 }

@@ -293,4 +293,11 @@ pub trait Store: Send {
 
     /// What was said last of each such grant, in the order of their names.
     fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError>;
+
+    /// Everything that was ever said of this one, oldest first.
+    fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError>;
+
+    /// What was said of such grants and the ledger was not told of, oldest first, with its number among the steps of all
+    /// cases.
+    fn untold_of_pinned(&mut self) -> Result<Vec<(u64, Pinned)>, StoreError>;
 }

@@ -1,11 +1,11 @@
 //! `portcullis access list`: every case, and the grants of the configuration file.
 
 use mail::Timestamp;
-use policy::{By, Grant, GrantState};
 use registry::{Kept, State};
 use serde_json::{Value, json};
 
 use super::office::{Office, Refusal};
+use super::pinned::{self, Pin};
 use super::{Around, Common, Told, Trouble, told};
 use crate::commands::queue::aligned;
 use crate::story::Printable;
@@ -14,7 +14,7 @@ use crate::story::Printable;
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "List every case of the registry, and the grants of the configuration file, which are pinned: they change \
-        with the file alone.\n\nOne line each, with owner, state and end. In JSON: `grants`, each with at least `id`, `owner`, \
+        with the file alone, but for suspend and reinstate.\n\nOne line each, with owner, state and end. In JSON: `grants`, each with at least `id`, `owner`, \
         `state`, `until` and `pinned`."
 )]
 pub(super) struct Args {
@@ -56,12 +56,12 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         .list(args.scope.as_deref())
         .map_err(anyhow::Error::from)?;
     let cases: Vec<&Kept> = all.iter().filter(|kept| args.wants(kept)).collect();
-    let pinned = pinned(&office, args);
+    let pinned = pinned(&mut office, args)?;
     let now = office.now();
     let json = cases
         .iter()
         .map(|kept| told::case(kept, office.next_due(kept)))
-        .chain(pinned.iter().map(|grant| pinned_json(grant, now)));
+        .chain(pinned.iter().map(|pin| pin.json(now)));
     let json = json!({ "grants": json.collect::<Vec<Value>>() });
     Ok(Told::new(table(&cases, &pinned, now), json))
 }
@@ -92,69 +92,20 @@ fn is_theirs(kept: &Kept, who: &str) -> bool {
 }
 
 /// The grants of the file, where nothing was asked that they cannot be.
-fn pinned<'o>(office: &'o Office<'_>, args: &Args) -> Vec<&'o Grant> {
+fn pinned(office: &mut Office<'_>, args: &Args) -> Result<Vec<Pin>, Trouble> {
     if args.waiting || args.unreviewed || args.scope.is_some() || args.of.is_some() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let now = office.now();
-    let grants = office.config.rulebook.grants.iter();
-    grants
-        .filter(|grant| {
-            args.state
-                .as_ref()
-                .is_none_or(|wanted| is_state(pinned_state(grant, now), wanted))
-        })
-        .filter(|grant| !args.live || grant.until >= now)
-        .collect()
+    let mut all = pinned::all(office)?;
+    all.retain(|pin| {
+        let wanted = args.state.as_ref();
+        wanted.is_none_or(|wanted| is_state(pin.state(now).code(), wanted)) && (!args.live || pin.grant.until >= now)
+    });
+    Ok(all)
 }
 
-fn pinned_state(grant: &Grant, now: Timestamp) -> &'static str {
-    match grant.state {
-        _ if grant.until < now => "expired",
-        GrantState::Active if grant.from_time > now => "approved",
-        GrantState::Active => "active",
-        GrantState::Suspended(_) => "suspended(operator)",
-    }
-}
-
-fn pinned_json(grant: &Grant, now: Timestamp) -> Value {
-    json!({
-        "id": &*grant.name,
-        "owner": grant.owner,
-        "state": pinned_state(grant, now),
-        "until": grant.until.to_rfc3339(),
-        "pinned": true,
-        "unreviewed": false,
-        "technical": grant.contact.to_string(),
-        "purpose": grant.reason,
-        "what": shows(grant),
-        "senders": grant.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "line": grant.place.line,
-    })
-}
-
-/// How a client of it shows who it is.
-fn shows(grant: &Grant) -> String {
-    match &grant.by {
-        By::Login(name) => format!("login {name}"),
-        By::Certificate(_) => "certificate".to_owned(),
-        By::Address(networks) => {
-            let all: Vec<String> = networks.iter().map(address).collect();
-            all.join(", ")
-        }
-    }
-}
-
-/// A network of one address is that address.
-fn address(network: &ipnet::IpNet) -> String {
-    if network.prefix_len() == network.max_prefix_len() {
-        network.addr().to_string()
-    } else {
-        network.to_string()
-    }
-}
-
-fn table(cases: &[&Kept], pinned: &[&Grant], now: Timestamp) -> String {
+fn table(cases: &[&Kept], pinned: &[Pin], now: Timestamp) -> String {
     if cases.is_empty() && pinned.is_empty() {
         return "Nothing that this is about. portcullis access request --template begins a request.\n".to_owned();
     }
@@ -170,13 +121,13 @@ fn table(cases: &[&Kept], pinned: &[&Grant], now: Timestamp) -> String {
             told::what(kept),
         ]
     }));
-    rows.extend(pinned.iter().map(|grant| {
+    rows.extend(pinned.iter().map(|pin| {
         [
-            grant.name.to_string(),
-            format!("{}, pinned", pinned_state(grant, now)),
-            grant.until.to_date(),
-            Printable(&grant.owner).to_string(),
-            shows(grant),
+            pin.grant.name.to_string(),
+            format!("{}, pinned", pin.state(now)),
+            pin.grant.until.to_date(),
+            Printable(&pin.grant.owner).to_string(),
+            pin.shows(),
         ]
     }));
     let mut text = aligned(&rows);

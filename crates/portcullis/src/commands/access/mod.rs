@@ -16,6 +16,7 @@ mod keys;
 mod letters;
 mod list;
 mod office;
+mod pinned;
 mod provision;
 mod reinstate;
 mod reject;
@@ -64,7 +65,9 @@ enum Command {
     Request(Box<request::Args>),
     #[command(about = "List every case, and the grants of the configuration file")]
     List(list::Args),
-    #[command(about = "Tell everything about a case: what is asked for, where it stands, what comes next, its history")]
+    #[command(
+        about = "Tell everything about a grant: what is asked for, where it stands, what comes next, its history"
+    )]
     Show(show::Args),
     #[command(about = "Find a request complete, decide about its risk, or review what was imported")]
     Approve(approve::Args),

@@ -160,6 +160,10 @@ impl<'a> Office<'a> {
             DeskError::NoStep { id, why } => about(Refusal::new(format!("{id}: {why}")))
                 .maybe_advise(advice::of(&why, kept, self))
                 .into(),
+            DeskError::Pinned { name, why } => Refusal::new(format!("{name}: {why}"))
+                .about(name)
+                .maybe_advise(advice::of(&why, None, self))
+                .into(),
             DeskError::NoImport { why } => about(Refusal::new(format!("it cannot be imported: {why}")))
                 .maybe_advise(advice::of(&why, kept, self))
                 .into(),
@@ -174,7 +178,7 @@ impl<'a> Office<'a> {
 /// The answer is no: why, and what leads on.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    about: Option<CaseId>,
+    about: Option<String>,
     said: String,
     advice: Option<String>,
     remarks: Vec<Remark>,
@@ -198,8 +202,8 @@ impl Refusal {
         self
     }
 
-    pub(super) fn about(mut self, id: CaseId) -> Self {
-        self.about = Some(id);
+    pub(super) fn about(mut self, id: impl ToString) -> Self {
+        self.about = Some(id.to_string());
         self
     }
 
@@ -216,7 +220,7 @@ impl Refusal {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "error": self.said,
-            "id": self.about.map(|id| id.to_string()),
+            "id": self.about,
             "do": self.advice,
             "remarks": self.remarks.iter().map(remark).collect::<Vec<_>>(),
         })

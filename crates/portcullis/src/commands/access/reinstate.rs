@@ -1,9 +1,10 @@
 //! `portcullis access reinstate`: a suspended grant serves again.
 
-use registry::{CaseId, Event};
+use registry::Event;
 
 use super::office::Office;
-use super::{Acting, Around, Common, Told, Trouble, show, told};
+use super::pinned::{self, Named};
+use super::{Acting, Around, Common, Told, Trouble, told};
 
 /// Arguments of `access reinstate`.
 #[derive(Debug, clap::Args)]
@@ -12,9 +13,9 @@ use super::{Acting, Around, Common, Told, Trouble, show, told};
         everything else an administrator's. Its year without mail begins anew."
 )]
 pub(super) struct Args {
-    /// The case, as in pc-1042.
-    #[arg(value_name = "CASE", value_parser = show::id)]
-    case: CaseId,
+    /// The case, as in pc-1042; or a grant of the configuration file, by its name there.
+    #[arg(value_name = "GRANT", value_parser = Named::read)]
+    grant: Named,
     /// Why, and under which conditions; its people are told.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -27,10 +28,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let mut office = Office::open(&args.common, around)?;
     let who = office.who(&args.acting)?;
+    if let Some(pin) = args.grant.pinned(&mut office)? {
+        return pinned::reinstate(&pin, &args.reason, &who, &mut office);
+    }
     let event = Event::Reinstate {
         conditions: args.reason.as_str().into(),
     };
-    let kept = office.act(args.case, &event, &who)?;
+    let kept = office.act(args.grant.case()?, &event, &who)?;
     let due = office.next_due(&kept);
     Ok(Told::new(told::outcome(&kept, due), told::case(&kept, due)))
 }

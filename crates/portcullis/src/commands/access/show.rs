@@ -4,19 +4,20 @@ use registry::{CaseId, Kept, Taken};
 use serde_json::{Value, json};
 
 use super::office::Office;
+use super::pinned::{self, Named};
 use super::{Around, Common, Told, Trouble, told};
 use crate::story::Printable;
 
 /// Arguments of `access show`.
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Tell everything about a case: what is asked for, who its people are, where it stands and since when, what \
+    long_about = "Tell everything about a grant: what is asked for, who its people are, where it stands and since when, what \
         comes next and by whom, and every step it took, with who took it and why."
 )]
 pub(super) struct Args {
-    /// The case, as in pc-1042.
-    #[arg(value_name = "CASE", value_parser = id)]
-    case: CaseId,
+    /// The case, as in pc-1042; or a grant of the configuration file, by its name there.
+    #[arg(value_name = "GRANT", value_parser = Named::read)]
+    grant: Named,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -28,7 +29,10 @@ pub(super) fn id(text: &str) -> Result<CaseId, String> {
 
 pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let mut office = Office::open(&args.common, around)?;
-    let kept = office.kept(args.case)?;
+    if let Some(pin) = args.grant.pinned(&mut office)? {
+        return pinned::show(&pin, &mut office);
+    }
+    let kept = office.kept(args.grant.case()?)?;
     let history = office.desk.store().history(kept.id).map_err(anyhow::Error::from)?;
     let mut json = told::case(&kept, office.next_due(&kept));
     if let Some(fields) = json.as_object_mut() {

@@ -7,14 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use mail::Timestamp;
 use policy::Name;
-use registry::{
-    Actor, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError, Taken,
-};
+use registry::{Actor, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError};
 
 use super::super::compose::Registered;
 use super::checks::Checks;
 use super::post::Post;
 use super::setup::Setup;
+use super::told::Untold;
 use super::words::Words;
 use crate::identities::{self, Verifier};
 use crate::registrar;
@@ -51,7 +50,7 @@ pub(super) struct Round {
     /// What is wrong with the words of letters.
     pub(super) words_wrong: Vec<String>,
     /// Steps of which the ledger knows nothing, oldest first.
-    pub(super) untold: Vec<(CaseId, Taken)>,
+    pub(super) untold: Untold,
 }
 
 /// The desk, and when it last did what.
@@ -161,7 +160,7 @@ impl Office {
             granted,
             unread: self.unread.clone(),
             words_wrong: self.words.wrong.clone(),
-            untold: self.at(|desk| Ok(desk.store().untold(UNTOLD)?))?,
+            untold: self.at(|desk| Untold::read(desk, UNTOLD))?,
         })
     }
 

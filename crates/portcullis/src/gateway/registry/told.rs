@@ -1,27 +1,81 @@
-//! Steps of cases, told to the ledger: those that commands took too, while a gate ran or not.
+//! Steps of cases, and what was said of grants of the file, told to the ledger: by commands too, while a gate ran or not.
 
 use ledger::{Event, GrantStepped, Words};
-use registry::{CaseId, State, Taken};
+use policy::Name;
+use registry::{CaseId, DeskError, Pinned, State, Suspension, Taken};
 
 use super::Registry;
+use crate::registrar::Registry as Desk;
 use crate::witness::Recorder;
 
 /// Tells the ledger. What it was told is noted when it is on disk: after a crash in between a step is told twice, under
 /// the same number, and never not at all.
-pub(super) async fn tell(registry: &Registry, recorder: &Recorder, untold: Vec<(CaseId, Taken)>) {
-    let Some(last) = untold.iter().map(|(_, step)| step.sequence).max() else {
+pub(super) async fn tell(registry: &Registry, recorder: &Recorder, untold: Untold) {
+    let Some(last) = untold.last() else {
         return;
     };
-    for (id, step) in &untold {
-        recorder
-            .testify(Event::GrantStepped(Box::new(stepped(*id, step))))
-            .await;
+    let steps = untold.steps.iter().map(|(id, step)| stepped(*id, step));
+    let pinned = untold.pinned.iter().map(|(number, said)| stopped(*number, said));
+    for told in steps.chain(pinned) {
+        recorder.testify(Event::GrantStepped(Box::new(told))).await;
     }
     recorder.ledger.flush().await;
     // Where the store is away now they are told again.
     let _ = registry
         .at_desk(move |office| office.at(|desk| Ok(desk.store().told(last)?)))
         .await;
+}
+
+/// What the ledger was not told of.
+#[derive(Default)]
+pub(super) struct Untold {
+    /// Steps of cases.
+    steps: Vec<(CaseId, Taken)>,
+    /// What was said of grants of the file.
+    pinned: Vec<(u64, Pinned)>,
+}
+
+impl Untold {
+    /// So many of the oldest. Both kinds share their numbers, and the last number is what is noted: nothing may be among
+    /// them before which something was not read.
+    pub(super) fn read(desk: &mut Desk, limit: u32) -> Result<Self, DeskError> {
+        let store = desk.store();
+        let whole = store.revision()?;
+        let (mut steps, mut pinned) = (store.untold(limit)?, store.untold_of_pinned()?);
+        let is_cut = u32::try_from(steps.len()).is_ok_and(|count| count >= limit);
+        let last = steps
+            .last()
+            .filter(|_| is_cut)
+            .map_or(whole, |(_, step)| step.sequence.min(whole));
+        steps.retain(|(_, step)| step.sequence <= last);
+        pinned.retain(|(number, _)| *number <= last);
+        Ok(Self { steps, pinned })
+    }
+
+    fn last(&self) -> Option<u64> {
+        let steps = self.steps.iter().map(|(_, step)| step.sequence);
+        steps.chain(self.pinned.iter().map(|(number, _)| *number)).max()
+    }
+}
+
+/// What was said of a grant of the file.
+fn stopped(number: u64, said: &Pinned) -> GrantStepped {
+    let (serves, suspended) = (State::Active, State::Suspended(Suspension::Operator));
+    let (what, from, to) = if said.suspended {
+        ("suspend", serves, suspended)
+    } else {
+        ("reinstate", suspended, serves)
+    };
+    GrantStepped {
+        grant: Name::from(&*said.name),
+        step: number,
+        taken: said.at,
+        what: Words::new(what),
+        from: Some(Words::new(from.code())),
+        to: Words::new(to.code()),
+        by: Words::new(&said.actor),
+        reason: Some(Words::new(&said.why)),
+    }
 }
 
 fn stepped(id: CaseId, step: &Taken) -> GrantStepped {

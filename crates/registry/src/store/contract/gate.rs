@@ -59,7 +59,13 @@ fn what_was_said_last_of_a_pinned_grant_holds(mut store: impl Store) {
     for one in &said {
         store.pin(one).unwrap();
     }
-    let [_, copier, erp] = said;
-    assert_eq!(store.pinned().unwrap(), [copier, erp]);
+    let [first, copier, last] = said;
+    assert_eq!(store.pinned().unwrap(), [copier.clone(), last.clone()]);
     assert_eq!(store.revision().unwrap(), before + 3);
+    assert_eq!(store.said_of("erp").unwrap(), [first.clone(), last.clone()]);
+    assert_eq!(store.said_of("nobody").unwrap(), []);
+    let numbered = [(before + 1, first), (before + 2, copier), (before + 3, last)];
+    assert_eq!(store.untold_of_pinned().unwrap(), numbered);
+    store.told(before + 2).unwrap();
+    assert_eq!(store.untold_of_pinned().unwrap(), numbered[2..]);
 }

@@ -174,4 +174,13 @@ impl<D: Database> Store for Sql<D> {
     fn pinned(&mut self) -> Result<Vec<Pinned>, StoreError> {
         pinned::all(&mut self.database)
     }
+
+    fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError> {
+        pinned::of(&mut self.database, name)
+    }
+
+    fn untold_of_pinned(&mut self) -> Result<Vec<(u64, Pinned)>, StoreError> {
+        let told = gate::told_until(&mut self.database)?;
+        pinned::after(&mut self.database, told)
+    }
 }

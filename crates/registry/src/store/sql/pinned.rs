@@ -21,23 +21,46 @@ pub(super) fn say(database: &mut impl Database, said: &Pinned) -> Result<(), Sto
     Ok(())
 }
 
+/// As [`pinned`] reads them.
+const COLUMNS: &str = "sequence, name, suspended, at, actor, why";
+
 pub(super) fn all(database: &mut impl Database) -> Result<Vec<Pinned>, StoreError> {
-    let rows = database.query(
-        "SELECT name, suspended, at, actor, why FROM pinned \
-         WHERE sequence IN (SELECT max(sequence) FROM pinned GROUP BY name) ORDER BY name",
-        &[],
-    )?;
+    let latest = "sequence IN (SELECT max(sequence) FROM pinned GROUP BY name) ORDER BY name";
+    Ok(without_numbers(select(database, latest, &[])?))
+}
+
+pub(super) fn of(database: &mut impl Database, name: &str) -> Result<Vec<Pinned>, StoreError> {
+    let said = select(database, "name = $1 ORDER BY sequence", &[Value::from(name)])?;
+    Ok(without_numbers(said))
+}
+
+pub(super) fn after(database: &mut impl Database, sequence: u64) -> Result<Vec<(u64, Pinned)>, StoreError> {
+    select(database, "sequence > $1 ORDER BY sequence", &[Value::from(sequence)])
+}
+
+fn select(
+    database: &mut impl Database,
+    which: &'static str,
+    values: &[Value],
+) -> Result<Vec<(u64, Pinned)>, StoreError> {
+    let rows = database.query(&format!("SELECT {COLUMNS} FROM pinned WHERE {which}"), values)?;
     rows.into_iter().map(pinned).collect()
 }
 
-fn pinned(row: Row) -> Result<Pinned, StoreError> {
+fn without_numbers(said: Vec<(u64, Pinned)>) -> Vec<Pinned> {
+    said.into_iter().map(|(_, said)| said).collect()
+}
+
+fn pinned(row: Row) -> Result<(u64, Pinned), StoreError> {
     let mut fields = Fields::of(Some(row));
     let what = "what was said of a grant of the configuration file";
-    Ok(Pinned {
+    let sequence = fields.int(what)?;
+    let said = Pinned {
         name: fields.text(what)?.into(),
         suspended: fields.flag(what)?,
         at: fields.time(what)?,
         actor: fields.text(what)?,
         why: fields.text(what)?,
-    })
+    };
+    Ok((sequence, said))
 }
