@@ -28,7 +28,7 @@ pub(crate) async fn step(exchange: &mut dyn AuthExchange, response: Option<Vec<u
 /// The same words for every cause but those the client can do something about, so that nobody learns which logins exist.
 pub(crate) fn refusal(why: AuthRefusal, help: Option<&str>, event: EventId) -> Reply {
     let (code, enhanced, sentence, reason) = match why {
-        AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret | AuthRefusal::WithoutGrant => (
+        AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret | AuthRefusal::WithoutGrant | AuthRefusal::Stopped => (
             535,
             EnhancedCode::new(5, 7, 8),
             "Login or password is wrong, or this login may not send",
@@ -65,6 +65,10 @@ mod tests {
         let event = EventId::new(1);
         assert_eq!(
             refusal(AuthRefusal::WithoutGrant, None, event),
+            refusal(AuthRefusal::WrongSecret, None, event)
+        );
+        assert_eq!(
+            refusal(AuthRefusal::Stopped, None, event),
             refusal(AuthRefusal::WrongSecret, None, event)
         );
         assert_eq!(

@@ -383,6 +383,8 @@ pub enum LoginOutcome {
     WithoutGrant,
     /// The response does not follow the mechanism.
     Malformed,
+    /// The login is stopped: too many failures in a row.
+    Stopped,
     /// Too many failures before.
     LockedOut,
     /// Whoever knows could not be asked.

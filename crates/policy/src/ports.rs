@@ -50,6 +50,8 @@ pub enum AuthRefusal {
     Malformed,
     /// The secret is right, but no grant is bound to the login.
     WithoutGrant,
+    /// Too many failures in a row: the login is stopped, right or wrong, until somebody has looked.
+    Stopped,
     /// Too many failures; wait.
     LockedOut,
     /// Whoever knows cannot be asked now.

@@ -7,6 +7,7 @@
 mod credentials;
 mod directory;
 mod exchange;
+mod guesses;
 mod lockout;
 mod others;
 mod queue;
@@ -15,13 +16,14 @@ mod remembered;
 mod salt;
 mod scram;
 mod secret;
+mod stops;
 mod table;
 mod token;
 mod verifier;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -38,15 +40,19 @@ use directory::Directory;
 use lockout::Lockout;
 use queue::Queue;
 use remembered::Remembered;
+use stops::Stops;
 use table::{Sources, Table};
 use token::Issuers;
 
 pub use credentials::{proof_of, verifiers};
 pub use directory::{DirectorySettings, LOGIN};
+pub use guesses::KeptOut;
+pub use lockout::Locked;
 pub use reach::Place;
 pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};
+pub use stops::Stop;
 pub use token::{Algorithm, IssuerSettings, KeySource, Rules, TokenRule};
 pub use verifier::{Secret, Verifier};
 
@@ -75,6 +81,8 @@ pub struct Logins {
     inner: Arc<Inner>,
 }
 
+type Pinned = dyn Fn(&str, IpAddr) -> bool + Send + Sync;
+
 struct Inner {
     sources: Mutex<Sources>,
     table: ArcSwap<Table>,
@@ -91,6 +99,9 @@ struct Inner {
     queue: Mutex<Queue>,
     remembered: Mutex<Remembered>,
     lockout: Mutex<Lockout>,
+    stops: Mutex<Stops>,
+    /// Says whether the grant of a login names where a client is.
+    pinned: OnceLock<Box<Pinned>>,
     /// Whether hashes are computed by the task that asks rather than by a thread of their own.
     here: bool,
 }
@@ -126,6 +137,8 @@ impl Logins {
             everybody: Arc::new(Semaphore::new(at_once)),
             queue: Mutex::default(),
             lockout: Mutex::default(),
+            stops: Mutex::default(),
+            pinned: OnceLock::new(),
             here: false,
         };
         Self { inner: Arc::new(inner) }
@@ -238,7 +251,10 @@ impl Inner {
             .flat_map(|(_, verifier)| verifier.live(self.now()))
             .map(|secret| secret.hash.clone())
             .collect();
-        if let Some((name, _)) = known.filter(|_| self.is_remembered(&login, &secret, &hashes)) {
+        if let Some((name, verifier)) = known
+            && self.is_remembered(&login, &secret, &hashes)
+            && !self.is_stopped(name, verifier, client)
+        {
             return Ok(Principal(name.clone()));
         }
         if known.is_none_or(|(_, verifier)| *verifier == Verifier::Directory)
@@ -253,8 +269,8 @@ impl Inner {
             let now = self.clock.monotonic();
             lock(&self.remembered).add(&login, &secret, hash.as_str(), now);
         }
-        let proved = known.map(|(name, _)| (name, seen.proved_by.is_some()));
-        self.settle(&login, client, proved, seen.since).await
+        let proved = known.map(|(name, verifier)| (name, verifier, seen.proved_by.is_some()));
+        self.settle_guess(&login, client, proved, seen.since).await
     }
 
     /// The end of every try. `known`: the login as it is written, and whether it was proved; `since`: when the proof was
@@ -295,8 +311,8 @@ impl Inner {
     /// What follows from a SCRAM client's proof.
     async fn settle_scram(&self, login: &str, client: IpAddr, right: bool) -> Result<Principal, AuthRefusal> {
         let table = self.table.load_full();
-        let known = table.find(login).map(|(name, _)| (name, right));
-        let settled = self.settle(login, client, known, self.clock.monotonic()).await;
+        let known = table.find(login).map(|(name, verifier)| (name, verifier, right));
+        let settled = self.settle_guess(login, client, known, self.clock.monotonic()).await;
         if let Err(AuthRefusal::LockedOut) = settled {
             self.hold_back().await;
         }
@@ -304,7 +320,8 @@ impl Inner {
     }
 
     fn check_lock(&self, login: &str, client: IpAddr) -> Result<(), AuthRefusal> {
-        let locked = lock(&self.lockout).is_locked(login, client, self.clock.monotonic());
+        let at_home = lock(&self.queue).has_proved(login, client);
+        let locked = lock(&self.lockout).is_locked(login, client, at_home, self.clock.monotonic());
         if locked { Err(AuthRefusal::LockedOut) } else { Ok(()) }
     }
 

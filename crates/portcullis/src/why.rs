@@ -423,6 +423,10 @@ fn login(at: String, facts: &ledger::Login) -> Decision {
             "the program does not follow the login mechanism",
             "Choose another mechanism on the machine, or a newer program",
         ),
+        LoginOutcome::Stopped => (
+            "the login is stopped: a hundred wrong passwords came in a row",
+            "See who guesses, then `portcullis logins release`, or give the login another secret",
+        ),
         LoginOutcome::LockedOut => (
             "too many failures came before it",
             "Stop the machine that tries a wrong password, and wait for the lock to end",

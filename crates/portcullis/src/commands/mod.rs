@@ -10,6 +10,7 @@ pub mod demo;
 pub mod diff;
 pub mod explain;
 pub mod ledger;
+pub mod logins;
 pub mod prove;
 pub mod queue;
 pub mod replay;
@@ -87,6 +88,8 @@ enum Command {
     Why(why::Args),
     #[command(about = "Who may relay: ask for a grant, approve it, set it up, suspend it, end it")]
     Access(Box<access::Args>),
+    #[command(about = "Tell which logins are kept out because somebody guesses, and let them in again")]
+    Logins(logins::Args),
     #[command(about = "Let a new version take over from the gate that runs, without a refused connection")]
     Upgrade(upgrade::Args),
     #[command(about = "Try to relay through the gate that runs, as strangers do")]
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(args),
         Command::Why(args) => why::run(args),
         Command::Access(args) => access::run(*args),
+        Command::Logins(args) => logins::run(args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Selftest(args) => selftest::run(args),
         Command::Ledger(args) => ledger::run(args),

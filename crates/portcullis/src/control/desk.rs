@@ -15,6 +15,7 @@ use super::protocol::{self, Asked, Listing, Mail, Request, Select};
 use super::serve::{Out, Unanswered};
 use super::{changes, handing};
 use crate::generations::{Came, Wish};
+use crate::identities::Logins;
 use crate::kept::Kept;
 use crate::selftest::Report;
 use crate::shadow;
@@ -67,6 +68,8 @@ pub struct Desk {
     pub shadow: Shadowing,
     /// Asks of the registry.
     pub registry: Registering,
+    /// Knows who is kept out for guessing.
+    pub logins: Arc<Logins>,
     /// Who follows this gateway.
     pub succession: Succession,
     /// Lets no destination rest any longer: who tries again now means now.
@@ -125,6 +128,13 @@ impl Desk {
                 let fields = json!({ "by": by.to_string(), "grant": seen.grant, "verdict": seen.verdict });
                 self.recorder.journal.note(self.now(), "registry.report", &fields);
                 Ok((self.registry)(RegistryWish::Report(seen)).await?)
+            }
+            Asked::Logins => Ok(to_value(self.logins.kept_out())),
+            Asked::ReleaseLogin { who, reason } => {
+                let released = self.logins.release(&who);
+                let fields = json!({ "by": by.to_string(), "who": who, "reason": reason, "released": released });
+                self.recorder.journal.note(self.now(), "logins.release", &fields);
+                Ok(released.into())
             }
             Asked::Why { about, last } => Ok(to_value(self.why(&about, last).await?)),
             Asked::Status => Ok(self.status().await),

@@ -97,6 +97,16 @@ pub enum Asked {
     /// Something was seen in the mail of a grant of the registry. Done: whether it is suspended for that, and what was
     /// kept.
     Report(Seen),
+    /// Done: the [`KeptOut`](crate::identities::KeptOut).
+    Logins,
+    /// Lets somebody log in again. Done: whether they were kept out.
+    ReleaseLogin {
+        /// A login, an address or a network.
+        who: String,
+        /// An operator's words for the log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,
     /// Starts a successor and waits until it serves. Done: its `pid` and `version`.

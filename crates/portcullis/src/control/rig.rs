@@ -69,6 +69,12 @@ impl Rig {
         let limits = Arc::new(LocalLimits::new(world.clock.clone()));
         let admission = Admission::new(config, intake, limits, Arc::new(recorder.clone()), &world);
         let (trigger, shutdown) = wire::ShutdownTrigger::new();
+        let logins = Arc::new(crate::identities::Logins::new(
+            std::collections::BTreeMap::new(),
+            crate::config::LimitSettings::default(),
+            world.clock.clone(),
+            world.rng.clone(),
+        ));
         let desk = Desk {
             view,
             dispatch,
@@ -84,6 +90,7 @@ impl Rig {
             selftest: Arc::new(|| Box::pin(std::future::ready(Err("nothing listens".to_owned())))),
             shadow: Arc::new(|_| Box::pin(std::future::ready(Err("nothing stands beside".to_owned())))),
             registry: Arc::new(|_| Box::pin(std::future::ready(Err("no registry is kept".to_owned())))),
+            logins,
             succession: crate::succession::Succession::new(crate::succession::Place::default()),
             wake: Arc::new(|| ()),
         };

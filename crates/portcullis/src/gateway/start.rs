@@ -1,7 +1,7 @@
 //! From a configuration to a gateway that takes mail, readable from top to bottom: first whatever may fail, then the doors.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use admission::{Admission, LocalLimits};
@@ -76,6 +76,8 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     let logins = Arc::new(logins(&config, &world, writers));
     logins.register(registered);
     logins.trust(&config.vouching, &world, &resolver);
+    let judge = admission.clone();
+    logins.pinned_by(move |login, client| names(&judge, login, client));
     let ends_of_gate = (told.everything.clone(), told.doors);
     let gate = gate(&config, admission.clone(), logins.clone(), &world, ends_of_gate).naming_clients(resolver.clone());
     let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
@@ -241,6 +243,13 @@ fn gate(
     Gate::new(front::doors(&config.limits), admission, logins, world, everything).closing_on(doors)
 }
 
+/// Whether the grant of a login names the networks of its clients, and this one is there.
+fn names(judge: &Admission, login: &str, client: IpAddr) -> bool {
+    let snapshot = judge.snapshot();
+    let grant = snapshot.login_grant(login);
+    grant.is_some_and(|grant| policy::contains(&grant.networks, client))
+}
+
 /// Who may log in.
 fn logins(config: &Config, world: &World, writers: Writers) -> Logins {
     let logins = Logins::new(
@@ -251,16 +260,26 @@ fn logins(config: &Config, world: &World, writers: Writers) -> Logins {
     );
     match writers {
         Writers::Tasks => logins.hashing_here(),
-        Writers::Threads => match salt_key(&*world.disk, &config.spool.dir, &*world.rng) {
-            Ok(key) => logins.salting_by(key),
-            Err(error) => {
-                tracing::warn!(
-                    event = "logins.key", %error,
-                    "the key that hides which logins exist from SCRAM could not be kept; it is another after each start"
-                );
-                logins
+        Writers::Threads => {
+            if let Err(error) = logins.stopping_in(&config.spool.dir, world.disk.clone()) {
+                tracing::warn!(event = "logins.stopped", %error, "which logins were stopped cannot be read: none is");
             }
-        },
+            salting(logins, config, world)
+        }
+    }
+}
+
+/// Hides which logins exist from SCRAM, with the key that is kept.
+fn salting(logins: Logins, config: &Config, world: &World) -> Logins {
+    match salt_key(&*world.disk, &config.spool.dir, &*world.rng) {
+        Ok(key) => logins.salting_by(key),
+        Err(error) => {
+            tracing::warn!(
+                event = "logins.key", %error,
+                "the key that hides which logins exist from SCRAM could not be kept; it is another after each start"
+            );
+            logins
+        }
     }
 }
 
@@ -282,6 +301,7 @@ fn desk(config: &Config, live: &Arc<Live>, succession: Succession) -> Desk {
         selftest: tested::callback(live),
         shadow: shadow::callback(live),
         registry: registry::callback(live),
+        logins: live.logins.clone(),
         succession,
         wake: Arc::new(move || control.wake_destinations()),
     }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 
 /// Failures are counted over this time.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -44,6 +45,18 @@ struct Record {
     times_locked: u32,
 }
 
+/// A login for an address, or an address or network for every login, that is locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// The login; every login where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// For whom.
+    pub source: IpNet,
+    /// How long still, in seconds.
+    pub left_secs: u64,
+}
+
 /// Failures by login and source. Bounded.
 #[derive(Debug, Default)]
 pub(super) struct Lockout {
@@ -51,10 +64,52 @@ pub(super) struct Lockout {
 }
 
 impl Lockout {
-    pub(super) fn is_locked(&self, login: &str, client: IpAddr, now: Duration) -> bool {
+    /// `at_home`: this login proved itself from there before, so that what its neighbours did is no matter.
+    pub(super) fn is_locked(&self, login: &str, client: IpAddr, at_home: bool, now: Duration) -> bool {
         keys(login, client)
             .iter()
+            .filter(|key| !(at_home && matches!(key, Key::Network(_))))
             .any(|key| self.records.get(key).is_some_and(|record| now < record.locked_until))
+    }
+
+    /// Everything that is locked.
+    pub(super) fn all(&self, now: Duration) -> Vec<Locked> {
+        let locked = self.records.iter().filter(|(_, record)| now < record.locked_until);
+        let told = |(key, record): (&Key, &Record)| {
+            let (login, source) = match key {
+                Key::Login(login, source) => (Some(login.clone()), *source),
+                Key::Source(source) | Key::Network(source) => (None, *source),
+            };
+            let left_secs = record.locked_until.saturating_sub(now).as_secs();
+            Locked {
+                login,
+                source,
+                left_secs,
+            }
+        };
+        locked.map(told).collect()
+    }
+
+    /// Unlocks a login wherever it is locked, or an address or network; whether it was locked.
+    pub(super) fn release(&mut self, who: &str, now: Duration) -> bool {
+        let address = who
+            .parse::<IpAddr>()
+            .map(|address| IpNet::from(address.to_canonical()))
+            .ok();
+        let source = address.or_else(|| who.parse().ok());
+        let is_meant = |key: &Key| match key {
+            Key::Login(login, _) => login == who,
+            Key::Source(locked) | Key::Network(locked) => {
+                source.is_some_and(|source| locked.contains(&source) || *locked == source)
+            }
+        };
+        let mut was_locked = false;
+        self.records.retain(|key, record| {
+            let meant = is_meant(key);
+            was_locked |= meant && now < record.locked_until;
+            !meant
+        });
+        was_locked
     }
 
     /// Notes a failure; says how long the answer is to be held back. `allowed` is what one address may have.
@@ -152,13 +207,13 @@ mod tests {
     fn ten_failures_lock_the_login_for_that_address_and_nobody_else() {
         let mut lockout = Lockout::default();
         for second in 0..10 {
-            assert!(!lockout.is_locked("erp", HERE, at(second)));
+            assert!(!lockout.is_locked("erp", HERE, false, at(second)));
             lockout.failed("erp", HERE, at(second), 20);
         }
-        assert!(lockout.is_locked("erp", HERE, at(10)));
-        assert!(!lockout.is_locked("erp", THERE, at(10)));
-        assert!(!lockout.is_locked("copier", HERE, at(10)));
-        assert!(!lockout.is_locked("erp", HERE, at(10) + LOGIN_LOCKED));
+        assert!(lockout.is_locked("erp", HERE, false, at(10)));
+        assert!(!lockout.is_locked("erp", THERE, false, at(10)));
+        assert!(!lockout.is_locked("copier", HERE, false, at(10)));
+        assert!(!lockout.is_locked("erp", HERE, false, at(10) + LOGIN_LOCKED));
     }
 
     #[test]
@@ -176,7 +231,7 @@ mod tests {
         for _ in 0..20 {
             lockout.failed("erp", HERE, at(0), 20);
         }
-        assert!(lockout.is_locked("erp", HERE, at(29 * 60)));
+        assert!(lockout.is_locked("erp", HERE, false, at(29 * 60)));
     }
 
     #[test]
@@ -185,8 +240,40 @@ mod tests {
         for number in 0..20 {
             lockout.failed(&format!("login{number}"), HERE, at(0), 20);
         }
-        assert!(lockout.is_locked("copier", HERE, at(1)));
-        assert!(!lockout.is_locked("copier", THERE, at(1)));
+        assert!(lockout.is_locked("copier", HERE, false, at(1)));
+        assert!(!lockout.is_locked("copier", THERE, false, at(1)));
+    }
+
+    #[test]
+    fn neighbours_that_guess_lock_their_network_but_not_who_proved_itself_there() {
+        let mut lockout = Lockout::default();
+        let neighbour = |number: u8| IpAddr::from([10, 20, 3, 100 + number]);
+        for number in 0..100 {
+            lockout.failed(&format!("login{number}"), neighbour(number % 10), at(0), 20);
+        }
+        assert!(lockout.is_locked("copier", HERE, false, at(1)));
+        assert!(!lockout.is_locked("copier", HERE, true, at(1)));
+        assert!(!lockout.is_locked("copier", THERE, false, at(1)));
+    }
+
+    #[test]
+    fn an_operator_sees_what_is_locked_and_unlocks_a_login_or_an_address() {
+        let mut lockout = Lockout::default();
+        for _ in 0..20 {
+            lockout.failed("erp", HERE, at(0), 20);
+        }
+        let all = lockout.all(at(60));
+        let told: Vec<_> = all
+            .iter()
+            .map(|one| (one.login.as_deref(), one.source.to_string()))
+            .collect();
+        let here = "10.20.3.14/32".to_owned();
+        assert_eq!(told, [(Some("erp"), here.clone()), (None, here)]);
+        assert_eq!(all[1].left_secs, 3540);
+        assert!(!lockout.release("copier", at(60)) && !lockout.release("10.20.3.15", at(60)));
+        assert!(lockout.release("erp", at(60)) && lockout.is_locked("erp", HERE, false, at(60)));
+        assert!(lockout.release("10.20.3.14", at(60)));
+        assert!(!lockout.is_locked("erp", HERE, false, at(60)) && lockout.all(at(60)).is_empty());
     }
 
     #[test]
@@ -194,7 +281,7 @@ mod tests {
         let mut lockout = Lockout::default();
         for number in 0..100 {
             lockout.failed("erp", HERE, at(number * 601), 20);
-            assert!(!lockout.is_locked("erp", HERE, at(number * 601 + 1)));
+            assert!(!lockout.is_locked("erp", HERE, false, at(number * 601 + 1)));
         }
     }
 

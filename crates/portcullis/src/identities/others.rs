@@ -71,8 +71,9 @@ impl Inner {
             .find(login)
             .filter(|(_, verifier)| **verifier == Verifier::Directory);
         let remembered = || lock(&self.remembered).holds(login, secret, directory.name(), since);
-        if let Some((name, _)) = declared
+        if let Some((name, verifier)) = declared
             && remembered()
+            && !self.is_stopped(name, verifier, client)
         {
             return Ok(Principal(name.clone()));
         }
@@ -84,11 +85,12 @@ impl Inner {
             }
         };
         match declared {
-            Some((name, _)) => {
+            Some((name, verifier)) => {
                 if right {
                     lock(&self.remembered).add(login, secret, directory.name(), self.clock.monotonic());
                 }
-                self.settle(login, client, Some((name, right)), since).await
+                self.settle_guess(login, client, Some((name, verifier, right)), since)
+                    .await
             }
             None if right => self.without_grant(login, client, since).await,
             None => self.settle(login, client, None, since).await,

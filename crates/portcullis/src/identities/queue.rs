@@ -40,8 +40,7 @@ pub(super) struct Queue {
 impl Queue {
     /// A place, to be given back; `None` where there is none.
     pub(super) fn enter(&mut self, login: &str, client: IpAddr) -> Option<Line> {
-        let known = !self.proved.is_empty() && self.proved.contains(&key(login, client));
-        if known && self.waiting_proved < WAITING_MAX {
+        if self.has_proved(login, client) && self.waiting_proved < WAITING_MAX {
             self.waiting_proved += 1;
             return Some(Line::Proved);
         }
@@ -69,6 +68,17 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Whether this login proved itself from there.
+    pub(super) fn has_proved(&self, login: &str, client: IpAddr) -> bool {
+        !self.proved.is_empty() && self.proved.contains(&key(login, client))
+    }
+
+    /// Where this login proved itself.
+    pub(super) fn homes(&self, login: &str) -> Vec<IpNet> {
+        let of_login = self.proved.iter().filter(|(proved, _)| proved == login);
+        of_login.map(|(_, home)| *home).collect()
     }
 
     /// Remembers that this login proved itself from there.

@@ -6,6 +6,7 @@ use policy::AuthStep;
 use world::SystemClock;
 use world::SystemRng;
 
+const HERE_OCTETS: [u8; 4] = [10, 20, 3, 14];
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 20, 3, 14));
 
 fn limits() -> LimitSettings {
@@ -296,6 +297,46 @@ async fn guesses_made_side_by_side_are_locked_out_like_others() {
         .filter(|answer| **answer == Err(AuthRefusal::WrongSecret))
         .count();
     assert!(wrong <= 12, "{wrong} guesses were answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_guessed_at_a_hundred_times_is_stopped_but_for_where_its_owner_is() {
+    let logins = logins().hashing_here();
+    let from = async |client: [u8; 4], secret: &str| {
+        let secret = Zeroizing::new(secret.as_bytes().to_vec());
+        logins.inner.prove("erp", secret, client.into()).await.map(drop)
+    };
+    let (stranger, neighbour) = ([203, 0, 113, 9], [10, 66, 0, 7]);
+    logins.pinned_by(|login, client| login == "erp" && client == IpAddr::from([10, 66, 0, 7]));
+    assert!(plain(&logins, b"\0erp\0right").await.is_ok());
+    lock(&logins.inner.remembered).clear();
+    for number in 0..100 {
+        assert_eq!(from([203, 1, number, 1], "wrong").await, Err(AuthRefusal::WrongSecret));
+    }
+    // Right or wrong, it hears the same, as late; and who was remembered a moment ago somewhere else is no exception.
+    for secret in ["wrong", "right"] {
+        let before = logins.inner.clock.monotonic();
+        assert_eq!(from(stranger, secret).await, Err(AuthRefusal::Stopped));
+        assert!(logins.inner.clock.monotonic() - before >= Duration::from_secs(2));
+    }
+    assert_eq!(
+        from(HERE_OCTETS, "right").await,
+        Ok(()),
+        "where it proved itself before"
+    );
+    assert_eq!(
+        from(neighbour, "right").await,
+        Ok(()),
+        "where its grant names the client"
+    );
+    assert_eq!(from(stranger, "right").await, Err(AuthRefusal::Stopped));
+    let stopped = logins.kept_out().stopped;
+    assert!(
+        stopped["erp"].homes.iter().any(|home| home.contains(&HERE)),
+        "{stopped:?}"
+    );
+    assert!(logins.release("ERP") && !logins.release("erp"));
+    assert_eq!(from(stranger, "right").await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! What a login is proved by.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail::Timestamp;
 
 use super::scram;
@@ -61,6 +63,17 @@ impl Verifier {
             .iter()
             .filter(move |secret| secret.is_live(now))
             .take(SECRETS_MAX)
+    }
+
+    /// Tells what may be guessed at from what takes its place; a token cannot be guessed.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let text = match self {
+            Self::Secrets(secrets) => secrets.first()?.hash.as_str(),
+            Self::Directory => "directory",
+            Self::Token(_) => return None,
+        };
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        Some(STANDARD.encode(digest))
     }
 
     /// Whether a token is what proves it.

@@ -15,6 +15,7 @@ pub(super) fn outcome(why: AuthRefusal) -> LoginOutcome {
         AuthRefusal::WrongSecret => LoginOutcome::WrongSecret,
         AuthRefusal::WithoutGrant => LoginOutcome::WithoutGrant,
         AuthRefusal::Malformed => LoginOutcome::Malformed,
+        AuthRefusal::Stopped => LoginOutcome::Stopped,
         AuthRefusal::LockedOut => LoginOutcome::LockedOut,
         AuthRefusal::Unavailable => LoginOutcome::Unavailable,
     }
@@ -24,7 +25,9 @@ pub(super) fn outcome(why: AuthRefusal) -> LoginOutcome {
 /// no login is only told where it looks like a name, and not like a secret that we gave out.
 pub(super) fn known_and_tried(named: Option<&str>, outcome: LoginOutcome) -> (Option<Words>, Option<Words>) {
     match outcome {
-        LoginOutcome::Proved | LoginOutcome::WrongSecret | LoginOutcome::WithoutGrant => (named.map(Words::new), None),
+        LoginOutcome::Proved | LoginOutcome::WrongSecret | LoginOutcome::WithoutGrant | LoginOutcome::Stopped => {
+            (named.map(Words::new), None)
+        }
         LoginOutcome::UnknownLogin | LoginOutcome::Malformed | LoginOutcome::LockedOut | LoginOutcome::Unavailable => {
             (None, named.filter(|name| looks_like_a_name(name)).map(Words::new))
         }
