@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod copier_gets_a_credential;
+mod exception_waits_for_the_network;
 mod house;
 #[path = "../peers/house/mod.rs"]
 mod peers;

@@ -196,32 +196,41 @@ fn listed<T: std::fmt::Display>(all: &[T]) -> String {
     }
 }
 
-/// C5.
+/// C5: by the table of zones, and by the register where that says it of an address. Where both do, both have to.
 pub(super) fn zoned(network: &Network, machine: &Machine) -> Found {
     let Some(wanted) = &machine.zone else {
         return green("its kind may stand in any zone");
-    };
-    let zones = match known(&network.zones, "the table of zones") {
-        Ok(zones) => zones,
-        Err(found) => return found,
     };
     let addresses = match addresses(&machine.at) {
         Ok(addresses) => addresses,
         Err(found) => return found,
     };
+    let elsewhere = |zone: &str| !zone.eq_ignore_ascii_case(wanted);
     for address in addresses {
+        let row = network.register.known().and_then(|register| register.of(address));
+        let registered = row.and_then(|row| row.zone.as_deref());
+        if let Some(zone) = registered.filter(|zone| elsewhere(zone)) {
+            return red(format!(
+                "{address} is registered in the zone {zone}; move the machine to {wanted}"
+            ));
+        }
+        let zones = match known(&network.zones, "the table of zones") {
+            Ok(zones) => zones,
+            Err((Colour::Unchecked, _)) if registered.is_some() => continue,
+            Err(found) => return found,
+        };
         match zones.of(address) {
-            Some(zone) if zone.eq_ignore_ascii_case(wanted) => {}
-            Some(zone) => {
+            Some(zone) if elsewhere(zone) => {
                 return red(format!(
                     "{address} lies in the zone {zone}; move the machine to {wanted}"
                 ));
             }
-            None => {
+            None if registered.is_none() => {
                 return red(format!(
                     "{address} lies in no zone that is known; move the machine to {wanted}"
                 ));
             }
+            _ => {}
         }
     }
     green(format!("{} lies in {wanted}", machine.at))

@@ -223,6 +223,40 @@ fn c5_a_device_stands_in_the_zone_of_its_kind() {
     );
     found(&network, Check::Zoned, &copier("2001:db8::5"), Colour::Red, "no zone");
     found(&network, Check::Zoned, &machine("10.1.3.3"), Colour::Green, "any zone");
+
+    // The register says it of an address where nobody keeps a table, and where both say it both have to.
+    let elsewhere = "is registered in the zone LAN";
+    found(&network, Check::Zoned, &copier("10.1.2.5"), Colour::Red, elsewhere);
+    let without = Network {
+        zones: Source::None,
+        ..network.clone()
+    };
+    found(
+        &without,
+        Check::Zoned,
+        &copier("10.1.2.3"),
+        Colour::Green,
+        "lies in mod",
+    );
+    found(&without, Check::Zoned, &copier("10.1.2.5"), Colour::Red, elsewhere);
+    found(
+        &without,
+        Check::Zoned,
+        &copier("2001:db8::5"),
+        Colour::Unchecked,
+        "not kept",
+    );
+    let unread = Network {
+        zones: Source::Unknown("half a file".to_owned()),
+        ..network
+    };
+    found(
+        &unread,
+        Check::Zoned,
+        &copier("10.1.2.3"),
+        Colour::Unknown,
+        "half a file",
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mail::Timestamp;
+use serde::Deserialize;
 
 use super::recipe::{Doors, recipe};
 use crate::calendar::Calendar;
@@ -44,7 +45,7 @@ pub fn about(
     action: Option<&str>,
 ) -> About {
     let (case, form) = (&kept.case, &kept.form);
-    let said = step.and_then(|step| step.said.clone()).unwrap_or_default();
+    let said = step.map(said).unwrap_or_default();
     let date = |at: Option<Timestamp>| at.map(|at| relay.calendar.date(at)).unwrap_or_default();
     About {
         id: kept.id.to_string(),
@@ -84,6 +85,35 @@ pub fn about(
         help: relay.help.clone(),
         organisation: relay.organisation.clone(),
     }
+}
+
+/// What was said with a step; of checks, what they found to be wrong.
+fn said(step: &Taken) -> String {
+    if let Some(said) = &step.said {
+        return said.clone();
+    }
+    let kept = step.evidence.as_deref().unwrap_or_default();
+    let Ok(Checked { findings }) = serde_json::from_str(kept) else {
+        return String::new();
+    };
+    let wrong = findings
+        .iter()
+        .filter(|found| matches!(&*found.colour, "red" | "unknown"));
+    let lines: Vec<String> = wrong.map(|found| format!("{}: {}", found.check, found.said)).collect();
+    lines.join("\n")
+}
+
+/// What a step keeps of the checks that caused it.
+#[derive(Deserialize)]
+struct Checked {
+    findings: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    check: String,
+    colour: String,
+    said: String,
 }
 
 /// `the copier 10.1.2.3 (Chemistry)`.

@@ -152,8 +152,14 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
         event: "checked".to_owned(),
         from: None,
         to: crate::life::State::WaitingNetwork,
-        said: Some("C3: the address is dynamic".to_owned()),
-        evidence: None,
+        said: None,
+        evidence: Some(
+            serde_json::json!({ "findings": [
+                { "check": "C2", "colour": "green", "said": "it is registered" },
+                { "check": "C3", "colour": "red", "said": "the address is dynamic" },
+            ] })
+            .to_string(),
+        ),
     };
     let letters = Letters::ours().unwrap();
     let kept = kept(1042);
@@ -179,6 +185,7 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
     }
     let text = |notice| &all.iter().find(|(known, _)| *known == notice).unwrap().1.text;
     assert!(text(Notice::NetworkAsked).contains("C3: the address is dynamic"));
+    assert!(!text(Notice::NetworkAsked).contains("it is registered"));
     for part in [
         "gate.example.edu",
         "465 (encryption: SSL/TLS)",

@@ -46,6 +46,7 @@ servers = ["@DNS@"]
 [registry]
 @STORE@
 register = "@FOLDER@/register.csv"
+dhcp = ["@FOLDER@/dhcpd.conf"]
 device_zone = "MOD"
 
 [registry.roles]
@@ -106,7 +107,8 @@ impl Campus {
         let (inside, internet) = (outside.sink("inside"), outside.sink("internet"));
         let dns = outside.dns(names());
         let calendar = Calendar::begin(&folder.path().join("calendar"));
-        std::fs::write(folder.path().join("register.csv"), REGISTER).unwrap();
+        write_whole(&folder.path().join("register.csv"), REGISTER);
+        write_whole(&folder.path().join("dhcpd.conf"), "# nothing is reserved\n");
         let here = folder.path().display().to_string();
         let store = match &database {
             Some(server) => format!("database = \"{}\"", server.url("postgres")),
@@ -189,12 +191,11 @@ impl Campus {
 
     // --------------------------------------------------------------------------------------------------- the network
 
-    /// What the keepers of the network say from now on.
-    pub fn register(&self, rows: &str) {
-        // They write it beside, and put it in its place whole.
-        let (file, new) = (self.path("register.csv"), self.path("register.new"));
-        std::fs::write(&new, rows).unwrap();
-        std::fs::rename(new, file).unwrap();
+    /// What the keepers of the network say from now on, in `register.csv` or `dhcpd.conf`.
+    pub fn keepers_write(&self, name: &str, text: &str) {
+        write_whole(&self.path(name), text);
+        // A gate looks every three seconds by the calendar.
+        self.calendar.pass(Duration::from_secs(4));
     }
 
     /// A file of the campus.
@@ -257,6 +258,13 @@ pub fn form_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/access/files")
         .join(name)
+}
+
+/// Nobody ever finds half of it: it is written beside, and put in its place whole.
+fn write_whole(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, file).unwrap();
 }
 
 fn names() -> Zone {

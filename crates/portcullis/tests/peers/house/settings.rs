@@ -93,7 +93,7 @@ class = "device"
 tolerate = ["bare-lf", "long-lines", "missing-from"]
 
 [[limits.for]]
-networks = ["127.0.0.0/8"]
+networks = ["127.0.0.0/8"{networks}]
 sessions_per_address = 200
 sessions_per_minute = 1000000
 messages_per_minute = 10000
