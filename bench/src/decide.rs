@@ -156,6 +156,7 @@ fn grant(number: u32) -> anyhow::Result<Grant> {
         by: by(number)?,
         networks: Vec::new(),
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: vec![senders],
         header_from: Vec::new(),

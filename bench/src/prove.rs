@@ -185,6 +185,7 @@ fn grant(number: u32) -> anyhow::Result<Grant> {
         by: by(number)?,
         networks: Vec::new(),
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: vec![sender],
         header_from: Vec::new(),

@@ -224,7 +224,8 @@ impl Admission {
         self.store(&letter, transaction, verdicts, body.draft).await
     }
 
-    /// Whether several clients hide behind the address exception that would be the basis.
+    /// Whether several clients hide behind the address exception that would be the basis, or another than the one that was
+    /// granted.
     fn masked(&self, visitor: &Visitor, transaction: &Transaction, now: Timestamp) -> bool {
         if visitor.login.is_some() {
             return false;
@@ -232,9 +233,9 @@ impl Admission {
         let snapshot = self.snapshot();
         match snapshot.address_grant(visitor.client, now) {
             Some(grant) if matches!(grant.by, By::Address(_)) => {
-                self.0
-                    .masks
-                    .is_masked(&grant.name, &visitor.hello, &transaction.sender, self.elapsed())
+                let masks = &self.0.masks;
+                masks.is_masked(&grant.name, &visitor.hello, &transaction.sender, self.elapsed())
+                    || !grant.expects(&visitor.hello)
             }
             _ => false,
         }

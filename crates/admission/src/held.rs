@@ -69,7 +69,8 @@ impl Admission {
                 recipients: 1,
                 octets,
             };
-            let masked = matches!(grant.by, By::Address(_)) && self.0.masks.was_masked(&grant.name, self.elapsed());
+            let masked = matches!(grant.by, By::Address(_))
+                && (self.0.masks.was_masked(&grant.name, self.elapsed()) || !grant.expects(&visitor.hello));
             facts.masked = Fact::Known(masked);
             if !masked {
                 facts.usage = Fact::Known(self.within(grant, one));

@@ -127,6 +127,20 @@ async fn a_masked_source_stays_until_its_faces_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_called_itself_otherwise_stays_until_its_name_is_granted() {
+    let named = |name: &str| vec![policy::HelloPattern::parse(name).unwrap()];
+    let mut book = book();
+    book.grants[0].by = By::Address(vec!["10.0.0.1/32".parse().unwrap()]);
+    book.grants[0].hellos = named("RNP*");
+    let mut hall = hall(book);
+    let id = hall.stored(&nameless(), "scan@own.test", &BOB, WHOLE).await;
+    hall.clock.sleep_until(MINUTE * 61).await;
+    assert_eq!(stays(&hall, id, Reviewed::ByNobody).await, Some(Reason::MaskedSource));
+    hall.publish(|book| book.grants[0].hellos = named("copier"));
+    assert_eq!(stays(&hall, id, Reviewed::ByNobody).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_overrules_a_mask() {
     let (hall, id) = masked().await;
     assert_eq!(stays(&hall, id, Reviewed::ByOperator).await, None);

@@ -177,6 +177,26 @@ async fn several_clients_behind_one_exception_are_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_calls_itself_otherwise_than_granted_is_held_unless_it_logs_in() {
+    let mut book = book();
+    book.grants[0].by = By::Address(vec!["10.0.0.1/32".parse().unwrap()]);
+    book.grants[0].hellos = vec![policy::HelloPattern::parse("RNP*").unwrap()];
+    let mut hall = hall(book);
+    let mut states = Vec::new();
+    for name in ["RNP002673A1B2C3", "laptop", "rnp1"] {
+        let mut visitor = nameless();
+        visitor.hello = name.into();
+        let id = hall.stored(&visitor, "scan@own.test", &BOB, WHOLE).await;
+        states.push(hall.states(id).await.remove(0));
+    }
+    assert_eq!(states, [State::Ready, held(Reason::MaskedSource), State::Ready]);
+    // With a login, its name says nothing.
+    hall.publish(|book| book.grants[0].by = By::Login("copier".into()));
+    let id = hall.stored(&copier(), "scan@own.test", &BOB, WHOLE).await;
+    assert_eq!(hall.states(id).await, [State::Ready]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_who_log_in_do_not_mask_the_exception_of_their_address() {
     let mut book = book();
     book.grants[0].senders = vec![SenderPattern::parse("*@own.test").unwrap()];

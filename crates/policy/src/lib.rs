@@ -17,6 +17,7 @@ mod decide;
 pub mod diff;
 mod explain;
 mod facts;
+mod hello;
 mod intent;
 mod live;
 mod model;
@@ -30,6 +31,7 @@ pub use checks::{Check, Finding};
 pub use decide::{Decision, Ground, NoTrail, Trail, Verdict, decide, decide_with};
 pub use explain::{Explanation, NearMiss, Step, explain};
 pub use facts::{ContentClass, Fact, Facts, FromAnswer, FromHeader, LoginAnswer, Reader, RecipientForm};
+pub use hello::{HelloPattern, HelloPatternError};
 pub use intent::{
     AsWhom, Assertion, Bounds, Door, Hidden, Intent, LONGEST_EXCEPTION, LONGEST_FORWARD, Must, ToWhom, WIDEST_V4,
     WIDEST_V6, Who,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Mailbox, ReversePath, Timestamp, Tolerances};
 
 use crate::basis::Name;
+use crate::hello::HelloPattern;
 use crate::intent::Intent;
 
 /// Where a declaration stands in the operator's file; line 0 where it stands in none.
@@ -361,6 +362,8 @@ pub struct Grant {
     pub networks: Vec<IpNet>,
     /// The zone its clients must be in.
     pub zone: Option<Name>,
+    /// What its clients call themselves, where they come by their address; empty: whatever they like.
+    pub hellos: Vec<HelloPattern>,
     /// The listeners it holds on; empty: all that may relay.
     pub listeners: Vec<Name>,
     /// Envelope senders it may use.
@@ -390,6 +393,14 @@ impl Grant {
         } else {
             &self.header_from
         }
+    }
+
+    /// Whether a client that calls itself so is one of those meant. Where it shows a login or a certificate, its name says
+    /// nothing.
+    #[must_use]
+    pub fn expects(&self, hello: &str) -> bool {
+        let named = || self.hellos.iter().any(|pattern| pattern.matches(hello));
+        self.hellos.is_empty() || !matches!(self.by, By::Address(_)) || named()
     }
 
     /// Whether the other says the same, wherever it stands.

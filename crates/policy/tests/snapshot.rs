@@ -6,7 +6,10 @@
 mod world;
 
 use mail::Timestamp;
-use policy::{By, Generation, GrantState, Place, Reason, Recipients, Role, SenderPattern, Snapshot, Verdict, contains};
+use policy::{
+    By, Generation, GrantState, HelloPattern, Place, Reason, Recipients, Role, SenderPattern, Snapshot, Verdict,
+    contains,
+};
 use policy::{Live, decide};
 use world::{NOW, facts, forward, from, grant, nets, route, rulebook, snapshot, to};
 
@@ -37,6 +40,18 @@ fn two_grants_for_one_login_and_a_zone_that_is_not_there_are_reported_together()
         book.grants.push(grant);
     }
     assert_eq!(Snapshot::build(book, Generation(1), 1).unwrap_err().len(), 3);
+}
+
+#[test]
+fn what_comes_by_its_address_is_expected_under_its_names_and_what_logs_in_under_any() {
+    let mut copier = grant("copier");
+    copier.by = By::Address(nets(&["10.0.0.1/32"]));
+    assert!(copier.expects("anything") && copier.expects(""));
+    copier.hellos = ["RNP*", "copier"].map(|name| HelloPattern::parse(name).unwrap()).into();
+    assert!(copier.expects("rnp1") && copier.expects("COPIER"));
+    assert!(!copier.expects("laptop") && !copier.expects(""));
+    copier.by = By::Login("copier".into());
+    assert!(copier.expects("laptop"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mail::{Mailbox, Tolerances};
+use mail::Mailbox;
 use policy::{By, Grant, GrantState, LimitSpec, Place};
 
 use crate::form::{Authentication, Request};
@@ -44,6 +44,7 @@ pub fn grant(kept: &Kept, request: &Request, key: Option<[u8; 32]>) -> Option<Gr
         until,
         by,
         networks,
+        hellos: request.hellos.clone(),
         zone: None,
         listeners: Vec::new(),
         senders: request.senders.clone(),
@@ -51,7 +52,7 @@ pub fn grant(kept: &Kept, request: &Request, key: Option<[u8; 32]>) -> Option<Gr
         scope: request.scope.clone(),
         class: request.class,
         limits: limits(kept, request),
-        tolerances: Tolerances::NONE,
+        tolerances: request.tolerances,
         state,
         place: Place::default(),
     })

@@ -225,6 +225,7 @@ pub fn grant(name: &str, by: By) -> Grant {
         by,
         networks: Vec::new(),
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: vec![SenderPattern::parse("scan@own.test").unwrap()],
         header_from: Vec::new(),

@@ -83,6 +83,7 @@ fn snapshot() -> Snapshot {
             by: By::Login("erp".into()),
             networks: vec![],
             zone: None,
+            hellos: Vec::new(),
             listeners: vec![],
             senders: vec![SenderPattern::parse("*@example.edu").unwrap()],
             header_from: vec![],

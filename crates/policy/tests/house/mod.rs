@@ -36,6 +36,7 @@ pub(crate) fn grant(name: &str, by: By, line: u32) -> Grant {
         by,
         networks: Vec::new(),
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: senders(&["scan@chem.own.test"]),
         header_from: Vec::new(),

@@ -47,6 +47,7 @@ pub(crate) fn grant(name: &str) -> Grant {
         by: By::Login(name.into()),
         networks: Vec::new(),
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: vec![SenderPattern::parse("scan@own.test").unwrap()],
         header_from: Vec::new(),

@@ -162,7 +162,8 @@ fn what_to_do(why: Reason, id: MessageId) -> String {
             format!("if the mail is wanted, {}, or raise the grant's limits", by_its_id(id))
         }
         Reason::MaskedSource => format!(
-            "several clients hide behind one address exception, so give each its own grant; meanwhile {}",
+            "several clients hide behind one address exception, or another one calls itself there: give each its own grant, or its \
+             name in `hello`; meanwhile {}",
             by_its_id(id)
         ),
         Reason::GrantSuspended => "end the suspension in the configuration, reload, and release it again".to_owned(),

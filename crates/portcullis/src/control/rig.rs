@@ -213,6 +213,7 @@ pub(crate) fn rulebook(messages_per_minute: u32) -> Rulebook {
             by: By::Login("copier".into()),
             networks: Vec::new(),
             zone: None,
+            hellos: Vec::new(),
             listeners: Vec::new(),
             senders: vec![SenderPattern::parse("scan@own.test").unwrap()],
             header_from: Vec::new(),

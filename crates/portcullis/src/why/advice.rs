@@ -102,7 +102,7 @@ fn of_judgement(reason: Reason) -> Advice {
             "Nothing: it leaves when the grant has room again; if so much is right, have the limits raised",
         ),
         Reason::MaskedSource => advice(
-            "several machines seem to hide behind the address of one",
+            "several machines seem to hide behind the address of one, or another one has its address",
             "Find out who sends from there; `portcullis queue release` lets it go",
         ),
         Reason::AuthorityUnknown => advice(

@@ -11,8 +11,8 @@ mod tests;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
-use mail::{Domain, DomainPattern, Mailbox, Timestamp};
-use policy::{Class, Scope, SenderPattern};
+use mail::{Domain, DomainPattern, Mailbox, Timestamp, Tolerances};
+use policy::{Class, HelloPattern, Scope, SenderPattern};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Track;
@@ -108,6 +108,13 @@ pub struct Form {
     pub authentication: String,
     /// The newest TLS it speaks: `1.3`, `1.2`, `old` or `none`.
     pub tls: String,
+    /// What it calls itself in HELO, where it comes by its address: `RNP*`; whatever it likes where nothing is named.
+    // Left out where there is none: the hash of a form that was filled in before there was this field stays what it was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hello: Vec<String>,
+    /// Faults that are mended for it: `bare-lf`, `long-lines`, `missing-from`, `no-starttls-advertised`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tolerate: Vec<String>,
     /// What for.
     pub purpose: String,
     /// Until when, as a date; the longest that is possible where nothing is named.
@@ -152,6 +159,10 @@ pub struct Request {
     pub host: Option<Domain>,
     /// Whom it sends as.
     pub senders: Vec<SenderPattern>,
+    /// What it calls itself.
+    pub hellos: Vec<HelloPattern>,
+    /// Which of its faults are mended.
+    pub tolerances: Tolerances,
     /// Whom it sends to.
     pub scope: Scope,
     /// How it logs in.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use mail::{Domain, DomainPattern, Mailbox, Timestamp};
-use policy::{Scope, SenderPattern};
+use mail::{Domain, DomainPattern, Mailbox, Timestamp, Tolerances};
+use policy::{HelloPattern, Scope, SenderPattern};
 
 use super::{Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Weight};
 use crate::case::Track;
@@ -76,6 +76,8 @@ impl Reading<'_> {
         };
         let host = self.host(&form.host);
         let senders = self.senders(&form.senders);
+        let hellos = self.hellos(&form.hello, authentication);
+        let tolerances = self.tolerances(&form.tolerate);
         let scope = self.scope(&form.recipients);
         let until = self.until(&form.until);
         let (device, authentication, tls) = (device?, authentication?, tls?);
@@ -95,6 +97,8 @@ impl Reading<'_> {
             at: at?,
             host,
             senders,
+            hellos,
+            tolerances,
             scope: scope?,
             authentication,
             class: if track == Track::Exception {
@@ -234,6 +238,39 @@ impl Reading<'_> {
             senders.push(sender);
         }
         senders
+    }
+
+    /// What it calls itself: it says something of what comes by its address alone.
+    fn hellos(&mut self, texts: &[String], authentication: Option<Authentication>) -> Vec<HelloPattern> {
+        if !texts.is_empty() && authentication.is_some_and(|way| way != Authentication::None) {
+            self.doubts("hello", "is not looked at of what logs in");
+        }
+        let mut hellos = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            match HelloPattern::parse(text.trim()) {
+                Ok(hello) => hellos.push(hello),
+                Err(why) => self.blocks(format!("hello[{number}]"), why.to_string()),
+            }
+        }
+        hellos
+    }
+
+    /// Faults that are mended for it.
+    fn tolerances(&mut self, texts: &[String]) -> Tolerances {
+        let mut tolerances = Tolerances::NONE;
+        for (number, text) in texts.iter().enumerate() {
+            match text.trim() {
+                "bare-lf" => tolerances.bare_lf = true,
+                "long-lines" => tolerances.long_lines = true,
+                "missing-from" => tolerances.missing_from = true,
+                "no-starttls-advertised" => tolerances.no_starttls_advertised = true,
+                _ => self.blocks(
+                    format!("tolerate[{number}]"),
+                    "is to be bare-lf, long-lines, missing-from or no-starttls-advertised",
+                ),
+            }
+        }
+        tolerances
     }
 
     fn scope(&mut self, texts: &[String]) -> Option<Scope> {

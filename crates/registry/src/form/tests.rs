@@ -80,6 +80,37 @@ fn blocked(form: &Form, remark: &str) {
 }
 
 #[test]
+fn what_a_device_calls_itself_and_which_faults_it_has_is_read() {
+    let mut form = exception();
+    form.hello = vec!["RNP*".to_owned()];
+    form.tolerate = vec!["bare-lf".to_owned(), "missing-from".to_owned()];
+    let request = read(&form).0.unwrap();
+    assert!(request.hellos[0].matches("RNP002673A1B2C3"));
+    assert_eq!(
+        request.tolerances,
+        Tolerances {
+            bare_lf: true,
+            missing_from: true,
+            ..Tolerances::NONE
+        }
+    );
+    form.tolerate = vec!["bare-cr".to_owned()];
+    blocked(
+        &form,
+        "tolerate[0]: is to be bare-lf, long-lines, missing-from or no-starttls-advertised",
+    );
+    form.tolerate.clear();
+    form.hello = vec!["two words".to_owned()];
+    blocked(&form, "hello[0]: a name in HELO is of printable ASCII, without blanks");
+}
+
+#[test]
+fn a_form_from_before_there_were_these_fields_has_the_hash_it_had() {
+    let text = serde_json::to_string(&copier()).unwrap();
+    assert!(!text.contains("hello") && !text.contains("tolerate"), "{text}");
+}
+
+#[test]
 fn what_is_filled_in_well_is_read_without_remarks() {
     let (request, remarks) = read(&copier());
     let request = request.unwrap();

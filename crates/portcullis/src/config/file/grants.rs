@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use mail::Mailbox;
-use policy::{Class, SenderPattern};
+use policy::{Class, HelloPattern, SenderPattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -71,6 +71,9 @@ pub struct Grant {
     pub by: Maybe<By>,
     /// Where its clients must be, beside what `by` says. Default: anywhere.
     pub networks: List<IpNet>,
+    /// What its clients call themselves in HELO, as in "RNP*", where `by` is an address; what calls itself otherwise is held.
+    /// Default: whatever they like.
+    pub hello: List<HelloPattern>,
     /// The zone its clients must be in.
     pub zone: Maybe<String>,
     /// The listeners it holds on. Default: all that may relay.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Host, Mailbox, Timestamp};
-use policy::{SenderPattern, unmapped};
+use policy::{HelloPattern, SenderPattern, unmapped};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
@@ -86,6 +86,13 @@ impl Spelled for Mailbox {
 
 impl Spelled for SenderPattern {
     const WHAT: &'static str = "a sender such as billing@example.edu, *@example.edu, *@*.example.edu or <>";
+    fn spell(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|why| why.to_string())
+    }
+}
+
+impl Spelled for HelloPattern {
+    const WHAT: &'static str = "a name as in HELO, such as copier.example.edu or RNP*";
     fn spell(text: &str) -> Result<Self, String> {
         Self::parse(text).map_err(|why| why.to_string())
     }

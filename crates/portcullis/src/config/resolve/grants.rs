@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use mail::{DomainPattern, Timestamp, Tolerances};
-use policy::{Bounds, By, Class, Forward, Grant, GrantState, LimitSpec, Name, Rulebook, Scope, SenderPattern};
+use policy::{
+    Bounds, By, Class, Forward, Grant, GrantState, HelloPattern, LimitSpec, Name, Rulebook, Scope, SenderPattern,
+};
 
 use super::desk::{Desk, in_order, values};
 use super::exceptions;
@@ -91,6 +93,7 @@ impl Form<'_, '_, '_> {
             until: until?,
             by: by?,
             networks: values(&written.networks),
+            hellos: self.hellos(),
             zone,
             listeners,
             senders: values(&written.from),
@@ -219,6 +222,20 @@ impl Form<'_, '_, '_> {
         }
         logins.insert(login.to_ascii_lowercase().into(), Verifier::Directory);
         Some(By::Login(login.as_str().into()))
+    }
+
+    /// Names in HELO, which say something of what comes by its address alone.
+    fn hellos(&mut self) -> Vec<HelloPattern> {
+        let written = self.written;
+        let by_address = written.by.as_ref().is_some_and(|by| by.address.is_some());
+        if let Some(first) = written.hello.first().filter(|_| !by_address) {
+            self.desk.say(
+                Problem::error(first.span(), "this grant is not shown by an address")
+                    .why("what a client calls itself says nothing about one that logs in")
+                    .advise("take `hello` away"),
+            );
+        }
+        values(&written.hello)
     }
 
     fn is_login(&mut self, login: &At<String>) -> bool {

@@ -27,6 +27,7 @@ fn grant(name: &str, by: By) -> Grant {
         networks: network(&by),
         by,
         zone: None,
+        hellos: Vec::new(),
         listeners: Vec::new(),
         senders: vec![SenderPattern::parse("scan@example.edu").unwrap()],
         header_from: Vec::new(),
