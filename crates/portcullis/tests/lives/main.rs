@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod copier_gets_a_credential;
+mod exception_comes_to_its_end;
 mod exception_waits_for_the_network;
 mod house;
 #[path = "../peers/house/mod.rs"]
 mod peers;
+mod phish_comes_through;
 #[path = "../../../registry/src/store/postgres/tests/server.rs"]
 mod postgres;
+mod year_without_mail;

@@ -8,6 +8,7 @@
 
 mod calendar;
 mod client;
+mod grants;
 mod letters;
 mod pages;
 
@@ -24,6 +25,7 @@ use crate::postgres::Server;
 use calendar::Calendar;
 pub use calendar::{DAY, HOUR, MINUTE};
 pub use client::Client;
+pub use grants::{DEAN, came_due};
 pub use letters::Letter;
 pub use pages::Page;
 
