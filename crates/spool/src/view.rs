@@ -1,5 +1,6 @@
 //! The handle that reads.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::core::Handle;
 use crate::entry::Entry;
 use crate::index::selects;
 use crate::record::LetterHead;
-use crate::{AttemptRecord, BodyError, Content, Damage, Selector, State};
+use crate::{AttemptRecord, BodyError, Content, Damage, Holder, Selector, State};
 
 /// Messages looked at while others wait.
 const LOOKS: usize = 1_000;
@@ -195,6 +196,46 @@ impl View {
         looks == LOOKS && search.listed.len() < search.limit
     }
 
+    /// Which of these grants have something in the queue that could leave, or that its operator could let go: looked for in
+    /// one pass, however many they are.
+    pub async fn grants_waiting(&self, among: &BTreeSet<&Name>) -> BTreeSet<Name> {
+        let mut found = BTreeSet::new();
+        let mut from = Bound::Unbounded;
+        while self.look_for_grants(among, &mut from, &mut found) {
+            tokio::task::yield_now().await;
+        }
+        found
+    }
+
+    /// Looks through one slice; whether there may be more behind it.
+    fn look_for_grants(
+        &self,
+        among: &BTreeSet<&Name>,
+        from: &mut Bound<MessageId>,
+        found: &mut BTreeSet<Name>,
+    ) -> bool {
+        let index = self.handle.0.index.lock();
+        let mut looks = 0;
+        for (id, entry) in index.entries.range((*from, Bound::Unbounded)).take(LOOKS) {
+            looks += 1;
+            *from = Bound::Excluded(*id);
+            let waiting = entry
+                .recipients
+                .iter()
+                .filter(|recipient| may_leave(&recipient.state()));
+            for recipient in waiting {
+                if let Basis::Grant(name) = &recipient.ground.basis
+                    && among.contains(name)
+                    && !found.contains(name)
+                {
+                    found.insert(name.clone());
+                }
+            }
+        }
+        MutexGuard::unlock_fair(index);
+        looks == LOOKS
+    }
+
     /// One message: queued, or finished not long ago. `None` where it is neither.
     pub async fn get(&self, id: MessageId) -> Result<Option<Story>, BodyError> {
         let shared = &self.handle.0;
@@ -225,6 +266,17 @@ impl View {
     pub fn suspended(&self) -> Vec<Selector> {
         self.handle.0.index.lock().suspended.iter().cloned().collect()
     }
+}
+
+fn may_leave(state: &State) -> bool {
+    let by_an_operator = matches!(
+        state,
+        State::Held {
+            by: Holder::Operator(_),
+            ..
+        }
+    );
+    by_an_operator || matches!(state, State::Ready | State::Deferred { .. })
 }
 
 /// How far a list has come.

@@ -1,11 +1,12 @@
 //! Mail that judgement holds back, looked at again every minute: it leaves only on a new decision.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use admission::{Admission, Held, Reviewed};
 use bytes::Bytes;
 use mail::{EventId, ForwardPath, MessageId};
-use policy::{GrantState, Reason, Snapshot};
+use policy::{Grant, GrantState, Name, Reason, Snapshot};
 use spool::{Change, ChangeError, Dispatch, Filter, Holder, Selector, State, StateKind, Summary, View};
 use wire::{Phase, Shutdown};
 
@@ -32,7 +33,7 @@ pub(super) async fn watch(
             () = clock.sleep_until(clock.monotonic() + EVERY) => {}
         }
         // A message that was judged just before a suspension was published, and stored just after, is caught here.
-        hold_suspended(&admission.snapshot(), &dispatch, &recorder).await;
+        hold_suspended(&admission.snapshot(), (&view, &dispatch), &recorder).await;
         if view.counts().held == 0 {
             continue;
         }
@@ -59,25 +60,35 @@ pub(super) async fn watch(
 
 /// Holds what is queued under grants that are suspended: a suspension is for abuse, and abuse that waits in the queue is
 /// not delivered. What an ended grant sent in its time is.
-pub(super) async fn hold_suspended(snapshot: &Snapshot, dispatch: &Dispatch, recorder: &Recorder) {
-    for grant in &snapshot.rulebook().grants {
-        let GrantState::Suspended(why) = &grant.state else {
-            continue;
-        };
+pub(super) async fn hold_suspended(snapshot: &Snapshot, (view, dispatch): (&View, &Dispatch), recorder: &Recorder) {
+    let suspended: BTreeMap<&Name, &str> = snapshot.rulebook().grants.iter().filter_map(suspended).collect();
+    if suspended.is_empty() {
+        return;
+    }
+    // Most of them have nothing in the queue: it is looked through once for all.
+    let waiting = view.grants_waiting(&suspended.keys().copied().collect()).await;
+    for (grant, why) in suspended.into_iter().filter(|(grant, _)| waiting.contains(*grant)) {
         let change = Change::Hold {
             reason: Reason::GrantSuspended,
             by: Holder::Suspension,
             until: None,
         };
-        let fields = match dispatch.change(Selector::Grant(grant.name.clone()), change).await {
+        let fields = match dispatch.change(Selector::Grant(grant.clone()), change).await {
             Ok(0) | Err(ChangeError::NoSuch(_)) => continue,
-            Ok(held) => serde_json::json!({ "grant": grant.name, "recipients": held, "text": why }),
+            Ok(held) => serde_json::json!({ "grant": grant, "recipients": held, "text": why }),
             Err(error) => {
-                tracing::error!(event = "queue.hold_failed", grant = %grant.name, %error, "its queued mail may leave");
+                tracing::error!(event = "queue.hold_failed", %grant, %error, "its queued mail may leave");
                 continue;
             }
         };
         recorder.journal.note(recorder.now(), "queue.suspended", &fields);
+    }
+}
+
+fn suspended(grant: &Grant) -> Option<(&Name, &str)> {
+    match &grant.state {
+        GrantState::Suspended(why) => Some((&grant.name, why)),
+        _ => None,
     }
 }
 

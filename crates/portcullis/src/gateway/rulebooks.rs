@@ -95,7 +95,7 @@ pub(super) async fn publish(live: &Live, next: Next) {
     let Next { sources, snapshot } = next;
     let before = std::mem::replace(&mut *live.rulebooks.0.lock(), sources.clone()).left_out;
     live.admission.publish(snapshot.clone());
-    held::hold_suspended(&snapshot, &live.dispatch, &live.recorder).await;
+    held::hold_suspended(&snapshot, (&live.view, &live.dispatch), &live.recorder).await;
     tell_left_out(&live.recorder, &snapshot, &sources.left_out, &before).await;
 }
 

@@ -59,7 +59,7 @@ impl Stores {
         recorder
             .testify(reload::loaded(config, snapshot.generation(), wish))
             .await;
-        held::hold_suspended(snapshot, &queue.dispatch, &recorder).await;
+        held::hold_suspended(snapshot, (&queue.view, &queue.dispatch), &recorder).await;
         Ok(Self {
             intake: queue.intake,
             dispatch: queue.dispatch,
