@@ -125,6 +125,8 @@ fn told(notice: &Notice) -> impl Iterator<Item = Told> {
 pub struct ContactLetter {
     /// To whom.
     pub to: Vec<Mailbox>,
+    /// What its `Message-ID` says, without the brackets: whoever writes may post one again, and is known by it.
+    pub message_id: Box<str>,
     /// The whole message, CRLF.
     pub message: Bytes,
     /// Whether its headers or addresses need SMTPUTF8.
@@ -147,6 +149,7 @@ impl Admission {
             id: self.0.intake.new_id(),
             parent: notice.parent,
             kind,
+            message_id: None,
             to: vec![ForwardPath::Mailbox(notice.to.clone())],
             message,
             smtputf8,
@@ -160,15 +163,14 @@ impl Admission {
         Ok(Some(stored))
     }
 
-    /// Posts a letter with a null reverse-path, so that nothing answers it by itself. `write` is told its id. Durable
-    /// when it returns.
-    pub async fn post_letter(&self, write: impl FnOnce(MessageId) -> ContactLetter) -> Result<MessageId, NoticeError> {
+    /// Posts a letter with a null reverse-path, so that nothing answers it by itself. Durable when it returns.
+    pub async fn post_letter(&self, letter: ContactLetter) -> Result<MessageId, NoticeError> {
         let id = self.0.intake.new_id();
-        let letter = write(id);
         let own = Own {
             id,
             parent: id,
             kind: NoticeKind::Letter,
+            message_id: Some(letter.message_id),
             to: letter.to.into_iter().map(ForwardPath::Mailbox).collect(),
             message: letter.message,
             smtputf8: letter.smtputf8,
@@ -190,7 +192,7 @@ impl Admission {
             sender: &ReversePath::Null,
             authors: &[],
             subject: None,
-            message_id: None,
+            message_id: own.message_id.as_deref(),
             generation: snapshot.generation(),
             rulebook: snapshot.hash(),
             recipients: own
@@ -218,6 +220,7 @@ struct Own {
     id: MessageId,
     parent: MessageId,
     kind: NoticeKind,
+    message_id: Option<Box<str>>,
     to: Vec<ForwardPath>,
     message: Bytes,
     smtputf8: bool,

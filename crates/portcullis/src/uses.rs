@@ -3,13 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use admission::Accepted;
 use arc_swap::ArcSwap;
 use mail::{ForwardPath, MessageId, Timestamp};
 use parking_lot::Mutex;
 use policy::{Basis, Name};
-use registry::CaseId;
+use registry::{CaseId, Observation};
+
+/// What was seen before is told again after this time.
+const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
+/// Different clients that are told of for each grant.
+const TOLD_MOST: usize = 16;
 
 /// Stands in the Message-ID of what `portcullis send` writes: a test of the way is no use of a grant.
 pub(crate) const TEST_MARK: &str = ".portcullis-test@";
@@ -31,6 +37,8 @@ pub struct Uses {
     /// The grants of the registry that serve.
     known: ArcSwap<BTreeMap<Name, CaseId>>,
     since: Mutex<BTreeMap<CaseId, Use>>,
+    /// Who spoke through them.
+    seen: Mutex<Seen>,
     /// Addresses that took no letter.
     returned: Mutex<BTreeSet<String>>,
 }
@@ -38,6 +46,8 @@ pub struct Uses {
 impl Uses {
     /// Looks for the use of these grants from now on.
     pub fn know(&self, known: BTreeMap<Name, CaseId>) {
+        let serving: BTreeSet<CaseId> = known.values().copied().collect();
+        self.seen.lock().told.retain(|id, _| serving.contains(id));
         self.known.store(Arc::new(known));
     }
 
@@ -54,6 +64,18 @@ impl Uses {
         if let Some(id) = grant {
             let counts = !accepted.message_id.is_some_and(|id| id.contains(TEST_MARK));
             self.note(*id, accepted.id, accepted.at, counts);
+            if let Some(visitor) = accepted.visitor {
+                let observation = Observation {
+                    from: visitor.client,
+                    hello: visitor.hello.clone(),
+                    senders: accepted
+                        .authors
+                        .iter()
+                        .map(|author| author.to_string().into())
+                        .collect(),
+                };
+                self.seen.lock().note(*id, observation, accepted.at);
+            }
         }
     }
 
@@ -65,6 +87,20 @@ impl Uses {
         };
         let mut since = self.since.lock();
         since.entry(id).and_modify(|all| all.join(this)).or_insert(this);
+    }
+
+    /// Who spoke through grants, as far as that was not told before, or long ago.
+    pub fn take_seen(&self) -> Vec<(CaseId, Observation, Timestamp)> {
+        let fresh = std::mem::take(&mut self.seen.lock().fresh);
+        fresh.into_iter().map(|((id, one), at)| (id, one, at)).collect()
+    }
+
+    /// It could not be written down; later, then.
+    pub fn put_back_seen(&self, seen: Vec<(CaseId, Observation, Timestamp)>) {
+        let mut kept = self.seen.lock();
+        for (id, one, at) in seen {
+            kept.fresh.entry((id, one)).or_insert(at);
+        }
     }
 
     /// A letter of the registry could not be delivered to this address, for good.
@@ -98,6 +134,29 @@ impl Uses {
             }
             since.insert(id, former);
         }
+    }
+}
+
+/// Who spoke through grants. What each grant's machine does over and over is told once an hour.
+#[derive(Default)]
+struct Seen {
+    told: BTreeMap<CaseId, BTreeMap<Observation, Timestamp>>,
+    fresh: BTreeMap<(CaseId, Observation), Timestamp>,
+}
+
+impl Seen {
+    fn note(&mut self, id: CaseId, one: Observation, at: Timestamp) {
+        let told = self.told.entry(id).or_default();
+        let is_told = told
+            .get(&one)
+            .is_some_and(|last| *last <= at && at < last.plus(TOLD_AGAIN));
+        // Several are enough to see that it is not one machine; a client that calls itself something else each time fills
+        // nothing.
+        if is_told || (told.len() >= TOLD_MOST && !told.contains_key(&one)) {
+            return;
+        }
+        told.insert(one.clone(), at);
+        self.fresh.insert((id, one), at);
     }
 }
 
@@ -154,5 +213,30 @@ mod tests {
             counts: true,
         };
         assert_eq!(uses.take()[&ONE], told);
+    }
+
+    #[test]
+    fn who_speaks_is_told_once_an_hour_and_a_client_of_many_names_fills_nothing() {
+        let uses = Uses::default();
+        let called = |hello: &str| Observation {
+            from: "10.1.2.3".parse().unwrap(),
+            hello: hello.into(),
+            senders: BTreeSet::new(),
+        };
+        let see = |hello: &str, secs| uses.seen.lock().note(ONE, called(hello), at(secs));
+        see("copier", 0);
+        see("copier", 5);
+        let first = uses.take_seen();
+        assert_eq!(first, [(ONE, called("copier"), at(0))]);
+        see("copier", 3_599);
+        assert_eq!(uses.take_seen(), []);
+        uses.put_back_seen(first.clone());
+        assert_eq!(uses.take_seen(), first);
+        see("copier", 3_600);
+        assert_eq!(uses.take_seen().len(), 1);
+        for number in 0..100 {
+            see(&format!("client-{number}"), 4_000);
+        }
+        assert_eq!(uses.take_seen().len(), TOLD_MOST - 1);
     }
 }

@@ -14,8 +14,8 @@ use portcullis::control::{Asked, Seen, SeenAs};
 use portcullis::registrar;
 use rcgen::PublicKeyData as _;
 use registry::{
-    Actor, Addendum, CaseId, Contact, CredentialKind, Event, Form, Kept, NewCredential, Proof, Risk, Role, Signature,
-    State, Suspension, TextVersion, Volume,
+    Actor, Addendum, CaseId, Colour, Contact, CredentialKind, Event, Form, Kept, NewCredential, Proof, Risk, Role,
+    Signature, State, Suspension, TextVersion, Volume,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use wire::{Identity, Roots, TlsClient};
@@ -525,5 +525,40 @@ async fn a_certificate_that_was_made_known_opens_and_one_that_took_its_place_clo
     let reason = "audit".into();
     office.act(id, Event::Suspend { reason }, &admin());
     is_answered(&mut server, "554 5.7.1").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_speaks_through_a_grant_is_seen_and_another_machine_behind_its_address_shows_in_its_checks() {
+    let office = Office::new().await;
+    let running = office.house.start_judged().await;
+    let id = office.approved("10.1.2.3");
+    office.stands(id, State::Provisioned).await;
+    let check = || {
+        let (mut desk, kept) = (office.desk(), office.get(id));
+        let findings = desk.findings(&kept, &registry::Names::default(), office.now()).unwrap();
+        findings
+            .into_iter()
+            .find(|one| one.check == registry::Check::OneMachine)
+    };
+    assert_eq!(check().unwrap().colour, Colour::Unchecked);
+    for (name, colour) in [("copier", Colour::Green), ("laptop", Colour::Yellow)] {
+        let mut client = greeted(&running, "10.1.2.3").await;
+        client.ask(&format!("EHLO {name}"), "250").await;
+        is_answered(&mut client, "250").await;
+        client.deliver("bob@example.org", LETTER.as_bytes()).await;
+        // Use is written down every few seconds of the calendar.
+        gateway_house::eventually(name, || {
+            office.clock.advance_wall(Duration::from_secs(1));
+            check().is_some_and(|one| one.colour == colour)
+        })
+        .await;
+    }
+    assert!(
+        check()
+            .unwrap()
+            .said
+            .contains("10.1.2.3 calls itself copier and laptop")
+    );
     running.stop().await;
 }

@@ -44,6 +44,7 @@ impl Check {
         Self::Zoned,
         Self::SameMachine,
         Self::Exclusive,
+        Self::OneMachine,
         Self::NotExposed,
         Self::ZoneEgress,
     ];

@@ -24,13 +24,15 @@ use crate::credential::Proof;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
 use crate::link::TokenHash;
-use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering};
+use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering, one_machine};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
 use known::Known;
 
 /// Tries when somebody else was faster.
 const TRIES: u32 = 5;
+/// For how long it counts who spoke through a grant.
+const SEEN_LATELY: Duration = Duration::from_secs(7 * 86_400);
 
 /// What the organisation says.
 #[derive(Clone, Debug, Default)]
@@ -434,9 +436,14 @@ impl<S: Store> Desk<S> {
             true => Check::WHILE_SERVING.iter(),
             false => Check::BEFORE_SERVING.iter(),
         };
-        Ok(checks
-            .map(|check| self.one(*check, &machine, names, &others, now))
-            .collect())
+        let mut findings = Vec::new();
+        for check in checks {
+            findings.push(match check {
+                Check::OneMachine => one_machine(&self.store.observed(kept.id, now.minus(SEEN_LATELY))?),
+                check => self.one(*check, &machine, names, &others, now),
+            });
+        }
+        Ok(findings)
     }
 
     /// Whether its address is anybody's by now.

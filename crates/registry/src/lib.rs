@@ -49,7 +49,7 @@ pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
 pub use promise::promised;
 pub use store::{
-    Bell, CaseId, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore, SqliteStore, Store,
+    Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore, SqliteStore, Store,
     StoreError, Taken, Taking,
 };
 pub use terms::Terms;

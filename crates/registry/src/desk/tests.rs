@@ -170,7 +170,7 @@ fn a_suspension_reaches_the_gates_as_one() {
         grants[0].state,
         policy::GrantState::Suspended("suspended(abuse)".to_owned())
     );
-    let urgent: Vec<_> = office.desk.store().waiting().unwrap();
+    let urgent: Vec<_> = office.desk.store().waiting(NOW).unwrap();
     let told: Vec<&str> = urgent
         .iter()
         .filter(|letter| letter.notice == "M40")

@@ -7,7 +7,7 @@ use super::{Colour, Finding};
 use crate::check::Check;
 
 /// What a gate saw of a grant in one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Observation {
     /// Where the client came from.
     pub from: IpAddr,
@@ -18,7 +18,8 @@ pub struct Observation {
 }
 
 /// Makes the check of what was seen for a while. Address translation in between, or a machine in the place of another,
-/// shows as several names behind one address, or as senders that never come together. It hinders nothing.
+/// shows as several names behind one address, or as senders that never come together. So does a machine with several programs on
+/// it, each with a secret of its own: somebody is to look, and nothing is stopped for it.
 #[must_use]
 pub fn one_machine(seen: &[Observation]) -> Finding {
     let (colour, said) = match several(seen) {

@@ -9,6 +9,7 @@ use super::recipe::{Doors, recipe};
 use crate::calendar::Calendar;
 use crate::case::Case;
 use crate::letters::About;
+use crate::life::State;
 use crate::notice::Notice;
 use crate::promise::{COMPLETENESS, DECISION};
 use crate::store::{Kept, Letter, Taken};
@@ -67,8 +68,8 @@ pub fn about(
             String::new()
         },
         said,
-        by: date(answered_by(relay, notice, letter.at)),
-        until: date(case.until),
+        by: date(answered_by(relay, notice, letter.at, step)),
+        until: date(until(case, notice, letter.at)),
         since: date(since(case, notice)),
         days: days(&relay.terms, notice),
         recipe: if notice == Notice::Recipe {
@@ -147,7 +148,7 @@ fn person(name: &str, address: &str) -> String {
 }
 
 /// Until when somebody has to do what comes next.
-fn answered_by(relay: &Relay, notice: Notice, at: Timestamp) -> Option<Timestamp> {
+fn answered_by(relay: &Relay, notice: Notice, at: Timestamp, step: Option<&Taken>) -> Option<Timestamp> {
     let terms = &relay.terms;
     let business = |days| Some(relay.calendar.business_days_after(at, days));
     let after = |days: u32| Some(at.plus(DAY * days));
@@ -159,10 +160,20 @@ fn answered_by(relay: &Relay, notice: Notice, at: Timestamp) -> Option<Timestamp
         Notice::NetworkAsked => after(terms.network),
         Notice::StillNeeded => after(terms.idle_answer.3),
         Notice::SuspendedIdle => after(terms.idle_over),
+        // What ended while it was suspended is nobody's to renew.
+        Notice::Ended if step.is_some_and(|step| matches!(step.to, State::Revoked(_))) => None,
         Notice::Ended => after(terms.grace),
         Notice::Orphaned => after(terms.orphan),
         Notice::Drifted => Some(at.plus(HOUR * terms.drift_hours)),
         _ => None,
+    }
+}
+
+/// The last day. One that has ended may be renewed by the time its reader is told of the end.
+fn until(case: &Case, notice: Notice, at: Timestamp) -> Option<Timestamp> {
+    match notice {
+        Notice::Ended => case.until.map(|until| until.min(at)),
+        _ => case.until,
     }
 }
 

@@ -11,15 +11,13 @@ use std::time::Duration;
 use mail::Timestamp;
 
 use crate::notice::{Audience, Notice};
-use crate::store::{Kept, Letter};
+use crate::store::{A_DAY, Kept, Letter};
 
 pub use about::{Relay, about};
 pub use recipe::Doors;
 
 /// What is not urgent waits so long for its like.
 const GATHERED: Duration = Duration::from_secs(10 * 60);
-/// Between two letters to one contact that are not urgent.
-const BETWEEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where those are reached who stand in no form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +41,28 @@ pub struct Posting {
     pub matters: Vec<Matter>,
     /// Whether it was sent without waiting for its like.
     pub urgent: bool,
+    /// The `Message-ID` under which it may have been sent before.
+    pub again: Option<Box<str>>,
+}
+
+impl Posting {
+    /// The letters it sends.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u64> {
+        self.matters
+            .iter()
+            .flat_map(|matter| matter.numbers.iter().copied())
+            .collect()
+    }
+
+    /// To whom it counts as the letter of the day.
+    #[must_use]
+    pub fn daily(&self) -> &[String] {
+        match self.urgent || self.again.is_some() {
+            true => &[],
+            false => &self.to,
+        }
+    }
 }
 
 /// One thing a message speaks of.
@@ -81,7 +101,9 @@ pub fn postings(
             notice,
             numbers: vec![letter.number],
         };
-        if letter.urgent {
+        if let Some(message) = &letter.message {
+            join_again(&mut urgent, to, message, matter);
+        } else if letter.urgent {
             join_urgent(&mut urgent, to, matter);
         } else {
             join(gathered.entry(to).or_default(), matter);
@@ -94,18 +116,37 @@ pub fn postings(
         to,
         matters,
         urgent: false,
+        again: None,
     }));
     urgent
 }
 
+/// What was claimed together is posted together.
+fn join_again(urgent: &mut Vec<Posting>, to: Vec<String>, message: &str, matter: Matter) {
+    let same = |posting: &&mut Posting| posting.to == to && posting.again.as_deref() == Some(message);
+    match urgent.iter_mut().find(same) {
+        Some(posting) => join(&mut posting.matters, matter),
+        None => urgent.push(Posting {
+            to,
+            urgent: matter.letter.urgent,
+            matters: vec![matter],
+            again: Some(message.into()),
+        }),
+    }
+}
+
 fn join_urgent(urgent: &mut Vec<Posting>, to: Vec<String>, matter: Matter) {
-    let same = |posting: &&mut Posting| posting.to == to && posting.matters.iter().any(|known| is_same(known, &matter));
+    let same = |posting: &&mut Posting| {
+        let is_fresh = posting.to == to && posting.again.is_none();
+        is_fresh && posting.matters.iter().any(|known| is_same(known, &matter))
+    };
     match urgent.iter_mut().find(same) {
         Some(posting) => join(&mut posting.matters, matter),
         None => urgent.push(Posting {
             to,
             matters: vec![matter],
             urgent: true,
+            again: None,
         }),
     }
 }
@@ -127,7 +168,7 @@ fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>
     let is_gathered = since.is_some_and(|since| since.plus(GATHERED) <= now);
     let is_rested = to
         .iter()
-        .all(|to| last.get(to).is_none_or(|last| last.plus(BETWEEN) <= now));
+        .all(|to| last.get(to).is_none_or(|last| last.plus(A_DAY) <= now));
     is_gathered && is_rested
 }
 

@@ -55,6 +55,7 @@ fn waiting(first: u64, kept: &Kept, notice: Notice, at: Timestamp) -> Vec<(Lette
                 audience: audience.code().to_owned(),
                 urgent: notice.is_urgent(),
                 at,
+                message: None,
             };
             (letter, kept.clone())
         })
@@ -217,4 +218,51 @@ fn what_comes_by_its_address_is_told_no_login() {
     let text = recipe::recipe(&kept, &doors);
     assert!(text.contains("its address, 10.1.2.3") && text.contains("25"), "{text}");
     assert!(!text.contains("587") && !text.contains("secret"), "{text}");
+}
+
+#[test]
+fn what_was_claimed_and_never_heard_of_again_goes_out_as_the_message_that_it_was() {
+    let mut all = waiting(1, &kept(1001), Notice::Received, NOW);
+    all.extend(waiting(3, &kept(1002), Notice::Approved, NOW));
+    for (letter, _) in all.iter_mut().filter(|(letter, _)| letter.audience == "requestor") {
+        letter.message = Some("letter-1@gate.example.edu".into());
+    }
+    // Its reader was written to a moment ago: by that very message.
+    let sent = at(&all, &[(ANN, NOW)], NOW);
+    assert_eq!(readers(&sent), [ANN]);
+    assert_eq!(sent[0].again.as_deref(), Some("letter-1@gate.example.edu"));
+    assert_eq!((sent[0].numbers(), sent[0].daily()), (vec![1, 3], &[][..]));
+}
+
+#[test]
+fn a_letter_of_an_end_tells_that_end_and_promises_no_renewal_where_there_is_none() {
+    let relay = Relay::default();
+    let letters = Letters::ours().unwrap();
+    let mut kept = kept(1001);
+    let (letter, _) = waiting(1, &kept, Notice::Ended, NOW).remove(0);
+    // Its owner renewed it before the letter was written.
+    kept.case.until = Some(NOW.plus(Duration::from_secs(86_400 * 365)));
+    let text = |to| {
+        let step = Taken {
+            sequence: 1,
+            number: 1,
+            at: NOW,
+            actor: "rule ended".to_owned(),
+            event: "ended".to_owned(),
+            from: None,
+            to,
+            said: None,
+            evidence: None,
+        };
+        let about = about(&relay, &kept, &letter, Notice::Ended, Some(&step), None);
+        letters.write(Notice::Ended, &about).unwrap().text
+    };
+    let expired = text(crate::life::State::Expired);
+    assert!(expired.contains("was over on 2026-11-22"), "{expired}");
+    assert!(expired.contains("renewed until 2026-12-22"), "{expired}");
+    let revoked = text(crate::life::State::Revoked(crate::life::Revocation::Ended));
+    assert!(
+        revoked.contains("cannot be renewed") && !revoked.contains("renewed until"),
+        "{revoked}"
+    );
 }

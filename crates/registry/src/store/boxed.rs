@@ -1,13 +1,16 @@
 //! A store whose kind is known only when it is opened.
 
+use std::collections::BTreeMap;
+
 use mail::Timestamp;
 
-use super::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
 use crate::link::{Link, TokenHash};
+use crate::network::Observation;
 
 impl<S: Store + ?Sized> Store for Box<S> {
     fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError> {
@@ -28,8 +31,17 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn history(&mut self, id: CaseId) -> Result<Vec<Taken>, StoreError> {
         (**self).history(id)
     }
-    fn waiting(&mut self) -> Result<Vec<Letter>, StoreError> {
-        (**self).waiting()
+    fn waiting(&mut self, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
+        (**self).waiting(now)
+    }
+    fn claim(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError> {
+        (**self).claim(claim)
+    }
+    fn give_back(&mut self, message: &str) -> Result<(), StoreError> {
+        (**self).give_back(message)
+    }
+    fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        (**self).written_to(now)
     }
     fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
         (**self).sent(letters, message, now)
@@ -69,6 +81,12 @@ impl<S: Store + ?Sized> Store for Box<S> {
     }
     fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
         (**self).redeem_link(hash, now)
+    }
+    fn observe(&mut self, seen: &[(CaseId, Observation, Timestamp)]) -> Result<(), StoreError> {
+        (**self).observe(seen)
+    }
+    fn observed(&mut self, id: CaseId, since: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        (**self).observed(id, since)
     }
     fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         (**self).seen(since, now)

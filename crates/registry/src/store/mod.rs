@@ -12,8 +12,10 @@ mod schema;
 mod sql;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail::Timestamp;
 
@@ -23,6 +25,7 @@ use crate::credential::{Credential, NewCredential};
 use crate::form::Form;
 use crate::life::{Event, State, Step};
 use crate::link::{DeadLink, Link, TokenHash};
+use crate::network::Observation;
 
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
@@ -30,6 +33,9 @@ pub use sqlite::SqliteStore;
 /// The number of a case; people say it on the telephone, devices log in under it: `pc-1042`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CaseId(pub u32);
+
+/// Between two letters to one reader that are not urgent.
+pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The first case has four digits, as all that follow for a long time.
 const FIRST: u32 = 1001;
@@ -127,6 +133,29 @@ pub struct Letter {
     pub urgent: bool,
     /// Since when it waits.
     pub at: Timestamp,
+    /// The message it may have been sent in already: whoever claimed it was not heard of again.
+    pub message: Option<Box<str>>,
+}
+
+/// Letters that somebody is about to post as one message.
+///
+/// Posting touches two stores, the registry and the queue of a gate, and no transaction spans both. So who posts claims the
+/// letters first, for a time, in one transaction with the reader's letter of the day: of several gates on one registry one
+/// posts a letter, also where one of them was restarted meanwhile. Who dies between claim and post, or between post and
+/// [`Store::sent`], loses nothing: when the time is over the letters wait again, and are posted under the `Message-ID` they
+/// were claimed with. A reader may so get one twice, which shows as one message where mail is read, and never none.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Which.
+    pub letters: &'a [u64],
+    /// The `Message-ID` they go out under, without its brackets.
+    pub message: &'a str,
+    /// To whom it counts as the letter of the day.
+    pub daily: &'a [String],
+    /// When.
+    pub now: Timestamp,
+    /// Until when nobody else posts them.
+    pub until: Timestamp,
 }
 
 /// What changes of a case's credentials, in one step.
@@ -220,8 +249,18 @@ pub trait Store: Send {
     /// Every step of a case, oldest first.
     fn history(&mut self, id: CaseId) -> Result<Vec<Taken>, StoreError>;
 
-    /// The letters that wait, oldest first.
-    fn waiting(&mut self) -> Result<Vec<Letter>, StoreError>;
+    /// The letters that wait and are nobody's to post now, oldest first.
+    fn waiting(&mut self, now: Timestamp) -> Result<Vec<Letter>, StoreError>;
+
+    /// Claims letters, all or none: `false` where somebody else has one of them or wrote to one of the readers less than a
+    /// day ago.
+    fn claim(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError>;
+
+    /// Gives back what was claimed under this `Message-ID` and could not be posted: it waits again from now on.
+    fn give_back(&mut self, message: &str) -> Result<(), StoreError>;
+
+    /// When each reader got the letter of the day, as far as that is less than a day ago.
+    fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError>;
 
     /// Notes that letters were sent, in this message.
     fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError>;
@@ -262,6 +301,12 @@ pub trait Store: Send {
 
     /// The same, and it never works again. Of all who try in the same moment, one is told.
     fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError>;
+
+    /// Remembers who spoke through a grant, and when last, for several at once.
+    fn observe(&mut self, seen: &[(CaseId, Observation, Timestamp)]) -> Result<(), StoreError>;
+
+    /// Who spoke through a grant since then.
+    fn observed(&mut self, id: CaseId, since: Timestamp) -> Result<Vec<Observation>, StoreError>;
 
     /// Notes that a gate is there, and was since this time. Called once a minute.
     fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError>;

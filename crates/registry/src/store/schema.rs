@@ -107,6 +107,18 @@ CREATE TABLE pinned (
 );
 CREATE INDEX pinned_by_name ON pinned (name, sequence);
 ",
+    "
+ALTER TABLE letters ADD COLUMN claimed BIGINT;
+CREATE TABLE written_to (address TEXT PRIMARY KEY, last BIGINT NOT NULL);
+CREATE TABLE observed (
+    case_id BIGINT NOT NULL,
+    source  TEXT NOT NULL,
+    hello   TEXT NOT NULL,
+    senders TEXT NOT NULL,
+    last    BIGINT NOT NULL,
+    PRIMARY KEY (case_id, source, hello, senders)
+);
+",
 ];
 
 /// The newest version.

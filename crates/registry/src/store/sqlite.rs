@@ -166,6 +166,13 @@ mod tests {
     }
 
     #[test]
+    fn of_several_who_claim_the_same_letters_one_posts_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("registry.db");
+        contract::of_many_one_claims(|| SqliteStore::open(&file).unwrap());
+    }
+
+    #[test]
     fn one_of_the_first_version_keeps_everything_and_its_steps_get_their_order() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("registry.db");

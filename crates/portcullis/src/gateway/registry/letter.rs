@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mail::{Domain, Mailbox, MessageId, Timestamp};
+use mail::{Mailbox, Timestamp};
 use registry::Written;
 
 use crate::header_words::encoded;
@@ -12,11 +12,11 @@ const LINE: usize = 76;
 
 /// Who writes, to whom, and when.
 pub(super) struct Envelope<'a> {
-    pub(super) id: MessageId,
+    /// What the `Message-ID` says, without its brackets.
+    pub(super) message_id: &'a str,
     pub(super) at: Timestamp,
     pub(super) from: &'a Mailbox,
     pub(super) to: &'a [Mailbox],
-    pub(super) host: &'a Domain,
     /// Whose relay it is.
     pub(super) organisation: &'a str,
 }
@@ -24,14 +24,13 @@ pub(super) struct Envelope<'a> {
 /// The message, lines that end in CRLF. Its text is in Base64, so that nothing in it can be a boundary.
 pub(super) fn message(written: &Written, envelope: &Envelope<'_>) -> Vec<u8> {
     let Envelope {
-        id,
+        message_id,
         at,
         from,
         to,
-        host,
         organisation,
     } = envelope;
-    let boundary = format!("=_{id}");
+    let boundary = format!("=_{}", message_id.split('@').next().unwrap_or_default());
     let to: Vec<String> = to.iter().map(|to| format!("<{to}>")).collect();
     let name = format!("{organisation} mail relay");
     let mut lines = vec![
@@ -39,7 +38,7 @@ pub(super) fn message(written: &Written, envelope: &Envelope<'_>) -> Vec<u8> {
         format!("To: {}", to.join(",\r\n ")),
         format!("Subject: {}", encoded(&written.subject)),
         format!("Date: {}", at.to_rfc5322()),
-        format!("Message-ID: <{id}@{host}>"),
+        format!("Message-ID: <{message_id}>"),
         // No reply that a program writes is to come back (RFC 3834 §5).
         "Auto-Submitted: auto-generated".to_owned(),
         "MIME-Version: 1.0".to_owned(),
@@ -97,11 +96,10 @@ mod tests {
         let octets = message(
             &written,
             &Envelope {
-                id: MessageId::new(7),
+                message_id: "letter-7@gate.example.edu",
                 at: Timestamp::from_secs(1_795_262_400),
                 from: &address("postmaster@example.edu"),
                 to: &to,
-                host: &Domain::parse("gate.example.edu").unwrap(),
                 organisation: "Example University",
             },
         );
@@ -115,6 +113,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\r\nSubject: =?utf-8?B?"), "{text}");
+        assert!(
+            text.contains("\r\nMessage-ID: <letter-7@gate.example.edu>\r\n"),
+            "{text}"
+        );
         assert!(text.contains("\r\nAuto-Submitted: auto-generated\r\n"), "{text}");
         assert!(
             text.contains(&STANDARD.encode("Hello.\r\n--=_ is no boundary here.\r\n")),

@@ -82,22 +82,24 @@ pub(crate) struct Registry {
     abuse: Mutex<registry::Abuse>,
     /// Why it cannot be asked, while it cannot.
     trouble: Mutex<Option<String>>,
-    /// Rings when somebody wants it looked at now.
-    bell: Notify,
+    /// Rings when somebody wants it looked at now, or a database says that something in it has changed.
+    bell: Arc<Notify>,
 }
 
 impl Registry {
     pub(super) fn new(setup: Option<Setup>, uses: Arc<Uses>) -> Self {
+        let bell = Arc::new(Notify::new());
+        let rung = bell.clone();
         Self {
             kept: AtomicBool::new(setup.is_some()),
-            office: Arc::new(Mutex::new(Office::new(setup))),
+            office: Arc::new(Mutex::new(Office::new(setup, Arc::new(move || rung.notify_one())))),
             uses,
             published: Mutex::default(),
             unread: Mutex::default(),
             words_wrong: Mutex::default(),
             abuse: Mutex::default(),
             trouble: Mutex::default(),
-            bell: Notify::new(),
+            bell,
         }
     }
 

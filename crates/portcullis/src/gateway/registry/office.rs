@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use mail::Timestamp;
 use policy::Name;
-use registry::{Actor, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError};
+use registry::{Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError};
 
 use super::super::compose::Registered;
 use super::checks::Checks;
@@ -56,6 +56,8 @@ pub(super) struct Round {
 /// The desk, and when it last did what.
 pub(crate) struct Office {
     setup: Option<Setup>,
+    /// Is rung when somebody else has changed something, where the database tells.
+    bell: Bell,
     desk: Option<registrar::Registry>,
     /// The files of the network as they were when they were read.
     files: Vec<(PathBuf, Changed)>,
@@ -76,9 +78,10 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(super) fn new(setup: Option<Setup>) -> Self {
+    pub(super) fn new(setup: Option<Setup>, bell: Bell) -> Self {
         Self {
             setup,
+            bell,
             desk: None,
             files: Vec::new(),
             unread: Vec::new(),
@@ -119,7 +122,8 @@ impl Office {
             Some(desk) => desk,
             None => {
                 let setup = self.setup.as_ref().ok_or("the configuration keeps no registry")?;
-                let (desk, _) = registrar::open(&setup.settings, setup.house()).map_err(|why| why.to_string())?;
+                let (mut desk, _) = registrar::open(&setup.settings, setup.house()).map_err(|why| why.to_string())?;
+                desk.store().ring(self.bell.clone());
                 self.desk.insert(desk)
             }
         };
@@ -144,6 +148,7 @@ impl Office {
         let ticks = changed || is_over(self.ticked, TICK, now);
         if ticks || is_over(self.written, WRITTEN_EVERY, now) {
             self.write(uses)?;
+            self.write_seen(uses)?;
             self.note_returned(uses, now)?;
             self.written = Some(now);
         }
@@ -236,9 +241,23 @@ impl Office {
         written
     }
 
+    /// Writes down who spoke through grants.
+    fn write_seen(&mut self, uses: &Uses) -> Result<(), String> {
+        let seen = uses.take_seen();
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let written = self.at(|desk| Ok(desk.store().observe(&seen)?));
+        if written.is_err() {
+            uses.put_back_seen(seen);
+        }
+        written
+    }
+
     /// Writes down everything that mail told, before the end.
     pub(super) fn write_all(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
         self.write(uses)?;
+        self.write_seen(uses)?;
         self.note_returned(uses, now)
     }
 

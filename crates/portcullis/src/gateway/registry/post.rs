@@ -1,11 +1,14 @@
-//! The letters that wait, written and posted: each is durable in our own queue before it counts as sent.
+//! The letters that wait, written and posted: each is durable in our own queue before it counts as sent, and claimed in
+//! the registry before it is posted, so that of several gates one does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use admission::ContactLetter;
-use mail::{Mailbox, MessageId, Timestamp};
-use registry::{Authentication, CaseId, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, postings};
+use mail::{Mailbox, Timestamp};
+use registry::{
+    Authentication, CaseId, Claim, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, postings,
+};
 use world::Rng;
 
 use super::super::Live;
@@ -20,24 +23,25 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Messages posted between two looks at what else is to be done.
 const BATCH: usize = 50;
 
-/// What is remembered of letters.
+/// For so long what is about to be posted is nobody else's to post. A batch takes a second; a gate that dies meanwhile delays
+/// its letters by this.
+const CLAIMED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// What is remembered of letters; what has to outlive this gate stands in the registry.
 #[derive(Default)]
 pub(super) struct Post {
     looked: Option<Timestamp>,
-    /// When each contact got a letter that was not urgent.
-    last: BTreeMap<String, Timestamp>,
     /// Letters that are in our queue, and in which message; the store does not know yet.
     posted: BTreeMap<u64, String>,
 }
 
-/// A message that is ready.
-struct Ready {
+/// A message that is ready, and ours to post.
+pub(super) struct Ready {
+    pub(super) message_id: String,
     to: Vec<Mailbox>,
     written: Written,
     /// The letters it is.
-    numbers: Vec<u64>,
-    /// To whom it counts as the letter of this day.
-    daily: Vec<String>,
+    pub(super) numbers: Vec<u64>,
 }
 
 /// Posts what is to be posted now; `changed` where the registry has changed since.
@@ -47,32 +51,33 @@ pub(super) async fn send(live: &Live, changed: bool) {
     let ready = registry.at_desk(move |office| office.ready(changed, now, &*rng)).await;
     let Ok(Some((setup, ready))) = ready else { return };
     let Some(from) = setup.postmaster() else { return };
-    for one in ready {
-        let write = |id: MessageId| {
-            let envelope = Envelope {
-                id,
-                at: now,
-                from: &from,
-                to: &one.to,
-                host: &setup.host,
-                organisation: setup.organisation(),
-            };
-            ContactLetter {
-                to: one.to.clone(),
-                message: message(&one.written, &envelope).into(),
-                smtputf8: one.to.iter().any(Mailbox::needs_smtputf8),
-            }
+    let mut ready = ready.into_iter();
+    while let Some(one) = ready.next() {
+        let envelope = Envelope {
+            message_id: &one.message_id,
+            at: now,
+            from: &from,
+            to: &one.to,
+            organisation: setup.organisation(),
         };
-        match live.admission.post_letter(write).await {
-            Ok(id) => {
-                let Ready { numbers, daily, .. } = one;
-                let noted = registry.at_desk(move |office| office.posted(&numbers, &daily, &id.to_string(), now));
+        let letter = ContactLetter {
+            to: one.to.clone(),
+            message_id: one.message_id.as_str().into(),
+            message: message(&one.written, &envelope).into(),
+            smtputf8: one.to.iter().any(Mailbox::needs_smtputf8),
+        };
+        match live.admission.post_letter(letter).await {
+            Ok(_) => {
+                let noted = registry.at_desk(move |office| office.posted(&one.numbers, &one.message_id, now));
                 if noted.await.is_err() {
                     return;
                 }
             }
             Err(why) => {
                 tracing::error!(event = "registry.letter_not_posted", %why, "it is tried again");
+                let rest: Vec<String> = std::iter::once(one).chain(ready).map(|one| one.message_id).collect();
+                // Where the registry is away now, they are somebody's again when the time of the claim is over.
+                let _ = registry.at_desk(move |office| office.not_posted(&rest)).await;
                 return;
             }
         }
@@ -80,8 +85,13 @@ pub(super) async fn send(live: &Live, changed: bool) {
 }
 
 impl Office {
-    /// What is to be posted now.
-    fn ready(&mut self, changed: bool, now: Timestamp, rng: &dyn Rng) -> Result<Option<(Setup, Vec<Ready>)>, String> {
+    /// What is to be posted now, by this gate.
+    pub(super) fn ready(
+        &mut self,
+        changed: bool,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<Option<(Setup, Vec<Ready>)>, String> {
         if !changed && !is_over(self.post.looked, EVERY, now) {
             return Ok(None);
         }
@@ -90,21 +100,28 @@ impl Office {
         };
         self.note_posted(now)?;
         self.post.looked = Some(now);
-        let last = self.post.last.clone();
         let Some(words) = self.words.used() else {
             return Ok(None);
         };
-        let ready = self.at(|desk| write_all(desk, &setup, &words, &last, now, rng))?;
+        let ready = self.at(|desk| write_all(desk, &setup, &words, now, rng))?;
         Ok(Some((setup, ready)))
     }
 
     /// A message is in our queue: these letters are sent by it.
-    fn posted(&mut self, numbers: &[u64], daily: &[String], message: &str, now: Timestamp) -> Result<(), String> {
-        self.post.last.extend(daily.iter().map(|to| (to.clone(), now)));
-        self.post
-            .posted
-            .extend(numbers.iter().map(|number| (*number, message.to_owned())));
+    pub(super) fn posted(&mut self, numbers: &[u64], message_id: &str, now: Timestamp) -> Result<(), String> {
+        let posted = numbers.iter().map(|number| (*number, message_id.to_owned()));
+        self.post.posted.extend(posted);
         self.note_posted(now)
+    }
+
+    /// Our queue took none of these messages: whoever looks next posts them.
+    fn not_posted(&mut self, messages: &[String]) -> Result<(), String> {
+        self.at(|desk| {
+            for message_id in messages {
+                desk.store().give_back(message_id)?;
+            }
+            Ok(())
+        })
     }
 
     /// Tells the store what was posted. Nothing is written again before it knows.
@@ -122,11 +139,10 @@ fn write_all(
     desk: &mut registrar::Registry,
     setup: &Setup,
     words: &Letters,
-    last: &BTreeMap<String, Timestamp>,
     now: Timestamp,
     rng: &dyn Rng,
 ) -> Result<Vec<Ready>, DeskError> {
-    let letters = desk.store().waiting()?;
+    let letters = desk.store().waiting(now)?;
     if letters.is_empty() {
         return Ok(Vec::new());
     }
@@ -147,8 +163,9 @@ fn write_all(
         .into_iter()
         .map(|(address, _)| address.to_ascii_lowercase())
         .collect();
+    let last = desk.store().written_to(now)?;
     let mut ready = Vec::new();
-    for posting in postings(&waiting, &setup.addresses(), last, &bad, now)
+    for posting in postings(&waiting, &setup.addresses(), &last, &bad, now)
         .into_iter()
         .take(BATCH)
     {
@@ -168,6 +185,7 @@ fn purpose(notice: Notice, kept: &Kept) -> Option<Purpose> {
     }
 }
 
+/// Writes a message, where it is ours to post. Links are made for those alone.
 fn write(
     desk: &mut registrar::Registry,
     setup: &Setup,
@@ -176,9 +194,23 @@ fn write(
     posting: Posting,
     (now, rng): (Timestamp, &dyn Rng),
 ) -> Result<Option<Ready>, DeskError> {
+    let numbers = posting.numbers();
+    let message_id = match &posting.again {
+        Some(before) => before.to_string(),
+        None => fresh_id(setup, rng),
+    };
+    let claim = Claim {
+        letters: &numbers,
+        message: &message_id,
+        daily: posting.daily(),
+        now,
+        until: now.plus(CLAIMED_FOR),
+    };
+    if !desk.store().claim(&claim)? {
+        return Ok(None);
+    }
     let relay = setup.relay();
     let mut texts = Vec::new();
-    let mut numbers = Vec::new();
     for matter in &posting.matters {
         let Some(kept) = cases.get(&matter.letter.case) else {
             continue;
@@ -200,7 +232,6 @@ fn write(
                 tracing::error!(event = "registry.letter_not_written", case = %kept.id, %why, "somebody is not told")
             }
         }
-        numbers.extend(&matter.numbers);
     }
     let to = posting.to.iter().filter_map(|to| Mailbox::parse(to).ok()).collect();
     let written = match texts.len() {
@@ -215,9 +246,16 @@ fn write(
         },
     };
     Ok(Some(Ready {
+        message_id,
         to,
         written,
         numbers,
-        daily: if posting.urgent { Vec::new() } else { posting.to },
     }))
+}
+
+/// What nobody guesses: who names it has the letter.
+fn fresh_id(setup: &Setup, rng: &dyn Rng) -> String {
+    let mut chance = [0; 16];
+    rng.fill(&mut chance);
+    format!("letter-{:032x}@{}", u128::from_be_bytes(chance), setup.host)
 }

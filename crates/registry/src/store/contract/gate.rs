@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use mail::Timestamp;
 
-use super::super::{Pinned, Store};
-use super::NOW;
+use super::super::{CaseId, Pinned, Store};
+use super::{NOW, create};
+use crate::network::Observation;
 
 fn after(minutes: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(60 * minutes))
@@ -15,6 +16,38 @@ pub(super) fn keeps<S: Store>(fresh: &impl Fn() -> S) {
     only_times_longer_than_an_hour_are_gaps(fresh());
     whom_mail_does_not_reach_is_remembered_since_the_first_time(fresh());
     what_was_said_last_of_a_pinned_grant_holds(fresh());
+    who_spoke_through_a_grant_is_remembered_for_a_while(fresh());
+}
+
+fn who_spoke_through_a_grant_is_remembered_for_a_while(mut store: impl Store) {
+    let kept = create(&mut store, "chemistry");
+    let session = |hello: &str, senders: &[&str]| Observation {
+        from: "10.1.2.3".parse().unwrap(),
+        hello: hello.into(),
+        senders: senders.iter().map(|sender| Box::from(*sender)).collect(),
+    };
+    let copier = session("copier", &["fax@example.edu", "scan@example.edu"]);
+    let laptop = session("laptop \"O'\"", &[]);
+    let before = store.revision().unwrap();
+    let seen = [(kept.id, laptop.clone(), after(0)), (kept.id, copier.clone(), after(1))];
+    store.observe(&seen).unwrap();
+    store
+        .observe(&[(kept.id, copier.clone(), after(5)), (kept.id, copier.clone(), after(3))])
+        .unwrap();
+    assert_eq!(store.observed(kept.id, after(0)).unwrap(), [copier.clone(), laptop]);
+    assert_eq!(
+        store.observed(kept.id, after(5)).unwrap(),
+        std::slice::from_ref(&copier)
+    );
+    assert_eq!(store.observed(CaseId(7), after(0)).unwrap(), []);
+    assert_eq!(store.revision().unwrap(), before, "use is no change");
+    let months = after(60 * 24 * 60);
+    store.observe(&[(kept.id, copier.clone(), months)]).unwrap();
+    assert_eq!(
+        store.observed(kept.id, after(0)).unwrap(),
+        [copier],
+        "what is old is forgotten"
+    );
 }
 
 fn only_times_longer_than_an_hour_are_gaps(mut store: impl Store) {

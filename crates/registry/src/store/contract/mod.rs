@@ -2,6 +2,7 @@
 
 mod credentials;
 mod gate;
+mod letters;
 mod links;
 
 use std::time::Duration;
@@ -13,6 +14,8 @@ use crate::form::{Contact, Form};
 use crate::life::{Event, State, Step, step};
 use crate::terms::Terms;
 use mail::Timestamp;
+
+pub(super) use letters::of_many_one_claims;
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
 
@@ -61,12 +64,12 @@ pub(super) fn keeps<S: Store>(fresh: impl Fn() -> S) {
     what_is_kept_is_read_back(fresh());
     a_step_is_whole_or_not_at_all(fresh());
     use_is_remembered_and_never_goes_backwards(fresh());
-    letters_wait_until_they_are_sent(fresh());
     scopes_are_apart(fresh());
     a_whole_life_is_read_back_from_its_steps(fresh());
     what_changed_behind_a_revision_is_told(fresh());
     steps_of_all_cases_have_one_order(fresh());
     credentials::keeps(&fresh);
+    letters::keeps(&fresh);
     links::keeps(&fresh);
     gate::keeps(&fresh);
 }
@@ -142,7 +145,7 @@ fn a_step_is_whole_or_not_at_all(mut store: impl Store) {
     decided.seen = Some(revision + 1);
     assert!(matches!(store.take(&next, &decided), Err(StoreError::Changed(_))));
     // Whoever saw the draft is too late, and nothing of what they wanted is kept.
-    let (letters, steps) = (store.waiting().unwrap(), store.history(kept.id).unwrap());
+    let (letters, steps) = (store.waiting(NOW).unwrap(), store.history(kept.id).unwrap());
     let late = take(&mut store, &kept, &Event::Submit, &ann());
     assert!(matches!(late, Err(StoreError::Changed(id)) if id == kept.id));
     let missing = Kept { id: CaseId(9), ..kept };
@@ -150,7 +153,7 @@ fn a_step_is_whole_or_not_at_all(mut store: impl Store) {
         take(&mut store, &missing, &Event::Submit, &ann()),
         Err(StoreError::Missing(CaseId(9)))
     ));
-    assert_eq!(store.waiting().unwrap(), letters);
+    assert_eq!(store.waiting(NOW).unwrap(), letters);
     assert_eq!(store.history(next.id).unwrap(), steps);
 }
 
@@ -164,19 +167,6 @@ fn use_is_remembered_and_never_goes_backwards(mut store: impl Store) {
     // A step that was taken from what was known before does not take it back.
     take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
     assert_eq!(store.get(kept.id).unwrap().unwrap().case.last_accepted, Some(later));
-}
-
-fn letters_wait_until_they_are_sent(mut store: impl Store) {
-    let kept = create(&mut store, "chemistry");
-    take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
-    let waiting = store.waiting().unwrap();
-    let told: Vec<(&str, &str)> = waiting
-        .iter()
-        .map(|letter| (letter.notice.as_str(), letter.audience.as_str()))
-        .collect();
-    assert_eq!(told, [("M01", "requestor"), ("M01", "technical")]);
-    store.sent(&[waiting[0].number], "<1@gate.example.edu>", NOW).unwrap();
-    assert_eq!(store.waiting().unwrap(), waiting[1..]);
 }
 
 fn scopes_are_apart(mut store: impl Store) {

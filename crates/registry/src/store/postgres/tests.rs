@@ -99,7 +99,14 @@ fn of_several_who_take_a_step_at_the_same_time_one_does_and_numbers_are_given_on
         .map(|(_, taken)| taken.sequence)
         .collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
-    assert_eq!(store.waiting().unwrap().len(), 2);
+    assert_eq!(store.waiting(contract::NOW).unwrap().len(), 2);
+}
+
+#[test]
+fn of_several_who_claim_the_same_letters_one_posts_them() {
+    let Some(server) = server() else { return };
+    let url = database(&server);
+    contract::of_many_one_claims(|| connect(&url));
 }
 
 #[test]

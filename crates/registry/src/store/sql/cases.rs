@@ -7,7 +7,7 @@ use super::super::{CaseId, FIRST, Kept, StoreError, Taking};
 use super::fields::Fields;
 use super::row::{COLUMNS, kept, values};
 use super::steps::Note;
-use super::{change, links, one, places, steps};
+use super::{change, letters, links, one, places};
 use crate::actor::Actor;
 use crate::case::Case;
 use crate::form::Form;
@@ -110,7 +110,7 @@ pub(super) fn take(database: &mut impl Database, from: &Kept, taking: &Taking<'_
     note.write(database, sequence, from.id)?;
     for (notice, also) in &step.notices {
         for audience in notice.audience().iter().chain(*also) {
-            steps::letter(database, from.id, *notice, *audience, now)?;
+            letters::keep(database, from.id, *notice, *audience, now)?;
         }
     }
     Ok(next)

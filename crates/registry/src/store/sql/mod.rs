@@ -4,20 +4,25 @@ mod cases;
 mod credentials;
 mod fields;
 mod gate;
+mod letters;
 mod links;
+mod observed;
 mod pinned;
 mod row;
 mod steps;
 
+use std::collections::BTreeMap;
+
 use mail::Timestamp;
 
 use super::database::{Database, Row, Value, atomically};
-use super::{Bell, CaseId, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
 use crate::link::{Link, TokenHash};
+use crate::network::Observation;
 
 /// A registry over a database.
 #[derive(Debug)]
@@ -76,13 +81,25 @@ impl<D: Database> Store for Sql<D> {
         steps::history(&mut self.database, id)
     }
 
-    fn waiting(&mut self) -> Result<Vec<Letter>, StoreError> {
-        steps::waiting(&mut self.database)
+    fn waiting(&mut self, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
+        letters::waiting(&mut self.database, now)
+    }
+
+    fn claim(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError> {
+        letters::claim(&mut self.database, claim)
+    }
+
+    fn give_back(&mut self, message: &str) -> Result<(), StoreError> {
+        letters::give_back(&mut self.database, message)
+    }
+
+    fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        letters::written_to(&mut self.database, now)
     }
 
     fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
         atomically(&mut self.database, |database| {
-            steps::sent(database, letters, message, now)
+            letters::sent(database, letters, message, now)
         })
     }
 
@@ -132,6 +149,14 @@ impl<D: Database> Store for Sql<D> {
 
     fn redeem_link(&mut self, hash: &TokenHash, now: Timestamp) -> Result<Link, StoreError> {
         atomically(&mut self.database, |database| links::redeem(database, hash, now))
+    }
+
+    fn observe(&mut self, seen: &[(CaseId, Observation, Timestamp)]) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| observed::observe(database, seen))
+    }
+
+    fn observed(&mut self, id: CaseId, since: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        observed::since(&mut self.database, id, since)
     }
 
     fn seen(&mut self, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {

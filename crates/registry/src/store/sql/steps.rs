@@ -1,17 +1,15 @@
-//! The steps that were taken, and the letters that follow.
+//! The steps that were taken.
 
 use mail::Timestamp;
 
 use super::super::database::{Database, Row, Value};
-use super::super::{CaseId, Letter, StoreError, Taken};
+use super::super::{CaseId, StoreError, Taken};
 use super::fields::Fields;
 use crate::actor::Actor;
 use crate::life::State;
-use crate::notice::{Audience, Notice};
 
 const COLUMNS: &str = "case_id, sequence, number, at, actor, event, from_state, to_state, said, evidence";
 const A_STEP: &str = "a step of it";
-const A_LETTER: &str = "a letter of it";
 
 /// A step, about to be written.
 pub(super) struct Note<'a> {
@@ -85,60 +83,4 @@ pub(super) fn after(
         &[Value::from(sequence), Value::from(limit)],
     )?;
     rows.into_iter().map(step).collect()
-}
-
-pub(super) fn letter(
-    database: &mut impl Database,
-    id: CaseId,
-    notice: Notice,
-    audience: Audience,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let values = [
-        Value::from(id.0),
-        Value::from(notice.code()),
-        Value::from(audience.code()),
-        Value::from(notice.is_urgent()),
-        Value::from(now),
-    ];
-    database.execute(
-        "INSERT INTO letters (number, case_id, notice, audience, urgent, at) \
-         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5)",
-        &values,
-    )?;
-    Ok(())
-}
-
-pub(super) fn waiting(database: &mut impl Database) -> Result<Vec<Letter>, StoreError> {
-    let rows = database.query(
-        "SELECT case_id, number, notice, audience, urgent, at FROM letters WHERE sent IS NULL ORDER BY number",
-        &[],
-    )?;
-    let letter = |row| {
-        let (case, mut fields) = Fields::with_case(row)?;
-        Ok(Letter {
-            case,
-            number: fields.int(A_LETTER)?,
-            notice: fields.text(A_LETTER)?,
-            audience: fields.text(A_LETTER)?,
-            urgent: fields.flag(A_LETTER)?,
-            at: fields.time(A_LETTER)?,
-        })
-    };
-    rows.into_iter().map(letter).collect()
-}
-
-pub(super) fn sent(
-    database: &mut impl Database,
-    letters: &[u64],
-    message: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for number in letters {
-        database.execute(
-            "UPDATE letters SET sent = $2, message = $3 WHERE number = $1 AND sent IS NULL",
-            &[Value::from(*number), Value::from(now), Value::from(message)],
-        )?;
-    }
-    Ok(())
 }

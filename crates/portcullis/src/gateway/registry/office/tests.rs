@@ -86,7 +86,24 @@ impl House {
         };
         let reading = config::read("gate.toml", TEXT.to_owned(), self.folder.path(), &machine);
         let config = reading.config.unwrap_or_else(|| panic!("{}", reading.report.render()));
-        Office::new(Setup::of(&config))
+        Office::new(Setup::of(&config), std::sync::Arc::new(|| {}))
+    }
+
+    /// The messages that are this gate's to post: their ids, and the letters that each is.
+    fn ready(&self, office: &mut Office, now: Timestamp) -> Vec<(String, Vec<u64>)> {
+        let (world, _hands) = world::sim::world(now.0.unsigned_abs());
+        let ready = office.ready(true, now, &*world.rng).unwrap();
+        let ready = ready.map(|(_, ready)| ready).unwrap_or_default();
+        let mut ready: Vec<_> = ready.into_iter().map(|one| (one.message_id, one.numbers)).collect();
+        ready.sort();
+        ready
+    }
+
+    fn act(&self, event: &Event, now: Timestamp) {
+        let admin = Actor::human("relay@example.edu", Role::Admin);
+        self.office()
+            .at(|desk| desk.act(self.grant, event, &admin, now))
+            .unwrap();
     }
 
     fn round(&self, office: &mut Office, testifies: bool, now: Timestamp) -> State {
@@ -150,4 +167,47 @@ fn a_test_shows_that_a_grant_works_and_is_no_use_of_it() {
     house.round(&mut office, true, after(1));
     let kept = office.at(|desk| Ok(desk.store().get(house.grant)?)).unwrap().unwrap();
     assert_eq!(kept.case.last_accepted, None);
+}
+
+fn minutes(minutes: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(60 * minutes))
+}
+
+#[test]
+fn of_two_gates_on_one_registry_one_posts_a_letter_and_the_other_goes_on_where_that_one_died() {
+    let house = House::new();
+    let (mut one, mut other) = (house.office(), house.office());
+    let reason = "moves".into();
+    house.act(&Event::Suspend { reason }, NOW);
+    let ready = house.ready(&mut one, minutes(11));
+    // To the requestor, the technical contact and the owner.
+    assert_eq!(ready.len(), 3);
+    assert_eq!(house.ready(&mut other, minutes(11)), []);
+    one.posted(&ready[0].1, &ready[0].0, minutes(11)).unwrap();
+    drop(one);
+    assert_eq!(house.ready(&mut other, minutes(15)), []);
+    assert_eq!(
+        house.ready(&mut other, minutes(17)),
+        ready[1..],
+        "the same messages once more"
+    );
+    for (message_id, numbers) in &ready[1..] {
+        other.posted(numbers, message_id, minutes(17)).unwrap();
+    }
+    assert_eq!(house.ready(&mut other, after(2)), []);
+}
+
+#[test]
+fn a_gate_that_was_restarted_knows_who_had_the_letter_of_the_day() {
+    let house = House::new();
+    let reason = "moves".into();
+    house.act(&Event::Suspend { reason }, NOW);
+    for (message_id, numbers) in house.ready(&mut house.office(), minutes(11)) {
+        house.office().posted(&numbers, &message_id, minutes(11)).unwrap();
+    }
+    let conditions = "it has arrived".into();
+    house.act(&Event::Reinstate { conditions }, minutes(20));
+    let day = 24 * 60;
+    assert_eq!(house.ready(&mut house.office(), minutes(day + 10)), []);
+    assert_eq!(house.ready(&mut house.office(), minutes(day + 11)).len(), 3);
 }

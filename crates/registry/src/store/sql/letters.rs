@@ -1,0 +1,146 @@
+//! Letters: which wait, who posts them, and which were sent.
+
+use std::collections::BTreeMap;
+
+use mail::Timestamp;
+
+use super::super::database::{Database, Value};
+use super::super::{A_DAY, CaseId, Claim, Letter, StoreError};
+use super::fields::Fields;
+use crate::notice::{Audience, Notice};
+
+const IT: &str = "a letter of it";
+
+/// Keeps one more that is to be written.
+pub(super) fn keep(
+    database: &mut impl Database,
+    id: CaseId,
+    notice: Notice,
+    audience: Audience,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [
+        Value::from(id.0),
+        Value::from(notice.code()),
+        Value::from(audience.code()),
+        Value::from(notice.is_urgent()),
+        Value::from(now),
+    ];
+    database.execute(
+        "INSERT INTO letters (number, case_id, notice, audience, urgent, at) \
+         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5)",
+        &values,
+    )?;
+    Ok(())
+}
+
+pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
+    let rows = database.query(
+        "SELECT case_id, number, notice, audience, urgent, at, message FROM letters \
+         WHERE sent IS NULL AND (claimed IS NULL OR claimed <= $1) ORDER BY number",
+        &[Value::from(now)],
+    )?;
+    let letter = |row| {
+        let (case, mut fields) = Fields::with_case(row)?;
+        Ok(Letter {
+            case,
+            number: fields.int(IT)?,
+            notice: fields.text(IT)?,
+            audience: fields.text(IT)?,
+            urgent: fields.flag(IT)?,
+            at: fields.time(IT)?,
+            message: fields.maybe_text(IT)?.map(Box::from),
+        })
+    };
+    rows.into_iter().map(letter).collect()
+}
+
+pub(super) fn claim<D: Database>(database: &mut D, claim: &Claim<'_>) -> Result<bool, StoreError> {
+    database.begin()?;
+    let claimed = claim_all(database, claim).and_then(|all| match all {
+        true => database.commit().map(|()| true),
+        false => Ok(false),
+    });
+    if !matches!(claimed, Ok(true)) {
+        database.rollback();
+    }
+    claimed
+}
+
+/// Always in the same order, so that of two who claim the same nobody waits for the other in a circle.
+fn claim_all(database: &mut impl Database, claim: &Claim<'_>) -> Result<bool, StoreError> {
+    let (mut letters, mut readers) = (claim.letters.to_vec(), claim.daily.to_vec());
+    letters.sort_unstable();
+    readers.sort();
+    for number in letters {
+        let values = [
+            Value::from(number),
+            Value::from(claim.until),
+            Value::from(claim.message),
+            Value::from(claim.now),
+        ];
+        let claimed = database.execute(
+            "UPDATE letters SET claimed = $2, message = $3 \
+             WHERE number = $1 AND sent IS NULL AND (claimed IS NULL OR claimed <= $4)",
+            &values,
+        )?;
+        if claimed == 0 {
+            return Ok(false);
+        }
+    }
+    for reader in readers {
+        let values = [
+            Value::from(reader),
+            Value::from(claim.now),
+            Value::from(claim.now.minus(A_DAY)),
+        ];
+        let is_first = database.execute(
+            "INSERT INTO written_to (address, last) VALUES ($1, $2) \
+             ON CONFLICT (address) DO UPDATE SET last = excluded.last WHERE written_to.last <= $3",
+            &values,
+        )?;
+        if is_first == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn give_back(database: &mut impl Database, message: &str) -> Result<(), StoreError> {
+    database.execute(
+        "UPDATE letters SET claimed = NULL WHERE message = $1 AND sent IS NULL",
+        &[Value::from(message)],
+    )?;
+    Ok(())
+}
+
+pub(super) fn written_to(
+    database: &mut impl Database,
+    now: Timestamp,
+) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    let rows = database.query(
+        "SELECT address, last FROM written_to WHERE last > $1",
+        &[Value::from(now.minus(A_DAY))],
+    )?;
+    let what = "who was written to";
+    let reader = |row| {
+        let mut fields = Fields::of(Some(row));
+        Ok((fields.text(what)?, fields.time(what)?))
+    };
+    rows.into_iter().map(reader).collect()
+}
+
+pub(super) fn sent(
+    database: &mut impl Database,
+    letters: &[u64],
+    message: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for number in letters {
+        database.execute(
+            "UPDATE letters SET sent = $2, message = $3 WHERE number = $1 AND sent IS NULL",
+            &[Value::from(*number), Value::from(now), Value::from(message)],
+        )?;
+    }
+    Ok(())
+}
