@@ -29,6 +29,8 @@ use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
 use known::Known;
 
+pub use import::NotImported;
+
 /// Tries when somebody else was faster.
 const TRIES: u32 = 5;
 /// For how long it counts who spoke through a grant.

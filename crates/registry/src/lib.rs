@@ -30,7 +30,7 @@ pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
 pub use credential::{Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded};
-pub use desk::{Desk, DeskError, Rules};
+pub use desk::{Desk, DeskError, NotImported, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
@@ -49,7 +49,7 @@ pub use notice::{Audience, Notice};
 pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
 pub use promise::promised;
 pub use store::{
-    Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore, SqliteStore, Store,
-    StoreError, Taken, Taking,
+    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore,
+    SqliteStore, Store, StoreError, Taken, Taking,
 };
 pub use terms::Terms;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mail::Timestamp;
 
-use super::{Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
 use crate::case::Case;
 use crate::credential::Credential;
@@ -15,6 +15,9 @@ use crate::network::Observation;
 impl<S: Store + ?Sized> Store for Box<S> {
     fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError> {
         (**self).create(scope, form, case, actor)
+    }
+    fn begin(&mut self, all: &[Beginning<'_>]) -> Result<Vec<Kept>, StoreError> {
+        (**self).begin(all)
     }
     fn get(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError> {
         (**self).get(id)

@@ -95,6 +95,19 @@ pub struct Taking<'a> {
     pub seen: Option<u64>,
 }
 
+/// A case that begins with a step, as an imported one does.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The department or customer whose it is.
+    pub scope: &'a str,
+    /// As it was filled in.
+    pub form: &'a Form,
+    /// Where it stands before the step.
+    pub case: &'a Case,
+    /// The step.
+    pub taking: Taking<'a>,
+}
+
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -232,6 +245,9 @@ pub enum StoreError {
 pub trait Store: Send {
     /// Keeps a new case.
     fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError>;
+
+    /// Keeps new cases, each with its first step, in one transaction: all or none.
+    fn begin(&mut self, all: &[Beginning<'_>]) -> Result<Vec<Kept>, StoreError>;
 
     /// One case.
     fn get(&mut self, id: CaseId) -> Result<Option<Kept>, StoreError>;

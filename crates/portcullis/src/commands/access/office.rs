@@ -212,6 +212,12 @@ impl Refusal {
         self
     }
 
+    /// It is one line of many for which the answer is no.
+    pub(super) fn at(mut self, line: &str, before: &str) -> Self {
+        self.said = format!("{line}: {}; {before}", self.said);
+        self
+    }
+
     pub(super) fn maybe_advise(mut self, advice: Option<String>) -> Self {
         self.advice = advice;
         self

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use mail::Timestamp;
 use policy::Name;
-use registry::{Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError};
+use registry::{
+    Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError,
+};
 
 use super::super::compose::Registered;
 use super::checks::Checks;

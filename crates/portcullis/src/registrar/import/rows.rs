@@ -1,5 +1,7 @@
 //! CSV: a line of names, then a row for each grant.
 
+use std::collections::BTreeSet;
+
 use registry::{Addendum, Contact, Form};
 
 use super::{Defaults, Item, Read, network};
@@ -61,12 +63,16 @@ pub(super) fn read(text: &str, defaults: &Defaults) -> Read {
         );
         return read;
     }
+    let mut taken = BTreeSet::new();
     for record in reader.records() {
         match record {
             Ok(record) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 let fields = columns.map(|at| at.and_then(|at| record.get(at)).unwrap_or_default());
-                row(line, fields, &record, defaults, &mut read);
+                if !record.iter().all(str::is_empty) {
+                    let text = record.iter().collect::<Vec<_>>().join(",");
+                    put(line, fields, &text, defaults, &mut taken, &mut read);
+                }
             }
             Err(why) => {
                 let line = why.position().map_or(0, csv::Position::line);
@@ -82,122 +88,180 @@ pub(super) fn read(text: &str, defaults: &Defaults) -> Read {
     read
 }
 
-fn row(line: u64, fields: [&str; 19], record: &csv::StringRecord, defaults: &Defaults, read: &mut Read) {
-    let [
-        address,
-        host,
-        device,
-        model,
-        department,
-        purpose,
-        from,
-        to,
-        login,
-        requestor,
-        requestor_name,
-        technical,
-        owner,
-        head,
-        per_day,
-        scope,
-        state,
-        location,
-        _until,
-    ] = fields;
-    let text = record.iter().collect::<Vec<_>>().join(",");
-    if record.iter().all(str::is_empty) {
-        return;
-    }
-    if ["rejected", "withdrawn", "superseded", "expired", "revoked"]
-        .iter()
-        .any(|over| state.starts_with(over))
-    {
-        return read.leave(line, &text, format!("it is {state}"), "nothing: it does not serve");
-    }
-    let login = if login.is_empty() && address.is_empty() {
-        "password"
-    } else {
-        login
-    };
-    let by_address = login.is_empty() || login.eq_ignore_ascii_case("none");
-    if by_address || !address.is_empty() {
-        let Some(at) = network(address) else {
-            return read.leave(
-                line,
-                &text,
-                format!("{address:?} is no address"),
-                "name the machine's address",
-            );
-        };
-        let at = policy::unmapped(at);
-        if let Some((why, advice)) = super::unfit(&at, defaults) {
-            return read.leave(line, &text, why, advice);
+/// A row by its columns; empty where it has none.
+struct Row<'a> {
+    address: &'a str,
+    host: &'a str,
+    device: &'a str,
+    model: &'a str,
+    department: &'a str,
+    purpose: &'a str,
+    from: &'a str,
+    to: &'a str,
+    login: &'a str,
+    requestor: &'a str,
+    requestor_name: &'a str,
+    technical: &'a str,
+    owner: &'a str,
+    head: &'a str,
+    per_day: &'a str,
+    scope: &'a str,
+    state: &'a str,
+    location: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn of(fields: [&'a str; 19]) -> Self {
+        let [
+            address,
+            host,
+            device,
+            model,
+            department,
+            purpose,
+            from,
+            to,
+            login,
+            requestor,
+            requestor_name,
+            technical,
+            owner,
+            head,
+            per_day,
+            scope,
+            state,
+            location,
+            _until,
+        ] = fields;
+        Self {
+            address,
+            host,
+            device,
+            model,
+            department,
+            purpose,
+            from,
+            to,
+            // Who has no address logs in.
+            login: if login.is_empty() && address.is_empty() {
+                "password"
+            } else {
+                login
+            },
+            requestor,
+            requestor_name,
+            technical,
+            owner,
+            head,
+            per_day,
+            scope,
+            state,
+            location,
         }
-        let shown = super::shown(&at);
-        if read.items.iter().any(|item| item.form.address == shown) {
-            return read.leave(
-                line,
-                &text,
-                "its address stands in an earlier row",
-                "take one of them out",
-            );
+    }
+
+    /// Whether it is over, and so nothing to import.
+    fn is_over(&self) -> bool {
+        let over = ["rejected", "withdrawn", "superseded", "expired", "revoked"];
+        over.iter().any(|over| self.state.starts_with(over))
+    }
+
+    fn is_by_address(&self) -> bool {
+        self.login.is_empty() || self.login.eq_ignore_ascii_case("none")
+    }
+
+    fn form(&self, at: String, defaults: &Defaults) -> Form {
+        let usual = defaults.form("");
+        let by_address = self.is_by_address();
+        let mut person = contact(self.requestor, &defaults.requestor);
+        if !self.requestor_name.is_empty() {
+            self.requestor_name.clone_into(&mut person.name);
+        }
+        Form {
+            address: at,
+            host: self.host.to_owned(),
+            device: or(self.device, if by_address { "other" } else { "application" }),
+            model: self.model.to_owned(),
+            location: self.location.to_owned(),
+            department: or(self.department, &usual.department),
+            purpose: or(self.purpose, &usual.purpose),
+            senders: several(self.from, &usual.senders),
+            recipients: several(self.to, &usual.recipients),
+            authentication: or(self.login, "none"),
+            tls: if by_address { "none" } else { "1.2" }.to_owned(),
+            requestor: person,
+            technical: contact(self.technical, &usual.technical),
+            owner: contact(self.owner, &usual.owner),
+            exception: (!self.head.is_empty()).then(|| Addendum {
+                head: contact(self.head, &Contact::default()),
+                ..Addendum::default()
+            }),
+            volume: registry::Volume {
+                per_day: self.per_day.parse().unwrap_or_default(),
+                ..registry::Volume::default()
+            },
+            ..usual
         }
     }
-    let or = |said: &str, default: &str| {
-        if said.is_empty() {
-            default.to_owned()
-        } else {
-            said.to_owned()
+
+    /// As it is shown: by its address, its name, or whom it sends as.
+    fn shown(&self, form: &Form) -> String {
+        match (self.address.is_empty(), self.host.is_empty()) {
+            (false, _) => form.address.clone(),
+            (true, false) => self.host.to_owned(),
+            (true, true) => form.senders.join(" "),
         }
-    };
-    let several = |said: &str, default: &[String]| -> Vec<String> {
-        let words = said.split(|char: char| char.is_whitespace() || char == ';' || char == ',');
-        let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        if words.is_empty() { default.to_vec() } else { words }
-    };
-    let mut person = contact(requestor, &defaults.requestor);
-    if !requestor_name.is_empty() {
-        requestor_name.clone_into(&mut person.name);
     }
-    let usual = defaults.form("");
-    let form = Form {
-        address: network(address)
-            .map(|at| super::shown(&policy::unmapped(at)))
-            .unwrap_or_default(),
-        host: host.to_owned(),
-        device: or(device, if by_address { "other" } else { "application" }),
-        model: model.to_owned(),
-        location: location.to_owned(),
-        department: or(department, &usual.department),
-        purpose: or(purpose, &usual.purpose),
-        senders: several(from, &usual.senders),
-        recipients: several(to, &usual.recipients),
-        authentication: or(login, "none"),
-        tls: if by_address { "none" } else { "1.2" }.to_owned(),
-        requestor: person,
-        technical: contact(technical, &usual.technical),
-        owner: contact(owner, &usual.owner),
-        exception: (!head.is_empty()).then(|| Addendum {
-            head: contact(head, &Contact::default()),
-            ..Addendum::default()
-        }),
-        volume: registry::Volume {
-            per_day: per_day.parse().unwrap_or_default(),
-            ..registry::Volume::default()
-        },
-        ..usual
+}
+
+/// Why something is not imported, and what to do instead.
+type Unfit = (String, &'static str);
+
+/// The address of a row, as it is shown; empty where it logs in from anywhere. No two rows have the same.
+fn place(row: &Row<'_>, defaults: &Defaults, taken: &mut BTreeSet<String>) -> Result<String, Unfit> {
+    if !row.is_by_address() && row.address.is_empty() {
+        return Ok(String::new());
+    }
+    let at = network(row.address)
+        .ok_or_else(|| (format!("{:?} is no address", row.address), "name the machine's address"))?;
+    let at = policy::unmapped(at);
+    match super::unfit(&at, defaults) {
+        Some(unfit) => Err(unfit),
+        None if !taken.insert(super::shown(&at)) => Err((
+            "its address stands in an earlier row".to_owned(),
+            "take one of them out",
+        )),
+        None => Ok(super::shown(&at)),
+    }
+}
+
+fn put(line: u64, fields: [&str; 19], text: &str, defaults: &Defaults, taken: &mut BTreeSet<String>, read: &mut Read) {
+    let row = Row::of(fields);
+    if row.is_over() {
+        let why = format!("it is {}", row.state);
+        return read.leave(line, text, why, "nothing: it does not serve");
+    }
+    let at = match place(&row, defaults, taken) {
+        Ok(at) => at,
+        Err((why, advice)) => return read.leave(line, text, why, advice),
     };
-    let shown = match (address.is_empty(), host.is_empty()) {
-        (false, _) => form.address.clone(),
-        (true, false) => host.to_owned(),
-        (true, true) => form.senders.join(" "),
-    };
+    let form = row.form(at, defaults);
     read.items.push(Item {
         lines: vec![line],
-        shown,
+        shown: row.shown(&form),
         form,
-        scope: (!scope.is_empty()).then(|| scope.to_owned()),
+        scope: (!row.scope.is_empty()).then(|| row.scope.to_owned()),
     });
+}
+
+fn or(said: &str, default: &str) -> String {
+    if said.is_empty() { default } else { said }.to_owned()
+}
+
+fn several(said: &str, default: &[String]) -> Vec<String> {
+    let words = said.split(|char: char| char.is_whitespace() || char == ';' || char == ',');
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    if words.is_empty() { default.to_vec() } else { words }
 }
 
 /// `Ann Smith <ann@example.edu>`, or an address alone, which is then the name as well.

@@ -7,7 +7,7 @@ mod links;
 
 use std::time::Duration;
 
-use super::{CaseId, Kept, Store, StoreError, Taken, Taking};
+use super::{Beginning, CaseId, Kept, Store, StoreError, Taken, Taking};
 use crate::actor::{Actor, Person, Role};
 use crate::case::{Case, Track};
 use crate::form::{Contact, Form};
@@ -64,6 +64,7 @@ pub(super) fn keeps<S: Store>(fresh: impl Fn() -> S) {
     what_is_kept_is_read_back(fresh());
     a_step_is_whole_or_not_at_all(fresh());
     use_is_remembered_and_never_goes_backwards(fresh());
+    many_begin_together_or_none_of_them(fresh());
     scopes_are_apart(fresh());
     a_whole_life_is_read_back_from_its_steps(fresh());
     what_changed_behind_a_revision_is_told(fresh());
@@ -167,6 +168,37 @@ fn use_is_remembered_and_never_goes_backwards(mut store: impl Store) {
     // A step that was taken from what was known before does not take it back.
     take(&mut store, &kept, &Event::Submit, &ann()).unwrap();
     assert_eq!(store.get(kept.id).unwrap().unwrap().case.last_accepted, Some(later));
+}
+
+fn many_begin_together_or_none_of_them(mut store: impl Store) {
+    let (form, actor, event) = (form("scans"), ann(), Event::Submit);
+    let mut case = Case::draft(Track::Exception, Person::new("ann@example.edu"), form.hash(), NOW);
+    case.head = Some(Person::new("dean@example.edu"));
+    let next = step(&case, &event, &actor, NOW, &Terms::default()).unwrap();
+    let one = Beginning {
+        scope: "chemistry",
+        form: &form,
+        case: &case,
+        taking: taking(&next, &event, &actor),
+    };
+    let late = Beginning {
+        taking: Taking {
+            seen: Some(77),
+            ..one.taking
+        },
+        ..one
+    };
+    assert!(matches!(
+        store.begin(&[one, one, late, one]),
+        Err(StoreError::Changed(_))
+    ));
+    assert_eq!((store.list(None).unwrap(), store.revision().unwrap()), (vec![], 0));
+    let kept = store.begin(&[one, one, one]).unwrap();
+    let told: Vec<_> = kept.iter().map(|kept| (kept.id.0, kept.case.state)).collect();
+    assert_eq!(told, [1001, 1002, 1003].map(|id| (id, State::Submitted)));
+    assert_eq!(store.list(None).unwrap(), kept);
+    assert_eq!(store.history(kept[2].id).unwrap().len(), 2);
+    assert_eq!(store.waiting(NOW).unwrap().len(), 6);
 }
 
 fn scopes_are_apart(mut store: impl Store) {

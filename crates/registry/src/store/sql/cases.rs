@@ -3,7 +3,7 @@
 use mail::Timestamp;
 
 use super::super::database::{Database, Value};
-use super::super::{CaseId, FIRST, Kept, StoreError, Taking};
+use super::super::{Beginning, CaseId, FIRST, Kept, StoreError, Taking};
 use super::fields::Fields;
 use super::row::{COLUMNS, kept, values};
 use super::steps::Note;
@@ -48,6 +48,17 @@ pub(super) fn create(
     };
     created.write(database, sequence, kept.id)?;
     Ok(kept)
+}
+
+pub(super) fn begin(database: &mut impl Database, beginning: &Beginning<'_>) -> Result<Kept, StoreError> {
+    let Beginning {
+        scope,
+        form,
+        case,
+        taking,
+    } = beginning;
+    let kept = create(database, scope, form, case, taking.actor)?;
+    take(database, &kept, taking)
 }
 
 fn read(database: &mut impl Database, which: &str, values: &[Value]) -> Result<Vec<Kept>, StoreError> {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use mail::Timestamp;
 
 use super::database::{Database, Row, Value, atomically};
-use super::{Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
 use crate::case::Case;
 use crate::credential::Credential;
@@ -58,6 +58,12 @@ impl<D: Database> Store for Sql<D> {
     fn create(&mut self, scope: &str, form: &Form, case: &Case, actor: &Actor) -> Result<Kept, StoreError> {
         atomically(&mut self.database, |database| {
             cases::create(database, scope, form, case, actor)
+        })
+    }
+
+    fn begin(&mut self, all: &[Beginning<'_>]) -> Result<Vec<Kept>, StoreError> {
+        atomically(&mut self.database, |database| {
+            all.iter().map(|one| cases::begin(database, one)).collect()
         })
     }
 
