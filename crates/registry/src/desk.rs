@@ -5,6 +5,7 @@ mod import;
 mod known;
 mod links;
 mod pinned;
+mod successor;
 #[cfg(test)]
 mod tests;
 
@@ -209,6 +210,7 @@ impl<S: Store> Desk<S> {
                 });
             }
         }
+        remarks.extend(self.cannot_replace(&kept, request.as_ref(), actor)?);
         if remarks.iter().any(|remark| remark.weight == Weight::Blocks) {
             return Err(DeskError::Form(remarks));
         }
@@ -217,14 +219,18 @@ impl<S: Store> Desk<S> {
         self.keep(&kept, &Event::Submit, actor, now, Beside::evidence(evidence))
     }
 
-    /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void.
+    /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void. Of a
+    /// grant that was set up, only who operates it and who answers for it can change.
     pub fn amend(&mut self, id: CaseId, form: &Form, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         let mut kept = self.get(id)?;
         let (request, remarks) = self.read(form, kept.case.unreviewed, now);
         if request.is_none() && kept.case.state != State::Draft {
             return Err(DeskError::Form(remarks));
         }
+        let serves = kept.case.state.is_live() && !kept.case.unreviewed;
+        let contacts = serves && kept.form.differs_by_contacts(form);
         let event = match kept.case.state {
+            _ if contacts => Event::Contacts { request: form.hash() },
             State::NeedsInformation => Event::Answer { request: form.hash() },
             _ => Event::Amend { request: form.hash() },
         };
@@ -279,6 +285,8 @@ impl<S: Store> Desk<S> {
             ..Beside::evidence(evidence)
         };
         let kept = self.keep(&kept, &event, &Actor::rule("checks"), now, beside)?;
+        self.remember(&kept, now);
+        self.take_place(kept.id, now)?;
         Ok((kept, findings))
     }
 
@@ -302,6 +310,9 @@ impl<S: Store> Desk<S> {
                 }
                 happened.push((kept.id, deadline));
             }
+        }
+        for id in self.known.successors() {
+            self.take_place(id, now)?;
         }
         Ok(happened)
     }
@@ -432,7 +443,10 @@ impl<S: Store> Desk<S> {
         let Some(request) = request else {
             return Err(DeskError::Form(remarks));
         };
-        let others = self.look(now)?.others(&request.at, kept.id);
+        let mut others = self.look(now)?.others(&request.at, kept.id);
+        // Whose place it takes has gone when it serves.
+        let former = request.replaces.map(|former| former.to_string());
+        others.retain(|(name, _)| Some(&**name) != former.as_deref());
         let machine = self.machine(&request);
         let checks = match kept.case.state.is_live() {
             true => Check::WHILE_SERVING.iter(),

@@ -69,6 +69,8 @@ pub enum Notice {
     SuspendedByOperator,
     /// M48: ended by an operator.
     EndedByOperator,
+    /// M49: others operate it, or answer for it, from now on.
+    ContactsChanged,
 }
 
 /// Who gets a letter.
@@ -125,7 +127,7 @@ impl Audience {
 
 impl Notice {
     /// Every letter.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Received,
         Self::DraftForgotten,
         Self::MoreNeeded,
@@ -159,9 +161,10 @@ impl Notice {
         Self::Superseded,
         Self::SuspendedByOperator,
         Self::EndedByOperator,
+        Self::ContactsChanged,
     ];
 
-    /// `M01` to `M48`.
+    /// `M01` to `M49`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -198,6 +201,7 @@ impl Notice {
             Self::Superseded => "M46",
             Self::SuspendedByOperator => "M47",
             Self::EndedByOperator => "M48",
+            Self::ContactsChanged => "M49",
         }
     }
 
@@ -223,7 +227,7 @@ impl Notice {
             Self::Works | Self::SuspendedUnused | Self::InUseAgain | Self::Kept => &[Requestor, Technical],
             Self::StillNeeded | Self::Removed | Self::SuspendedIdle | Self::EndedIdle => &[Requestor, Technical, Owner],
             Self::EndNears | Self::Renewed | Self::Reinstated | Self::Superseded => &[Requestor, Technical, Owner],
-            Self::SuspendedByOperator | Self::EndedByOperator => &[Requestor, Technical, Owner],
+            Self::SuspendedByOperator | Self::EndedByOperator | Self::ContactsChanged => &[Requestor, Technical, Owner],
             Self::Ended => &[Requestor, Technical, Head],
             Self::SuspendedAbuse | Self::EndedAbuse => &[Technical, Requestor, Head, Security],
             Self::Drifted | Self::SuspendedDrift => &[Technical, Network],

@@ -11,6 +11,7 @@ use policy::{By, Grant};
 use super::{Desk, DeskError};
 use crate::case::Case;
 use crate::grant::grant;
+use crate::life::{State, Suspension};
 use crate::store::{CaseId, Kept, Store};
 
 /// In place of a certificate, until somebody asks.
@@ -32,6 +33,8 @@ struct Remembered {
     grant: Option<Grant>,
     /// Where it is, while it is set up.
     at: Option<IpNet>,
+    /// Whose place it takes.
+    replaces: Option<CaseId>,
 }
 
 impl Known {
@@ -43,6 +46,30 @@ impl Known {
     /// Every case with its number.
     pub(super) fn cases(&self) -> impl Iterator<Item = (CaseId, &Case)> {
         self.cases.iter().map(|(id, remembered)| (*id, &remembered.case))
+    }
+
+    /// Grants that take the place of others.
+    pub(super) fn successors(&self) -> Vec<CaseId> {
+        let taking = self
+            .cases
+            .iter()
+            .filter(|(_, remembered)| remembered.replaces.is_some());
+        taking.map(|(id, _)| *id).collect()
+    }
+
+    /// Whose place it takes, once it does: with its first message, and where it comes by its address alone as soon as it is
+    /// set up, for no address can be two grants.
+    pub(super) fn takes_place_of(&self, id: CaseId) -> Option<CaseId> {
+        let remembered = self.cases.get(&id)?;
+        let by_address = |grant: &Grant| matches!(grant.by, By::Address(_));
+        let serves = match remembered.case.state {
+            State::Provisioned => remembered.grant.as_ref().is_some_and(by_address),
+            state => state.admits_mail(),
+        };
+        let former = remembered.replaces.filter(|_| serves)?;
+        let state = self.cases.get(&former)?.case.state;
+        let ends = state.is_live() && state != State::Suspended(Suspension::Abuse);
+        ends.then_some(former)
     }
 
     /// Whether some grant is shown by a certificate.
@@ -108,8 +135,10 @@ impl<S: Store> Desk<S> {
         let is_live = kept.case.state.is_live();
         // What is not set up means nothing to the gates, and its form need not be read.
         let request = is_live.then(|| self.understood(kept, now).0).flatten();
+        let replaces = request.as_ref().and_then(|request| request.replaces);
         let remembered = Remembered {
             case: kept.case.clone(),
+            replaces,
             grant: request.as_ref().and_then(|request| grant(kept, request, NOT_KNOWN)),
             // A login from anywhere claims no address.
             at: request

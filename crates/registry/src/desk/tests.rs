@@ -60,18 +60,27 @@ impl Office {
         self.desk.check(id, &Names::default(), now).unwrap().0.case.state
     }
 
+    fn kept(&mut self, id: CaseId) -> Kept {
+        self.desk.store().get(id).unwrap().unwrap()
+    }
+
     /// An approved exception.
     fn approved(&mut self) -> CaseId {
         let (kept, remarks) = self.desk.request("chemistry", &form(), &ann(), NOW).unwrap();
         assert_eq!(remarks, []);
-        let id = kept.id;
+        self.approve(kept.id)
+    }
+
+    /// From a draft as far as people decide.
+    fn approve(&mut self, id: CaseId) -> CaseId {
+        let form = self.kept(id).form;
         assert_eq!(self.desk.submit(id, &ann(), NOW).unwrap().case.state, State::Submitted);
         let until = after(300);
         assert_eq!(
             self.act(id, Event::Complete { until }, &admin(), NOW),
             State::AwaitingHeadAck
         );
-        assert_eq!(self.act(id, acknowledge(&form()), &dean(), NOW), State::SecurityReview);
+        assert_eq!(self.act(id, acknowledge(&form), &dean(), NOW), State::SecurityReview);
         let decide = Event::Decide {
             risk: Risk::Low,
             controls: "pins".into(),
@@ -155,6 +164,58 @@ fn a_legacy_copier_becomes_a_grant_that_the_gates_understand() {
     // It stays a grant when the day that was asked for has passed, and ends when it was decided to.
     assert!(office.desk.grants(after(299)).unwrap()[0].is_live(after(299)));
     assert!(!office.desk.grants(after(301)).unwrap()[0].is_live(after(301)));
+}
+
+#[test]
+fn others_may_answer_for_a_grant_that_serves_and_nothing_else_of_it_changes() {
+    let mut office = Office::open();
+    let id = office.approved();
+    office.check(id, NOW);
+    let mut form = office.kept(id).form;
+    form.technical.email = "tina@example.edu".to_owned();
+    let changed = office.desk.amend(id, &form, &ann(), NOW).unwrap();
+    assert_eq!(
+        (changed.case.state, changed.form.clone()),
+        (State::Provisioned, form.clone())
+    );
+    assert!(changed.case.is_decided(), "the risk that was taken is the same");
+    assert_eq!(
+        office.desk.grants(NOW).unwrap()[0].contact.to_string(),
+        "tina@example.edu"
+    );
+    form.senders.push("dean@example.edu".to_owned());
+    assert!(matches!(
+        office.desk.amend(id, &form, &ann(), NOW),
+        Err(DeskError::NoStep { .. })
+    ));
+    assert_eq!(office.desk.grants(NOW).unwrap()[0].senders.len(), 1);
+}
+
+#[test]
+fn a_grant_that_may_more_is_asked_for_anew_and_takes_the_place_of_the_former() {
+    let mut office = Office::open();
+    let former = office.approved();
+    office.check(former, NOW);
+    let mut form = office.kept(former).form;
+    form.replaces = former.to_string();
+    form.senders.push("scan2@example.edu".to_owned());
+    let mut theirs = form.clone();
+    theirs.requestor.email = "eve@example.edu".to_owned();
+    let eve = Actor::human("eve@example.edu", Role::Requestor);
+    let (draft, _) = office.desk.request("chemistry", &theirs, &eve, NOW).unwrap();
+    let refused = office.desk.submit(draft.id, &eve, NOW).unwrap_err().to_string();
+    assert!(refused.contains("is nothing of yours"), "{refused}");
+    let (draft, _) = office.desk.request("chemistry", &form, &ann(), NOW).unwrap();
+    let next = office.approve(draft.id);
+    assert_eq!(office.kept(former).case.state, State::Provisioned);
+    assert_eq!(office.check(next, NOW), State::Provisioned);
+    assert_eq!(
+        office.kept(former).case.state,
+        State::Superseded,
+        "no address can be two grants"
+    );
+    let grants = office.desk.grants(NOW).unwrap();
+    assert_eq!((grants.len(), &*grants[0].name), (1, &*next.to_string()));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use policy::{Class, HelloPattern, Scope, SenderPattern};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Track;
+use crate::store::CaseId;
 
 pub use fields::{Authentication, Device, Tls};
 pub use remark::{Remark, Weight};
@@ -115,6 +116,9 @@ pub struct Form {
     /// Faults that are mended for it: `bare-lf`, `long-lines`, `missing-from`, `no-starttls-advertised`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerate: Vec<String>,
+    /// The grant whose place it takes: `pc-1042`; none where nothing is named.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub replaces: String,
     /// What for.
     pub purpose: String,
     /// Until when, as a date; the longest that is possible where nothing is named.
@@ -169,6 +173,8 @@ pub struct Request {
     pub authentication: Authentication,
     /// The limits it gets by its class.
     pub class: Class,
+    /// The grant whose place it takes.
+    pub replaces: Option<CaseId>,
     /// Which way it goes.
     pub track: Track,
     /// Until when.
@@ -186,6 +192,17 @@ impl Form {
             *into = *octet;
         }
         hash
+    }
+
+    /// Whether the other says the same but for who operates it and who answers for it.
+    #[must_use]
+    pub fn differs_by_contacts(&self, other: &Self) -> bool {
+        let theirs = Self {
+            technical: other.technical.clone(),
+            owner: other.owner.clone(),
+            ..self.clone()
+        };
+        theirs == *other && self != other
     }
 
     /// How it logs in, where that can be read.

@@ -8,6 +8,7 @@ use policy::{HelloPattern, Scope, SenderPattern};
 
 use super::{Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Weight};
 use crate::case::Track;
+use crate::store::CaseId;
 
 /// Letters a justification has at least: one sentence.
 const JUSTIFICATION_MIN: usize = 50;
@@ -78,6 +79,7 @@ impl Reading<'_> {
         let senders = self.senders(&form.senders);
         let hellos = self.hellos(&form.hello, authentication);
         let tolerances = self.tolerances(&form.tolerate);
+        let replaces = self.replaces(&form.replaces);
         let scope = self.scope(&form.recipients);
         let until = self.until(&form.until);
         let (device, authentication, tls) = (device?, authentication?, tls?);
@@ -99,6 +101,7 @@ impl Reading<'_> {
             senders,
             hellos,
             tolerances,
+            replaces,
             scope: scope?,
             authentication,
             class: if track == Track::Exception {
@@ -271,6 +274,14 @@ impl Reading<'_> {
             }
         }
         tolerances
+    }
+
+    fn replaces(&mut self, text: &str) -> Option<CaseId> {
+        let id = CaseId::parse(text.trim());
+        if id.is_none() && !text.trim().is_empty() {
+            self.blocks("replaces", "is no case; write it as in pc-1042");
+        }
+        id
     }
 
     fn scope(&mut self, texts: &[String]) -> Option<Scope> {

@@ -118,8 +118,11 @@ pub enum Event {
     Matches,
     /// Nobody answers for it any more.
     Abandoned,
-    /// Somebody answers for it again.
-    Adopted,
+    /// Others operate it, or answer for it, from now on.
+    Contacts {
+        /// SHA-256 of what is asked for now; nothing but its people is another.
+        request: [u8; 32],
+    },
     /// It shall not serve for now.
     Suspend {
         /// Why.
@@ -238,7 +241,7 @@ impl Event {
             Self::Drifted { .. } => "drifted",
             Self::Matches => "matches",
             Self::Abandoned => "abandoned",
-            Self::Adopted => "adopted",
+            Self::Contacts { .. } => "contacts",
             Self::Suspend { .. } => "suspend",
             Self::Reinstate { .. } => "reinstate",
             Self::Revoke { .. } => "revoke",
@@ -261,7 +264,7 @@ impl Event {
             Self::Keep { .. } => &[Requestor, Owner, Technical],
             Self::Remove { .. } => &[Requestor, Owner, Technical, Head],
             Self::Renew { .. } => &[Owner, Requestor],
-            Self::Adopted => &[Owner, Admin],
+            Self::Contacts { .. } => &[Owner, Requestor, Technical, Admin],
             Self::Reinstate { .. } | Self::Revoke { .. } => &[Admin, Security],
             Self::Checked { .. }
             | Self::Accepted { .. }
@@ -308,7 +311,7 @@ impl Event {
             | Self::Renew { .. }
             | Self::Matches
             | Self::Abandoned
-            | Self::Adopted
+            | Self::Contacts { .. }
             | Self::Elapsed(_) => None,
         }
     }

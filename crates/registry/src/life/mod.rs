@@ -234,7 +234,7 @@ pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &T
         | Event::Drifted { .. }
         | Event::Matches
         | Event::Abandoned
-        | Event::Adopted
+        | Event::Contacts { .. }
         | Event::Suspend { .. }
         | Event::Reinstate { .. }
         | Event::Revoke { .. }

@@ -104,6 +104,15 @@ pub(super) fn of(file: Option<&Path>, fields: &Fields, former: Option<&Kept>) ->
 }
 
 impl Fields {
+    /// The end that is asked for now: what stood in the former form is none.
+    pub(super) fn until(&self, now: &str, former: &str) -> String {
+        if self.until.is_some() || now != former {
+            now.to_owned()
+        } else {
+            String::new()
+        }
+    }
+
     fn put_into(&self, form: &mut Form) {
         let words = [
             (&self.department, &mut form.department),

@@ -19,7 +19,8 @@ const TEMPLATE: &str = include_str!("template.toml");
         flags, or in both; flags count more. Each remark on the form is told with its field.\n\nWithout --submit it is kept \
         as a draft, whatever is still wrong with it; with it nothing is kept of a form that has to be put right first. \
         --case changes what is asked for in a case that is there, or answers the question that was asked about it: what was \
-        acknowledged or decided about the former text is void.\n\nWithout --as the requestor acts whom the form names.",
+        acknowledged or decided about the former text is void. Of a grant that serves, who operates it and who answers \
+        for it changes at once; anything else is a request for a grant that takes its place, and until then it serves on.\n\nWithout --as the requestor acts whom the form names.",
     after_help = "Examples:\n  portcullis access request --template > copier.toml\n  portcullis access request --form \
         copier.toml --submit\n  portcullis access request --case pc-1001 --host copier-3f.example.edu"
 )]
@@ -69,6 +70,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     }
     let who = who(args, former.as_ref(), &form, &office)?;
     let kept = match former {
+        Some(former) if is_more(&former, &form) => instead(args, &former, form, &who, &mut office)?,
         Some(former) => changed(args, former, &form, &who, &mut office)?,
         None => begun(args, &form, &remarks, &who, &mut office)?,
     };
@@ -107,6 +109,33 @@ fn begun(args: &Args, form: &Form, remarks: &[Remark], who: &Person, office: &mu
     let scope = args.scope.as_deref().unwrap_or(&office.settings.scope);
     let made = office.desk.request(scope, form, &actor, office.around.now);
     made.map(|(kept, _)| kept).map_err(|why| office.refused(why, None))
+}
+
+/// Whether more of a grant that was set up is to change than its contacts: that is decided anew.
+fn is_more(former: &Kept, form: &Form) -> bool {
+    let serves = former.case.state.is_live() && !former.case.unreviewed;
+    serves && *form != former.form && !former.form.differs_by_contacts(form)
+}
+
+/// Asks for a grant that takes the place of the former.
+fn instead(args: &Args, former: &Kept, form: Form, who: &Person, office: &mut Office<'_>) -> Result<Kept, Trouble> {
+    let roles = office.people.roles_in(who, former);
+    if roles.is_empty() {
+        return Err(
+            Refusal::new(format!("{who} is nobody to {}, and has no role here", former.id))
+                .about(former.id)
+                .advise("say who you are with --as ADDRESS")
+                .into(),
+        );
+    }
+    let form = Form {
+        replaces: former.id.to_string(),
+        // The end that was asked for then may be past by now.
+        until: args.fields.until(&form.until, &former.form.until),
+        ..form
+    };
+    let (_, remarks) = office.desk.read_form(&form, office.now());
+    begun(args, &form, &remarks, who, office)
 }
 
 fn changed(args: &Args, former: Kept, form: &Form, who: &Person, office: &mut Office<'_>) -> Result<Kept, Trouble> {
