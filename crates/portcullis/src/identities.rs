@@ -53,7 +53,7 @@ pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};
 pub use stops::Stop;
-pub use token::{Algorithm, IssuerSettings, KeySource, Rules, TokenRule};
+pub use token::{Algorithm, Introspection, IssuerSettings, KeySource, Rules, ToldBy, TokenRule};
 pub use verifier::{Secret, Verifier};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A

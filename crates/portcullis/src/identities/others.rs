@@ -39,7 +39,9 @@ impl Inner {
         self.check_lock(login, client)?;
         let since = self.clock.monotonic();
         let issuers = self.issuers.load_full();
-        let proved = issuers.prove(token, self.now(), since).await;
+        let table = self.table.load_full();
+        let expected = table.find(login).and_then(|(_, verifier)| verifier.issuer());
+        let proved = issuers.prove(token, expected, self.now(), since).await;
         let table = self.table.load_full();
         match proved {
             Ok(proved) => match table.find_by_token(&proved, asked.as_deref()) {
@@ -53,7 +55,7 @@ impl Inner {
                 let known = table.find(login).map(|(name, _)| (name, false));
                 self.settle(login, client, known, since).await
             }
-            Err(NotProved::NoKeys) => Err(AuthRefusal::Unavailable),
+            Err(NotProved::Unknown) => Err(AuthRefusal::Unavailable),
         }
     }
 

@@ -409,7 +409,7 @@ fn logins_by_token(folder: &std::path::Path, signer: &token::forge::Signer) -> L
             algorithms: vec![Algorithm::Es256],
         },
         login_claim: "email".to_owned(),
-        keys: KeySource::File(keys),
+        told_by: ToldBy::Keys(KeySource::File(keys)),
         ca: None,
     };
     let resolver: Arc<dyn Resolver> = Arc::new(dns::Literal::new());

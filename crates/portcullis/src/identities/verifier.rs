@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail::Timestamp;
+use policy::Name;
 
 use super::scram;
 use super::token::TokenRule;
@@ -79,6 +80,14 @@ impl Verifier {
     /// Whether a token is what proves it.
     pub(super) const fn is_token(&self) -> bool {
         matches!(self, Self::Token(_))
+    }
+
+    /// Who issues the token that proves it.
+    pub(super) const fn issuer(&self) -> Option<&Name> {
+        match self {
+            Self::Token(rule) => Some(&rule.issuer),
+            Self::Secrets(_) | Self::Directory => None,
+        }
     }
 
     /// Whether SCRAM can prove every secret that holds now: a client takes the strongest mechanism that is offered, and

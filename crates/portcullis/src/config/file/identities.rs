@@ -40,10 +40,16 @@ pub struct Issuer {
     pub audience: Maybe<Words>,
     /// Where its keys are: an https address, or a file.
     pub keys: Maybe<String>,
+    /// Where it answers about its tokens (RFC 7662), in place of keys: an https address.
+    pub introspection: Maybe<String>,
+    /// Who we are where it answers.
+    pub client: Maybe<String>,
+    /// The file whose first line is our secret there.
+    pub secret_file: Maybe<PathBuf>,
     /// How its tokens are signed. Default: ["RS256", "ES256"].
     pub algorithms: Vec<At<Algorithm>>,
     /// The claim that names the login of a grant without `claims`. Default: "sub".
     pub login: Maybe<String>,
-    /// The authority of the keys' server, PEM. Default: those of the system.
+    /// The authority of the server of its keys or answers, PEM. Default: those of the system.
     pub ca: Maybe<PathBuf>,
 }

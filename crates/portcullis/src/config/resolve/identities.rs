@@ -5,10 +5,13 @@ use std::path::Path;
 
 use policy::Name;
 
+use super::certificates;
 use super::desk::{Desk, in_order};
 use crate::config::Problem;
 use crate::config::file::{self, At, File, Words};
-use crate::identities::{Algorithm, DirectorySettings, IssuerSettings, KeySource, LOGIN, Place, Rules, Vouching};
+use crate::identities::{
+    Algorithm, DirectorySettings, Introspection, IssuerSettings, KeySource, LOGIN, Place, Rules, ToldBy, Vouching,
+};
 
 /// The claim that names a login, where nothing is said.
 const LOGIN_CLAIM: &str = "sub";
@@ -93,14 +96,7 @@ fn issuer(name: &At<String>, written: &file::Issuer, desk: &mut Desk<'_>) -> Opt
         missing("audience"),
         for_others,
     );
-    let keys = desk.need(
-        &path("keys"),
-        &written.keys,
-        &at,
-        missing("keys"),
-        "without them nobody can tell its tokens from others",
-    );
-    let keys = keys.and_then(|keys| source(keys, desk));
+    let told_by = told_by(name, written, desk);
     let audience = audience?;
     let audiences = match audience.get() {
         Words::One(one) => vec![one.clone()],
@@ -122,9 +118,76 @@ fn issuer(name: &At<String>, written: &file::Issuer, desk: &mut Desk<'_>) -> Opt
             algorithms,
         },
         login_claim: login.map_or_else(|| LOGIN_CLAIM.to_owned(), |claim| claim.get().clone()),
-        keys: keys?,
+        told_by: told_by?,
         ca: written.ca.as_ref().map(|file| desk.path(file)),
     })
+}
+
+/// How its tokens are told from others: by its keys, or by asking it.
+fn told_by(name: &At<String>, written: &file::Issuer, desk: &mut Desk<'_>) -> Option<ToldBy> {
+    let path = |key: &'static str| ["identities", "issuers", name.as_str(), key];
+    let at = name.span();
+    let Some(asked) = written.introspection.as_ref() else {
+        for (key, span) in [
+            ("a client", written.client.as_ref().map(At::span)),
+            ("a secret", written.secret_file.as_ref().map(At::span)),
+        ] {
+            if let Some(span) = span {
+                desk.say(Problem::error(span, format!("{key} belongs to `introspection`")).advise("take it out"));
+            }
+        }
+        if desk.is_spoiled(&path("introspection")) {
+            return None;
+        }
+        let why = "without them nobody can tell its tokens from others";
+        let keys = desk.need(
+            &path("keys"),
+            &written.keys,
+            &at,
+            format!("issuer {} has no keys", name.get()),
+            why,
+        );
+        return keys.and_then(|keys| source(keys, desk)).map(ToldBy::Keys);
+    };
+    if let Some(keys) = &written.keys {
+        desk.say(
+            Problem::error(keys.span(), "this issuer is asked, and its keys are read")
+                .why("which of the two is believed would be anybody's guess")
+                .advise("keep `keys` where its tokens are signed (JWT), and `introspection` where they are not"),
+        );
+    }
+    if let Some(first) = written.algorithms.first() {
+        desk.say(
+            Problem::error(first.span(), "nothing is signed where the issuer is asked").advise("take `algorithms` out"),
+        );
+    }
+    let place = Place::web(asked);
+    if place.is_none() {
+        desk.say(
+            Problem::error(asked.span(), "tokens are not shown there")
+                .why("whoever is in between could use them")
+                .advise("write an address that begins with https://"),
+        );
+    }
+    let why = "issuers answer only to whom they know (RFC 7662, 2.1)";
+    let missing = |what: &str| format!("issuer {} is asked without {what}", name.get());
+    let client = desk.words(&path("client"), &written.client, &at, missing("a client"), why);
+    let client = client.map(ToOwned::to_owned);
+    let secret = desk.need(
+        &path("secret_file"),
+        &written.secret_file,
+        &at,
+        missing("a secret"),
+        why,
+    )?;
+    if certificates::contents(secret, desk)?.trim_ascii().is_empty() {
+        desk.say(Problem::error(secret.span(), "there is no secret in this file"));
+    }
+    Some(ToldBy::Introspection(Introspection {
+        place: place?,
+        client: client?,
+        secret_file: desk.path(secret),
+    }))
 }
 
 fn source(keys: &At<String>, desk: &mut Desk<'_>) -> Option<KeySource> {

@@ -1,4 +1,5 @@
-//! Fetches an issuer's keys over HTTP. Only as much as that takes: one request, no redirects, a bound on size and time.
+//! Fetches an issuer's keys, or its word on a token, over HTTP. Only as much as that takes: one request, no redirects, a
+//! bound on size and time.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -44,34 +46,48 @@ pub(super) enum FetchError {
 
 /// What lies there.
 pub(super) async fn get(web: &Web, place: &Place) -> Result<Vec<u8>, FetchError> {
+    within(web, place, Request::get(place.path()), String::new()).await
+}
+
+/// What is answered there to a form, which is filled in by somebody who shows this.
+pub(super) async fn post(web: &Web, place: &Place, authorization: &str, form: String) -> Result<Vec<u8>, FetchError> {
+    let mut shown = HeaderValue::from_str(authorization).map_err(io::Error::other)?;
+    shown.set_sensitive(true);
+    let request = Request::post(place.path())
+        .header(AUTHORIZATION, shown)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    within(web, place, request, form).await
+}
+
+async fn within(web: &Web, place: &Place, request: Builder, body: String) -> Result<Vec<u8>, FetchError> {
+    let request = request
+        .header(HOST, place.authority())
+        .header(ACCEPT, "application/json")
+        .body(body)
+        .map_err(io::Error::other)?;
     let clock = &web.world.clock;
     let late = clock.sleep_until(clock.monotonic() + WITHIN);
     tokio::select! {
         biased;
-        came = fetch(web, place) => came,
+        came = fetch(web, place, request) => came,
         () = late => Err(FetchError::Late),
     }
 }
 
-async fn fetch(web: &Web, place: &Place) -> Result<Vec<u8>, FetchError> {
+async fn fetch(web: &Web, place: &Place, request: Request<String>) -> Result<Vec<u8>, FetchError> {
     let stream = web.connect(place).await?;
     if place.is_secure() {
-        ask(web.secure(stream, place).await?, place).await
+        ask(web.secure(stream, place).await?, request).await
     } else {
-        ask(stream, place).await
+        ask(stream, request).await
     }
 }
 
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    place: &Place,
+    request: Request<String>,
 ) -> Result<Vec<u8>, FetchError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(place.path())
-        .header(HOST, place.authority())
-        .header(ACCEPT, "application/json")
-        .body(String::new())
-        .map_err(io::Error::other)?;
     let answer = async {
         let answer = sender.send_request(request).await?;
         match answer.status() {

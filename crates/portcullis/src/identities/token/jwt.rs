@@ -78,6 +78,10 @@ pub(super) enum Fault {
     Expired,
     /// It has not begun.
     NotYet,
+    /// It only counts together with a key that whoever shows it would have to prove (RFC 7800), and here nobody can.
+    Bound,
+    /// Its issuer says that it is none of its own, or no longer.
+    Inactive,
 }
 
 /// A public key of an issuer.
@@ -146,19 +150,11 @@ impl<'a> Token<'a> {
         if self.says_issuer() != Some(&*rules.issuer) {
             return Err(Fault::Issuer);
         }
-        let is_for_us = |said: &Value| {
-            said.as_str()
-                .is_some_and(|said| rules.audiences.iter().any(|us| us == said))
-        };
-        let audience = match self.claims.get("aud") {
-            Some(Value::Array(all)) => all.iter().any(is_for_us),
-            Some(one) => is_for_us(one),
-            None => false,
-        };
-        if !audience {
-            return Err(Fault::Audience);
+        rules.check_audience(&self.claims)?;
+        if !self.claims.contains_key("exp") {
+            return Err(Fault::Expired);
         }
-        self.check_time(now.secs())?;
+        check_time(&self.claims, now.secs())?;
         Ok(&self.claims)
     }
 
@@ -179,21 +175,52 @@ impl<'a> Token<'a> {
             Err(Fault::Signature)
         }
     }
+}
 
-    /// A token without an end is worth nothing.
-    fn check_time(&self, now: i64) -> Result<(), Fault> {
-        let end = seconds(self.claims.get("exp")).ok_or(Fault::Expired)?;
-        if now > end.saturating_add(LEEWAY_SECS) {
-            return Err(Fault::Expired);
+impl Rules {
+    /// Whether what an issuer tells of a token that it calls active is true of one for us. Its name and the token's end
+    /// may be missing, as it answers for both itself; whom the token is for may not.
+    pub(super) fn check_told(&self, claims: &Claims, now: Timestamp) -> Result<(), Fault> {
+        if claims
+            .get("iss")
+            .is_some_and(|said| said.as_str() != Some(&*self.issuer))
+        {
+            return Err(Fault::Issuer);
         }
-        match self.claims.get("nbf") {
-            None => Ok(()),
-            begin => match seconds(begin) {
-                Some(begin) if begin <= now.saturating_add(LEEWAY_SECS) => Ok(()),
-                _ => Err(Fault::NotYet),
-            },
+        self.check_audience(claims)?;
+        check_time(claims, now.secs())
+    }
+
+    /// Whether a token is for us, and for whoever shows it.
+    fn check_audience(&self, claims: &Claims) -> Result<(), Fault> {
+        let is_for_us = |said: &Value| {
+            said.as_str()
+                .is_some_and(|said| self.audiences.iter().any(|us| us == said))
+        };
+        let audience = match claims.get("aud") {
+            Some(Value::Array(all)) => all.iter().any(is_for_us),
+            Some(one) => is_for_us(one),
+            None => false,
+        };
+        match (audience, claims.contains_key("cnf")) {
+            (false, _) => Err(Fault::Audience),
+            (true, true) => Err(Fault::Bound),
+            (true, false) => Ok(()),
         }
     }
+}
+
+/// Whether it has not ended, and has begun, as far as it says.
+fn check_time(claims: &Claims, now: i64) -> Result<(), Fault> {
+    let end = claims.get("exp");
+    if end.is_some() && seconds(end).is_none_or(|end| now > end.saturating_add(LEEWAY_SECS)) {
+        return Err(Fault::Expired);
+    }
+    let begin = claims.get("nbf");
+    if begin.is_some() && seconds(begin).is_none_or(|begin| begin > now.saturating_add(LEEWAY_SECS)) {
+        return Err(Fault::NotYet);
+    }
+    Ok(())
 }
 
 /// A NumericDate; fractions are cut off.
@@ -201,7 +228,7 @@ impl<'a> Token<'a> {
     clippy::cast_possible_truncation,
     reason = "as far as i64 reaches, which saturates, is far enough for a date"
 )]
-fn seconds(claim: Option<&Value>) -> Option<i64> {
+pub(super) fn seconds(claim: Option<&Value>) -> Option<i64> {
     let claim = claim?;
     claim
         .as_i64()

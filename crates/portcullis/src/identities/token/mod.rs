@@ -2,13 +2,16 @@
 //!
 //! No secret of theirs is kept here. A token is believed if one of the issuer's keys signed it, for us, and it has not
 //! ended; what it claims leads to a login. Keys are fetched now and then, and at once when a token names one that we do
-//! not know. While an issuer cannot be reached its last keys are used.
+//! not know. While an issuer cannot be reached its last keys are used. An issuer that publishes no keys is asked about
+//! each token instead.
 
 mod fetch;
+mod introspection;
 mod jwt;
 mod keys;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +24,12 @@ use serde_json::Value;
 use wire::Roots;
 use world::World;
 
+pub use introspection::Introspection;
 pub use jwt::{Algorithm, Rules};
 
 use super::reach::{Place, Web};
+use fetch::FetchError;
+use introspection::Introspector;
 use jwt::{Claims, Fault, Key, Token};
 
 /// How long keys are used before they are fetched again.
@@ -38,10 +44,19 @@ pub struct IssuerSettings {
     pub rules: Rules,
     /// The claim that names a login.
     pub login_claim: String,
-    /// Where its keys are.
-    pub keys: KeySource,
-    /// Authorities trusted when they are fetched, in place of the system's, PEM.
+    /// How its tokens are told from others.
+    pub told_by: ToldBy,
+    /// Authorities trusted where it is reached over the web, in place of the system's, PEM.
     pub ca: Option<PathBuf>,
+}
+
+/// How an issuer's tokens are told from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToldBy {
+    /// One of its keys signed them.
+    Keys(KeySource),
+    /// It says so itself.
+    Introspection(Introspection),
 }
 
 /// Where an issuer's keys are.
@@ -96,8 +111,8 @@ pub(super) struct Proved {
 pub(super) enum NotProved {
     /// It is worth nothing.
     Wrong,
-    /// We have none of its issuer's keys.
-    NoKeys,
+    /// Nobody can say: we have none of its issuer's keys, or cannot ask it.
+    Unknown,
 }
 
 /// Every issuer of a configuration.
@@ -110,6 +125,8 @@ struct Issuer {
     settings: IssuerSettings,
     web: Result<Web, String>,
     keys: ArcSwapOption<Vec<Key>>,
+    /// Where it has to be asked.
+    introspector: Option<Arc<Introspector>>,
     /// When its keys were last asked for; held while they are fetched.
     asked: tokio::sync::Mutex<Option<Duration>>,
 }
@@ -119,7 +136,7 @@ impl Issuers {
         Self { all: Vec::new() }
     }
 
-    /// Those of a configuration; who was there before with the same settings keeps its keys.
+    /// Those of a configuration; who was there before with the same settings keeps its keys, or what it answered.
     pub(super) fn of(
         settings: &BTreeMap<Name, IssuerSettings>,
         before: &Self,
@@ -134,6 +151,11 @@ impl Issuers {
                 settings: settings.clone(),
                 web: web(settings, world, resolver),
                 keys: ArcSwapOption::new(former.and_then(|former| former.keys.load_full())),
+                introspector: match (&settings.told_by, former) {
+                    (ToldBy::Introspection(_), Some(former)) => former.introspector.clone(),
+                    (ToldBy::Introspection(asked), None) => Some(Arc::new(Introspector::new(asked.clone()))),
+                    (ToldBy::Keys(_), _) => None,
+                },
                 asked: tokio::sync::Mutex::default(),
             }
         };
@@ -142,13 +164,36 @@ impl Issuers {
         }
     }
 
-    /// Whether a token is worth something, and what it says.
-    pub(super) async fn prove(&self, text: &str, wall: Timestamp, now: Duration) -> Result<Proved, NotProved> {
-        let token = Token::read(text).map_err(|_| NotProved::Wrong)?;
-        let says = token.says_issuer().ok_or(NotProved::Wrong)?;
-        let mut all = self.all.iter();
-        let issuer = all.find(|issuer| issuer.settings.rules.issuer == says);
-        issuer.ok_or(NotProved::Wrong)?.prove(&token, wall, now).await
+    /// Whether a token is worth something, and what it says. `expected`: who should have issued it, where that is known.
+    pub(super) async fn prove(
+        &self,
+        text: &str,
+        expected: Option<&Name>,
+        wall: Timestamp,
+        now: Duration,
+    ) -> Result<Proved, NotProved> {
+        let token = Token::read(text).ok();
+        let says = token.as_ref().and_then(Token::says_issuer);
+        let issuer = match says {
+            Some(says) => self.all.iter().find(|issuer| issuer.settings.rules.issuer == says),
+            None => self.asked_about_anything(expected),
+        };
+        let issuer = issuer.ok_or(NotProved::Wrong)?;
+        match (&issuer.introspector, &token) {
+            (Some(introspector), _) => issuer.ask(introspector, text, wall).await,
+            (None, Some(token)) => issuer.prove(token, wall, now).await,
+            (None, None) => Err(NotProved::Wrong),
+        }
+    }
+
+    /// Who is asked about a token that does not say whose it is: the one it should be from, else the only one that can be
+    /// asked. It is shown to nobody else: who has somebody's token can use it.
+    fn asked_about_anything(&self, expected: Option<&Name>) -> Option<&Issuer> {
+        let mut can_be_asked = self.all.iter().filter(|issuer| issuer.introspector.is_some());
+        match expected {
+            Some(expected) => can_be_asked.find(|issuer| issuer.name == *expected),
+            None => can_be_asked.next().filter(|_| can_be_asked.next().is_none()),
+        }
     }
 
     /// The login that a token names.
@@ -160,7 +205,7 @@ impl Issuers {
 
     /// Fetches keys that are old, or that we do not have.
     pub(super) async fn refresh(&self, now: Duration) {
-        for issuer in &self.all {
+        for issuer in self.all.iter().filter(|issuer| issuer.introspector.is_none()) {
             let every = if issuer.keys.load().is_some() {
                 FETCH_EVERY
             } else {
@@ -183,10 +228,10 @@ impl Issuers {
 
 /// What an issuer is reached by. That a file of authorities cannot be read is said when keys are asked for.
 fn web(settings: &IssuerSettings, world: &World, resolver: &Arc<dyn Resolver>) -> Result<Web, String> {
-    let roots = match (&settings.keys, &settings.ca) {
-        (KeySource::File(_), _) => Ok(Roots::none()),
-        (KeySource::Web(_), Some(file)) => Roots::none().load(file),
-        (KeySource::Web(_), None) => Roots::system(),
+    let roots = match (&settings.told_by, &settings.ca) {
+        (ToldBy::Keys(KeySource::File(_)), _) => Ok(Roots::none()),
+        (_, Some(file)) => Roots::none().load(file),
+        (_, None) => Roots::system(),
     };
     Ok(Web {
         world: world.clone(),
@@ -205,6 +250,26 @@ impl Issuer {
             self.fetch(now, PAUSE).await;
             checked = self.check(token, wall)?;
         }
+        self.believe(checked)
+    }
+
+    /// Asks the issuer itself.
+    async fn ask(&self, introspector: &Introspector, token: &str, wall: Timestamp) -> Result<Proved, NotProved> {
+        let answer = match &self.web {
+            Ok(web) => introspector.ask(web, &self.settings.rules, token, wall).await,
+            Err(why) => Err(io::Error::other(why.clone())).map_err(|why| FetchError::Io(why).into()),
+        };
+        match answer {
+            Ok(answer) => self.believe(answer),
+            Err(why) => {
+                let issuer = &*self.name;
+                tracing::warn!(event = "identities.introspection", issuer, %why, "an issuer cannot be asked about a token");
+                Err(NotProved::Unknown)
+            }
+        }
+    }
+
+    fn believe(&self, checked: Result<Claims, Fault>) -> Result<Proved, NotProved> {
         match checked {
             Ok(claims) => Ok(Proved {
                 issuer: self.name.clone(),
@@ -223,7 +288,7 @@ impl Issuer {
     }
 
     fn check(&self, token: &Token<'_>, wall: Timestamp) -> Result<Result<Claims, Fault>, NotProved> {
-        let keys = self.keys.load_full().ok_or(NotProved::NoKeys)?;
+        let keys = self.keys.load_full().ok_or(NotProved::Unknown)?;
         Ok(token.check(&keys, &self.settings.rules, wall).cloned())
     }
 
@@ -254,12 +319,13 @@ impl Issuer {
     }
 
     async fn read(&self) -> Result<Vec<Key>, String> {
-        let text = match &self.settings.keys {
-            KeySource::Web(place) => {
+        let text = match &self.settings.told_by {
+            ToldBy::Introspection(_) => return Err("it is asked instead".to_owned()),
+            ToldBy::Keys(KeySource::Web(place)) => {
                 let web = self.web.as_ref().map_err(Clone::clone)?;
                 fetch::get(web, place).await.map_err(|error| error.to_string())?
             }
-            KeySource::File(path) => {
+            ToldBy::Keys(KeySource::File(path)) => {
                 let path = path.clone();
                 let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
                 read.map_err(|error| error.to_string())?

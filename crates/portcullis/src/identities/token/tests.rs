@@ -78,6 +78,7 @@ fn what_is_wrong_with_a_token_is_found() {
         (without("exp"), Fault::Expired),
         (with("nbf", json!(NOW + 61)), Fault::NotYet),
         (with("nbf", json!("soon")), Fault::NotYet),
+        (with("cnf", json!({ "jkt": "x" })), Fault::Bound),
     ] {
         assert_eq!(check(&signer.sign(&claims), &published), Err(fault), "{claims}");
     }
@@ -179,7 +180,7 @@ fn settings(keys: KeySource, ca: Option<PathBuf>) -> BTreeMap<Name, IssuerSettin
     let settings = IssuerSettings {
         rules: rules(),
         login_claim: "sub".to_owned(),
-        keys,
+        told_by: ToldBy::Keys(keys),
         ca,
     };
     BTreeMap::from([(Name::from("campus"), settings)])
@@ -199,14 +200,14 @@ async fn keys_that_are_exchanged_are_fetched_when_a_token_names_them_and_not_too
     let at = Duration::from_secs;
     let prove = async |signer: &Signer, secs: u64| {
         let token = signer.sign(&claims());
-        let proved = campus.prove(&token, Timestamp::from_secs(NOW), at(secs)).await;
+        let proved = campus.prove(&token, None, Timestamp::from_secs(NOW), at(secs)).await;
         proved.map(|proved| proved.issuer.to_string())
     };
-    assert_eq!(prove(&first, 0).await, Err(NotProved::NoKeys));
+    assert_eq!(prove(&first, 0).await, Err(NotProved::Unknown));
     std::fs::write(&file, set(&[&first])).unwrap();
     assert_eq!(
         prove(&first, 29).await,
-        Err(NotProved::NoKeys),
+        Err(NotProved::Unknown),
         "it was asked a moment ago"
     );
     assert_eq!(prove(&first, 30).await, Ok("campus".to_owned()));
@@ -275,15 +276,17 @@ async fn keys_come_over_tls_from_whom_the_authority_vouches_for_and_from_nobody_
     };
     let token = signer.sign(&claims());
     let prove = async |issuers: Issuers| {
-        let proved = issuers.prove(&token, Timestamp::from_secs(NOW), Duration::ZERO).await;
+        let proved = issuers
+            .prove(&token, None, Timestamp::from_secs(NOW), Duration::ZERO)
+            .await;
         proved.map(|proved| proved.claims["sub"].clone())
     };
     assert_eq!(prove(of("/keys", ca.clone())).await, Ok(json!("scan")));
-    assert_eq!(prove(of("/other", ca)).await, Err(NotProved::NoKeys));
+    assert_eq!(prove(of("/other", ca)).await, Err(NotProved::Unknown));
     let stranger = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let other = folder.path().join("other.pem");
     std::fs::write(&other, stranger.cert.pem()).unwrap();
-    assert_eq!(prove(of("/keys", other)).await, Err(NotProved::NoKeys));
+    assert_eq!(prove(of("/keys", other)).await, Err(NotProved::Unknown));
 }
 
 #[test]
