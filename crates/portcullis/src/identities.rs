@@ -44,7 +44,7 @@ use stops::Stops;
 use table::{Sources, Table};
 use token::Issuers;
 
-pub use credentials::{proof_of, verifiers};
+pub use credentials::{proof_of, proof_of_chosen, verifiers};
 pub use directory::{DirectorySettings, LOGIN};
 pub use guesses::KeptOut;
 pub use lockout::Locked;
@@ -53,7 +53,7 @@ pub use salt::{SALT_KEY, salt_key};
 pub use scram::{ITERATIONS, Verifier as ScramVerifier};
 pub use secret::{HashError, check_hash, hash_secret, seal};
 pub use stops::Stop;
-pub use token::{Algorithm, Introspection, IssuerSettings, KeySource, Rules, ToldBy, TokenRule};
+pub use token::{Algorithm, Introspection, IssuerSettings, KeySource, Rules, TokenRule, ToldBy};
 pub use verifier::{Secret, Verifier};
 
 /// Hashes computed at once for everybody: each takes a core for some 45 ms and 19 MiB, and mail needs cores too. A
@@ -252,7 +252,7 @@ impl Inner {
             .map(|secret| secret.hash.clone())
             .collect();
         if let Some((name, verifier)) = known
-            && self.is_remembered(&login, &secret, &hashes)
+            && self.is_remembered(&login, &secret::as_hashed(secret.clone()), &hashes)
             && !self.is_stopped(name, verifier, client)
         {
             return Ok(Principal(name.clone()));
@@ -263,6 +263,7 @@ impl Inner {
             return self.look_in_directory(&directory, &login, &secret, client).await;
         }
         let place = self.wait_in_line(&login, client).ok_or(AuthRefusal::Unavailable)?;
+        let secret = secret::as_hashed(secret);
         let seen = self.verify(&place.line, secret.clone(), hashes).await?;
         drop(place);
         if let Some(hash) = &seen.proved_by {

@@ -39,6 +39,12 @@ impl Secret {
         Self(secret)
     }
 
+    /// One that a person chose, which [`chosen::check`](crate::chosen::check) took.
+    #[must_use]
+    pub fn chosen(password: &str) -> Self {
+        Self(crate::chosen::prepared(password))
+    }
+
     /// Whether a text has the form of a secret that was made here. Letters of one case alone are words.
     #[must_use]
     pub fn could_be(text: &str) -> bool {

@@ -9,6 +9,7 @@ mod actor;
 mod calendar;
 mod case;
 mod check;
+pub mod chosen;
 mod credential;
 mod desk;
 mod form;

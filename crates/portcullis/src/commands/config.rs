@@ -7,7 +7,10 @@ mod rollback;
 
 use std::process::ExitCode;
 
-use super::say;
+use anyhow::Context as _;
+use registry::chosen;
+
+use super::{password, say, say_aside};
 use crate::config::{example, file};
 use crate::identities;
 
@@ -35,6 +38,10 @@ enum What {
         /// The login the grant is for.
         #[arg(value_name = "LOGIN", default_value = "LOGIN")]
         login: String,
+        /// A password of one's own, asked for or read from standard input: at least 15 characters that nobody would
+        /// expect.
+        #[arg(long)]
+        chosen: bool,
         /// Answer in JSON: login, secret, hash and scram.
         #[arg(long)]
         json: bool,
@@ -54,7 +61,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Example => Ok(say(example::EXAMPLE)),
         What::Schema => schema(),
-        What::Secret { login, json } => secret(&login, json),
+        What::Secret {
+            login,
+            chosen: true,
+            json,
+        } => chosen_secret(&login, json),
+        What::Secret { login, json, .. } => secret(&login, json),
         What::History(args) => history::run(&args),
         What::Show(args) => history::show(&args),
         What::Diff(args) => difference::run(&args),
@@ -66,6 +78,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 pub fn schema() -> anyhow::Result<ExitCode> {
     let schema = serde_json::to_value(schemars::schema_for!(file::File))?;
     Ok(say(&format!("{schema:#}\n")))
+}
+
+fn chosen_secret(login: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let password = password::typed().context("no password could be read")?;
+    if let Err(why) = chosen::check(&password, &chosen::Context::of([login])) {
+        say_aside(&format!("portcullis: {why}\n  {}\n", why.advice()));
+        return Ok(ExitCode::from(1));
+    }
+    let hash = identities::hash_secret(&registry::Secret::chosen(&password), &world::SystemRng)?;
+    let hash = hash.as_str();
+    Ok(say(&if json {
+        format!("{:#}\n", serde_json::json!({ "login": login, "hash": hash }))
+    } else {
+        format!("For the grant:\n\n    by = {{ password = {login:?}, hash = \"{hash}\" }}\n")
+    }))
 }
 
 fn secret(login: &str, json: bool) -> anyhow::Result<ExitCode> {

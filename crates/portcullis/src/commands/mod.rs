@@ -11,6 +11,7 @@ pub mod diff;
 pub mod explain;
 pub mod ledger;
 pub mod logins;
+mod password;
 pub mod prove;
 pub mod queue;
 pub mod replay;

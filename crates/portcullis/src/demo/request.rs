@@ -108,6 +108,7 @@ impl Terminal<'_> {
         let now = Timestamp(world.clock.wall());
         let done = tokio::task::spawn_blocking(move || {
             let around = Around {
+                typed: Box::new(|| Err(std::io::Error::other("nobody sits here"))),
                 now,
                 rng: world.rng.clone(),
                 names: Box::new(move |_, host, address| {

@@ -7,7 +7,7 @@ use registry::{CaseId, Credential, Proof};
 use world::Rng;
 
 use super::scram;
-use super::secret::{HashError, seal};
+use super::secret::{HashError, hash_secret, seal};
 use super::verifier::{Secret, Verifier};
 use crate::config::SecretHash;
 
@@ -45,6 +45,15 @@ pub fn proof_of(secret: &registry::Secret, beside: &[Credential], rng: &dyn Rng)
     Ok(Proof::Secret {
         argon2: sealed.hash.as_str().into(),
         scram: sealed.scram.map(Into::into),
+    })
+}
+
+/// All that the registry keeps of a password that a person chose: a hash that is dear to whoever guesses. What SCRAM needs
+/// is not, and is made of generated secrets alone.
+pub fn proof_of_chosen(password: &registry::Secret, rng: &dyn Rng) -> Result<Proof, HashError> {
+    Ok(Proof::Secret {
+        argon2: hash_secret(password, rng)?.as_str().into(),
+        scram: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use world::Rng;
+use zeroize::Zeroizing;
 
 use super::scram;
 use super::verifier::Secret;
@@ -44,6 +45,14 @@ pub fn hash_secret(secret: &str, rng: &dyn Rng) -> Result<SecretHash, HashError>
         .hash_password_with_salt(secret.as_bytes(), &salt)
         .map_err(|_| HashError::Hashing)?;
     Ok(SecretHash::new(hash.to_string()))
+}
+
+/// A secret as it was hashed: what a person chose may be typed in more than one way.
+pub(super) fn as_hashed(secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    match std::str::from_utf8(&secret) {
+        Ok(text) if !text.is_ascii() => Zeroizing::new(registry::chosen::prepared(text).as_bytes().to_vec()),
+        _ => secret,
+    }
 }
 
 /// All that is kept of a generated secret. `beside`: what SCRAM checks the secret by whose place it takes.
@@ -96,6 +105,19 @@ mod tests {
         assert!(verify(secret.as_bytes(), hash.as_str()));
         assert!(!verify(b"another", hash.as_str()));
         assert_eq!(format!("{hash:?}"), "SecretHash(..)");
+    }
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let typed = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        let hash = hash_secret(&registry::Secret::chosen("Gru\u{308}ne Lampe am Fjord"), &SystemRng).unwrap();
+        assert!(verify(
+            &as_hashed(typed("Gr\u{fc}ne Lampe am\u{a0}Fjord")),
+            hash.as_str()
+        ));
+        assert!(!verify(&as_hashed(typed("Grune Lampe am Fjord")), hash.as_str()));
+        // What is no text is compared as it is.
+        assert_eq!(*as_hashed(Zeroizing::new(vec![0xff, b'a'])), [0xff, b'a']);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(crate) struct House {
     folder: tempfile::TempDir,
     now: Timestamp,
     rng: Arc<Even>,
+    /// What somebody types when they are asked for a password.
+    typed: String,
 }
 
 impl House {
@@ -67,6 +69,7 @@ impl House {
             folder,
             now: NOW,
             rng: Arc::new(Even(1.into())),
+            typed: String::new(),
         }
     }
 
@@ -91,8 +94,10 @@ impl House {
             Ok(cli) => cli.args,
             Err(why) => panic!("{words:?}: {why}"),
         };
+        let typed = self.typed.clone();
         let around = Around {
             now: self.now,
+            typed: Box::new(move || Ok(typed.clone().into())),
             rng: self.rng.clone(),
             names: Box::new(|_, host, address| Names {
                 forward: Source::Known(host.and(address).into_iter().collect()),
@@ -147,6 +152,11 @@ impl House {
             self.now = self.now.plus(Duration::from_secs(86_400));
             desk.tick(self.now).unwrap();
         }
+    }
+
+    /// From now on somebody types this where a password is asked for.
+    pub(crate) fn types(&mut self, password: &str) {
+        password.clone_into(&mut self.typed);
     }
 
     /// A message was accepted.

@@ -3,7 +3,7 @@
 //!
 //! A line `$ portcullis access ...` is a command; below it stands what it says: to standard output, then behind `! ` to
 //! standard error, then the status where it is not 0. `+ 14 days` lets time go by, and does what it does; `mail pc-1001`
-//! is a message that was accepted; `> FILE` writes the lines below it, up to an empty one, into a file; `# ` is for the
+//! is a message that was accepted; `types ...` is what somebody types when asked for a password; `> FILE` writes the lines below it, up to an empty one, into a file; `# ` is for the
 //! reader. On the page these stand in comments, which nobody sees. All of them begin on Saturday, 21 November 2026, in a
 //! folder with the files of `files`. To see the words again after a change, run the test with `PORTCULLIS_REWRITE=1` and
 //! read the difference.
@@ -37,7 +37,7 @@ fn stories() -> Vec<PathBuf> {
 
 /// Whether a line belongs to the story, and is not something that a command said.
 fn leads_on(line: &str) -> bool {
-    ["$ ", "+ ", "mail ", "> ", "# ", "```", "<!-- "]
+    ["$ ", "+ ", "mail ", "types ", "> ", "# ", "```", "<!-- "]
         .iter()
         .any(|begin| line.starts_with(begin))
 }
@@ -49,6 +49,8 @@ fn happens(line: &str, lines: &mut Peekable<Lines<'_>>, house: &mut House) -> St
         house.wait(days.parse().unwrap());
     } else if let Some(id) = line.strip_prefix("mail ") {
         house.mail(id);
+    } else if let Some(password) = line.strip_prefix("types ") {
+        house.types(password);
     } else if let Some(file) = line.strip_prefix("> ") {
         while let Some(line) = lines.next_if(|line| !line.is_empty() && *line != "-->") {
             content.push_str(&format!("{line}\n"));

@@ -1,12 +1,15 @@
 //! What a command finds around it: the time, chance, and what name service says.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail::{Domain, Timestamp};
 use registry::{Names, Source};
 use world::{Rng, World};
+use zeroize::Zeroizing;
 
+use crate::commands::password;
 use crate::config::DnsSettings;
 use crate::drill;
 use crate::gateway::resolver;
@@ -23,6 +26,8 @@ pub struct Around {
     pub rng: Arc<dyn Rng>,
     /// What names and addresses say of each other.
     pub names: Box<AskNames>,
+    /// Asks for a password that a person chose.
+    pub typed: Box<dyn Fn() -> io::Result<Zeroizing<String>>>,
 }
 
 impl std::fmt::Debug for Around {
@@ -41,6 +46,7 @@ impl Around {
             names: Box::new(move |settings, host, address| {
                 asked(settings, &world, host, address).unwrap_or_else(|why| unknown(&why.to_string()))
             }),
+            typed: Box::new(password::typed),
         })
     }
 }

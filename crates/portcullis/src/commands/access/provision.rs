@@ -76,6 +76,7 @@ fn first_secret(kept: &Kept, who: &Person, office: &mut Office<'_>) -> Result<Op
         label: secrets::LABEL,
         kind: CredentialKind::DeviceSecret,
         overlap: None,
+        chosen: false,
     };
     secrets::make(kept, &wanted, who, office).map(Some)
 }

@@ -16,7 +16,9 @@ use crate::commands::queue;
     long_about = "Make a fresh secret of 20 letters and digits for a grant that logs in. It is shown this once; what is kept \
         cannot be logged in with. The old one holds beside it for 14 days, so that the device can be set without an \
         interruption; with --at-once, for a secret that leaked, no longer at all.\n\nWith --add it stands beside the others \
-        under a label of its own, for one program among several. The login is the case, as in pc-1042.\n\nA grant that is shown \
+        under a label of its own, for one program among several. The login is the case, as in pc-1042.\n\nWith --chosen it is a \
+        password that a person chose: it is asked for, or read from standard input. It needs 15 characters and may be as long \
+        as a sentence; nothing else is asked of it but that nobody would expect it.\n\nA grant that is shown \
         by a certificate has no secret: --certificate or --key says which. It counts by its public key, whoever issued it and \
         for whatever use, and in place of the one before."
 )]
@@ -36,6 +38,9 @@ pub(super) struct Args {
     /// One more secret, of this name.
     #[arg(long, value_name = "LABEL")]
     add: Option<String>,
+    /// A password of one's own, asked for or read from standard input.
+    #[arg(long)]
+    chosen: bool,
     #[command(flatten)]
     which: keys::Which,
     #[command(flatten)]
@@ -99,6 +104,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
             (None, true) => Some(Duration::ZERO),
             (None, false) => Some(args.overlap.unwrap_or(OVERLAP)),
         },
+        chosen: args.chosen,
     };
     let made = secrets::make(&kept, &wanted, &who, &mut office)?;
     Ok(answered(&kept, &office, made.text(&kept, &office), made.json(&kept)))

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
+use registry::chosen::{self, Context};
 use registry::{Authentication, Credential, CredentialKind, DeskError, Kept, NewCredential, Person, Role, Secret};
 use serde_json::{Value, json};
 
-use super::office::Office;
+use super::office::{Office, Refusal};
 use super::{Trouble, told};
-use crate::identities::proof_of;
+use crate::identities::{proof_of, proof_of_chosen};
 
 /// What a device's secret is called, unless somebody says otherwise.
 pub(super) const LABEL: &str = "device";
@@ -21,11 +22,14 @@ pub(super) struct Wanted<'a> {
     pub(super) kind: CredentialKind,
     /// How long those of the same label hold beside it; without it, none is replaced.
     pub(super) overlap: Option<Duration>,
+    /// Whether a person chooses it.
+    pub(super) chosen: bool,
 }
 
 /// A secret that was made.
 pub(super) struct Made {
-    secret: Secret,
+    /// To be shown; whoever chose it knows it.
+    secret: Option<Secret>,
     credential: Credential,
     /// Those of the same label that end for it.
     ending: Vec<Credential>,
@@ -42,11 +46,19 @@ pub(super) fn make(kept: &Kept, wanted: &Wanted<'_>, who: &Person, office: &mut 
     let (id, now) = (kept.id, office.now());
     let before = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
     let live: Vec<Credential> = before.into_iter().filter(|one| one.is_live(now)).collect();
-    let secret = Secret::fresh(&*office.around.rng);
+    let rng = &*office.around.rng;
+    let (secret, proof) = if wanted.chosen {
+        let password = choose(kept, wanted, office)?;
+        (None, proof_of_chosen(&password, rng))
+    } else {
+        let secret = Secret::fresh(rng);
+        let proof = proof_of(&secret, &live, rng);
+        (Some(secret), proof)
+    };
     let new = NewCredential {
         kind: wanted.kind,
         label: wanted.label.into(),
-        proof: proof_of(&secret, &live, &*office.around.rng).context("the secret could not be made")?,
+        proof: proof.context("the secret could not be made")?,
     };
     let roles = office.people.roles_in(who, kept);
     let credential = office.first_possible(kept, who, &roles, &PEOPLE, |desk, actor| -> Result<_, DeskError> {
@@ -64,13 +76,28 @@ pub(super) fn make(kept: &Kept, wanted: &Wanted<'_>, who: &Person, office: &mut 
     })
 }
 
+/// Asks for a password, and looks whether it may be one.
+fn choose(kept: &Kept, wanted: &Wanted<'_>, office: &Office<'_>) -> Result<Secret, Trouble> {
+    let organisation = &office.config.rulebook.organisation;
+    let domains: Vec<String> = organisation.domains.iter().map(ToString::to_string).collect();
+    let (id, hostname) = (kept.id.to_string(), office.config.hostname.to_string());
+    let texts = [&*organisation.name, &*id, &*hostname, wanted.label];
+    let context = Context::of(texts.into_iter().chain(domains.iter().map(String::as_str)));
+    let password = (office.around.typed)().context("no password could be read")?;
+    match chosen::check(&password, &context) {
+        Ok(()) => Ok(Secret::chosen(&password)),
+        Err(why) => Err(Refusal::new(why.to_string()).about(kept.id).advise(why.advice()).into()),
+    }
+}
+
 impl Made {
     /// For people: this once.
     pub(super) fn text(&self, kept: &Kept, office: &Office<'_>) -> String {
-        let mut text = format!(
-            "The secret, shown this once:\n\n    {}\n\n  login    {}\n  server   {}\n",
-            &*self.secret, kept.id, office.config.hostname
-        );
+        let shown = match &self.secret {
+            Some(secret) => format!("The secret, shown this once:\n\n    {}\n\n", &**secret),
+            None => "The password is set.\n\n".to_owned(),
+        };
+        let mut text = format!("{shown}  login    {}\n  server   {}\n", kept.id, office.config.hostname);
         for one in &self.ending {
             if let Some(ends) = one.ends {
                 let said = if ends <= office.now() {
@@ -91,7 +118,7 @@ impl Made {
     pub(super) fn json(&self, kept: &Kept) -> Value {
         json!({
             "login": kept.id.to_string(),
-            "secret": &*self.secret,
+            "secret": self.secret.as_deref(),
             "number": self.credential.number,
             "label": self.credential.label,
             "kind": self.credential.kind.code(),
