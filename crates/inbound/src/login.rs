@@ -40,6 +40,12 @@ pub(crate) fn refusal(why: AuthRefusal, help: Option<&str>, event: EventId) -> R
             "The response does not follow the mechanism",
             "auth-malformed",
         ),
+        AuthRefusal::OtherMechanism => (
+            454,
+            EnhancedCode::new(4, 7, 0),
+            "This login did not work so; come again, and other ways are offered",
+            "auth-other-mechanism",
+        ),
         AuthRefusal::LockedOut => (
             454,
             EnhancedCode::new(4, 7, 0),

@@ -149,7 +149,7 @@ impl Session {
     fn hello(&mut self, verb: HelloVerb, name: Box<str>) -> Answer {
         self.visitor.hello = name;
         self.visitor.extended = verb == HelloVerb::Ehlo;
-        let mechanisms = self.hall.authenticator.mechanisms();
+        let mechanisms = self.hall.authenticator.mechanisms(self.visitor.client);
         // Only TLS 1.3 has what an exchange could be bound to (RFC 9266 §4.1).
         let mechanisms = match self.channel_binding {
             Some(_) => mechanisms,

@@ -383,6 +383,8 @@ pub enum LoginOutcome {
     WithoutGrant,
     /// The response does not follow the mechanism.
     Malformed,
+    /// It failed by a mechanism that not every login can be proved by, and was asked to come again with another.
+    OtherMechanism,
     /// The login is stopped: too many failures in a row.
     Stopped,
     /// Too many failures before.

@@ -50,6 +50,8 @@ pub enum AuthRefusal {
     Malformed,
     /// The secret is right, but no grant is bound to the login.
     WithoutGrant,
+    /// It failed by a mechanism that not every login can be proved by; another one is offered next time.
+    OtherMechanism,
     /// Too many failures in a row: the login is stopped, right or wrong, until somebody has looked.
     Stopped,
     /// Too many failures; wait.
@@ -60,8 +62,8 @@ pub enum AuthRefusal {
 
 /// Proves identities. Rounds are asynchronous: a directory or a password hash takes its time.
 pub trait Authenticator: Send + Sync + 'static {
-    /// The mechanisms that are of use at the moment.
-    fn mechanisms(&self) -> Mechanisms;
+    /// The mechanisms that are of use at the moment, to whoever comes from there.
+    fn mechanisms(&self, client: IpAddr) -> Mechanisms;
     /// Begins an exchange.
     fn begin(&self, mechanism: Mechanism, context: AuthContext) -> Box<dyn AuthExchange>;
 }

@@ -10,6 +10,7 @@ mod exchange;
 mod guesses;
 mod lockout;
 mod others;
+mod otherwise;
 mod queue;
 mod reach;
 mod remembered;
@@ -38,6 +39,7 @@ use zeroize::Zeroizing;
 use crate::config::{LimitSettings, SecretHash};
 use directory::Directory;
 use lockout::Lockout;
+use otherwise::Otherwise;
 use queue::Queue;
 use remembered::Remembered;
 use stops::Stops;
@@ -100,6 +102,8 @@ struct Inner {
     remembered: Mutex<Remembered>,
     lockout: Mutex<Lockout>,
     stops: Mutex<Stops>,
+    /// Who is not offered SCRAM, because it failed there.
+    otherwise: Mutex<Otherwise>,
     /// Says whether the grant of a login names where a client is.
     pinned: OnceLock<Box<Pinned>>,
     /// Whether hashes are computed by the task that asks rather than by a thread of their own.
@@ -138,6 +142,7 @@ impl Logins {
             queue: Mutex::default(),
             lockout: Mutex::default(),
             stops: Mutex::default(),
+            otherwise: Mutex::default(),
             pinned: OnceLock::new(),
             here: false,
         };
@@ -212,8 +217,14 @@ impl Logins {
 }
 
 impl Authenticator for Logins {
-    fn mechanisms(&self) -> Mechanisms {
-        self.inner.table.load().mechanisms
+    fn mechanisms(&self, client: IpAddr) -> Mechanisms {
+        let table = self.inner.table.load();
+        let now = self.inner.clock.monotonic();
+        if table.scram_is_partial && lock(&self.inner.otherwise).has(client, now) {
+            let unbound = table.mechanisms.without(Mechanism::ScramSha256);
+            return unbound.without(Mechanism::ScramSha256Plus);
+        }
+        table.mechanisms
     }
 
     fn begin(&self, mechanism: Mechanism, context: AuthContext) -> Box<dyn AuthExchange> {
@@ -309,7 +320,9 @@ impl Inner {
         Ok(known.unwrap_or_else(|| scram::Salted::nobody(&self.salt_key, login)))
     }
 
-    /// What follows from a SCRAM client's proof.
+    /// What follows from a SCRAM client's proof. Where SCRAM cannot prove everybody a client that fails is asked to come
+    /// again, and is then offered the others: its login may have no part in SCRAM, and clients do not change by themselves.
+    /// Whether it has is shown to nobody: wrong secrets and unknown logins hear the same.
     async fn settle_scram(&self, login: &str, client: IpAddr, right: bool) -> Result<Principal, AuthRefusal> {
         let table = self.table.load_full();
         let known = table.find(login).map(|(name, verifier)| (name, verifier, right));
@@ -317,7 +330,14 @@ impl Inner {
         if let Err(AuthRefusal::LockedOut) = settled {
             self.hold_back().await;
         }
-        settled
+        match settled {
+            Err(AuthRefusal::UnknownLogin | AuthRefusal::WrongSecret | AuthRefusal::Stopped)
+                if table.scram_is_partial && lock(&self.otherwise).note(client, self.clock.monotonic()) =>
+            {
+                Err(AuthRefusal::OtherMechanism)
+            }
+            settled => settled,
+        }
     }
 
     fn check_lock(&self, login: &str, client: IpAddr) -> Result<(), AuthRefusal> {

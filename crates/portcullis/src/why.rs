@@ -423,6 +423,10 @@ fn login(at: String, facts: &ledger::Login) -> Decision {
             "the program does not follow the login mechanism",
             "Choose another mechanism on the machine, or a newer program",
         ),
+        LoginOutcome::OtherMechanism => (
+            "SCRAM cannot prove every login here, and failed for this one; the next session offers the others",
+            "See whether the next login worked; else set the password on the machine again",
+        ),
         LoginOutcome::Stopped => (
             "the login is stopped: a hundred wrong passwords came in a row",
             "See who guesses, then `portcullis logins release`, or give the login another secret",

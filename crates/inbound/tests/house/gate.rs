@@ -1,6 +1,6 @@
 //! Listeners as the binary sets them up, and logins that follow a script.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ pub struct Logins;
 const KNOWN: [&str; 3] = ["app", "old", "idle"];
 
 impl Authenticator for Logins {
-    fn mechanisms(&self) -> Mechanisms {
+    fn mechanisms(&self, _: IpAddr) -> Mechanisms {
         [Mechanism::Plain, Mechanism::Login].into()
     }
 

@@ -134,6 +134,8 @@ pub struct ListenerSettings {
     pub starttls: bool,
     /// Octets of one message at most.
     pub size_max: u64,
+    /// Whether SCRAM is offered, where it can prove somebody.
+    pub scram: bool,
     /// How long the banner waits for early talkers.
     pub greet_delay: Duration,
     /// Its certificates: its own where it names any, else those of `[tls]`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use inbound::{ClientLimits, DoorsConfig, ListenerConfig};
-use mail::Mechanism;
+use mail::{Mechanism, Mechanisms};
 use policy::{By, Name, Role};
 use rustix::process::{Resource, getrlimit};
 use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
@@ -99,7 +99,11 @@ fn dialogue(listener: &ListenerSettings, config: &Config, has_tls: bool) -> Serv
         Role::Mx => AuthOffer::Never,
         Role::Submission | Role::Submissions | Role::Relay => {
             // Which of them are of use to a client, whoever proves identities says at its greeting.
-            AuthOffer::UnderTls(Mechanism::ALL.into())
+            let all = Mechanisms::from(Mechanism::ALL);
+            AuthOffer::UnderTls(match listener.scram {
+                true => all,
+                false => all.without(Mechanism::ScramSha256).without(Mechanism::ScramSha256Plus),
+            })
         }
     };
     smtp.auth_required = matches!(listener.role, Role::Submission | Role::Submissions);

@@ -24,6 +24,8 @@ pub(super) struct Table {
     pub(super) limits: LimitSettings,
     /// What EHLO may offer.
     pub(super) mechanisms: Mechanisms,
+    /// Whether SCRAM is among them and cannot prove everybody.
+    pub(super) scram_is_partial: bool,
 }
 
 impl Table {
@@ -31,8 +33,12 @@ impl Table {
     pub(super) fn of(sources: &Sources, now: Timestamp) -> Self {
         let mut logins = sources.registry.clone();
         logins.extend(sources.file.clone());
+        let mechanisms = mechanisms(&logins, now);
+        let mut secrets = logins.values().filter(|verifier| !verifier.is_token());
         Self {
-            mechanisms: mechanisms(&logins, now),
+            mechanisms,
+            scram_is_partial: mechanisms.contains(Mechanism::ScramSha256)
+                && !secrets.all(|verifier| verifier.has_scram(now)),
             logins,
             limits: sources.limits.clone(),
         }
@@ -59,15 +65,13 @@ impl Table {
     }
 }
 
-/// PLAIN and LOGIN always; those that carry a token where anybody has one; SCRAM where it can prove everybody who has a
-/// secret.
+/// PLAIN and LOGIN always; those that carry a token, and SCRAM, where they can prove anybody.
 fn mechanisms(logins: &BTreeMap<Name, Verifier>, now: Timestamp) -> Mechanisms {
     let mut usable = Mechanisms::from([Mechanism::Plain, Mechanism::Login]);
     if logins.values().any(Verifier::is_token) {
         usable = usable.with(Mechanism::OAuthBearer).with(Mechanism::XOAuth2);
     }
-    let mut secrets = logins.values().filter(|verifier| !verifier.is_token()).peekable();
-    if secrets.peek().is_some() && secrets.all(|verifier| verifier.has_scram(now)) {
+    if logins.values().any(|verifier| verifier.salted(now).is_some()) {
         usable = usable.with(Mechanism::ScramSha256).with(Mechanism::ScramSha256Plus);
     }
     usable

@@ -270,21 +270,54 @@ async fn scram_holds_back_and_locks_out_as_the_others_do_and_shows_no_difference
     assert_eq!(plain(&logins, b"\0erp\0right").await, Err(AuthRefusal::LockedOut));
 }
 
-#[tokio::test]
-async fn scram_is_offered_where_it_can_prove_everybody() {
-    let with = || Verifier::from(seal("right", None, &SystemRng).unwrap());
-    let logins = logins_of("erp", with());
-    let names = |logins: &Logins| logins.mechanisms().iter().map(Mechanism::name).collect::<Vec<_>>();
+#[tokio::test(start_paused = true)]
+async fn one_login_without_scram_takes_it_from_nobody_and_gets_along_at_its_second_try() {
+    let with = |secret: &str| Verifier::from(seal(secret, None, &SystemRng).unwrap());
+    let logins = logins_of("erp", with("right"));
+    let names = |logins: &Logins| logins.mechanisms(HERE).iter().map(Mechanism::name).collect::<Vec<_>>();
     let all = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"];
+    // Where it can prove everybody, who fails is wrong.
+    assert_eq!(
+        scram(&logins, "erp", "wrong", "n,,").await,
+        Err(AuthRefusal::WrongSecret)
+    );
     assert_eq!(names(&logins), all);
-    logins.register(BTreeMap::from([("pc-1001".into(), with())]));
-    assert_eq!(names(&logins), all);
-    let old = hash_secret("old", &SystemRng).unwrap().into();
-    logins.register(BTreeMap::from([("pc-1001".into(), with()), ("pc-1002".into(), old)]));
-    assert_eq!(names(&logins), all[2..]);
+    let old = || hash_secret("old", &SystemRng).unwrap().into();
+    logins.register(BTreeMap::from([
+        ("pc-1001".into(), with("new")),
+        ("pc-1002".into(), old()),
+    ]));
+    for (login, secret) in [("pc-1002", "old"), ("erp", "wrong"), ("nobody", "x")] {
+        *lock(&logins.inner.otherwise) = Otherwise::default();
+        *lock(&logins.inner.lockout) = Lockout::default();
+        assert_eq!(names(&logins), all, "it is offered, though pc-1002 has no part in it");
+        assert_eq!(
+            scram(&logins, "pc-1001", "new", "n,,").await,
+            Ok(Principal("pc-1001".into()))
+        );
+        assert_eq!(names(&logins), all);
+        let before = logins.inner.clock.monotonic();
+        let refused = scram(&logins, login, secret, "n,,").await;
+        assert_eq!(
+            refused,
+            Err(AuthRefusal::OtherMechanism),
+            "{login} hears what the others hear"
+        );
+        assert_eq!(logins.inner.clock.monotonic() - before, Duration::from_secs(2));
+        assert_eq!(names(&logins), all[2..], "{login}");
+        let elsewhere = logins.mechanisms([192, 0, 2, 1].into());
+        assert!(elsewhere.contains(Mechanism::ScramSha256));
+    }
+    assert_eq!(plain(&logins, b"\0pc-1002\0old").await, Ok(Principal("pc-1002".into())));
+    // Who insists hears what is true.
+    assert_eq!(
+        scram(&logins, "nobody", "x", "n,,").await,
+        Err(AuthRefusal::UnknownLogin)
+    );
     logins.configure(BTreeMap::new(), limits());
-    logins.register(BTreeMap::new());
-    assert_eq!(names(&logins), all[2..]);
+    logins.register(BTreeMap::from([("pc-1002".into(), old())]));
+    let elsewhere = logins.mechanisms([192, 0, 2, 1].into());
+    assert!(!elsewhere.contains(Mechanism::ScramSha256), "nobody has a part in it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -479,7 +512,7 @@ async fn a_token_leads_to_the_login_that_its_claims_name_by_both_mechanisms() {
         bearer(&logins, bearer_of, oauthbearer("", &job)).await,
         Ok(Principal("reports".into()))
     );
-    let names: Vec<_> = logins.mechanisms().iter().map(Mechanism::name).collect();
+    let names: Vec<_> = logins.mechanisms(HERE).iter().map(Mechanism::name).collect();
     assert_eq!(names, ["OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]);
 }
 
@@ -654,7 +687,7 @@ async fn the_directory_is_believed_of_those_whom_it_was_declared_to_know_and_ask
     assert_eq!(plain(&logins, b"\0busy\0ysub").await, Err(AuthRefusal::Unavailable));
     assert_eq!(plain(&logins, b"\0alice\0").await, Err(AuthRefusal::Malformed));
     // No login of the directory has a part in SCRAM.
-    assert!(!logins.mechanisms().contains(Mechanism::ScramSha256));
+    assert!(!logins.mechanisms(HERE).contains(Mechanism::ScramSha256));
     assert_eq!(
         scram(&logins, "alice", "ecila", "n,,").await,
         Err(AuthRefusal::WrongSecret)

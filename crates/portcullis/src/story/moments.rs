@@ -277,6 +277,7 @@ fn login(facts: &ledger::Login) -> String {
         LoginOutcome::WrongSecret => "refused: the password is wrong",
         LoginOutcome::WithoutGrant => "refused: the password is right, but no grant is bound to this login here",
         LoginOutcome::Malformed => "refused: the response does not follow the mechanism",
+        LoginOutcome::OtherMechanism => "refused: SCRAM failed, and it was asked to come again with another mechanism",
         LoginOutcome::Stopped => "refused: the login is stopped after a hundred wrong passwords in a row",
         LoginOutcome::LockedOut => "refused: too many failures before",
         LoginOutcome::Unavailable => "refused: nobody could be asked",

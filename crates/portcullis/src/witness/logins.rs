@@ -15,6 +15,7 @@ pub(super) fn outcome(why: AuthRefusal) -> LoginOutcome {
         AuthRefusal::WrongSecret => LoginOutcome::WrongSecret,
         AuthRefusal::WithoutGrant => LoginOutcome::WithoutGrant,
         AuthRefusal::Malformed => LoginOutcome::Malformed,
+        AuthRefusal::OtherMechanism => LoginOutcome::OtherMechanism,
         AuthRefusal::Stopped => LoginOutcome::Stopped,
         AuthRefusal::LockedOut => LoginOutcome::LockedOut,
         AuthRefusal::Unavailable => LoginOutcome::Unavailable,
@@ -28,9 +29,11 @@ pub(super) fn known_and_tried(named: Option<&str>, outcome: LoginOutcome) -> (Op
         LoginOutcome::Proved | LoginOutcome::WrongSecret | LoginOutcome::WithoutGrant | LoginOutcome::Stopped => {
             (named.map(Words::new), None)
         }
-        LoginOutcome::UnknownLogin | LoginOutcome::Malformed | LoginOutcome::LockedOut | LoginOutcome::Unavailable => {
-            (None, named.filter(|name| looks_like_a_name(name)).map(Words::new))
-        }
+        LoginOutcome::UnknownLogin
+        | LoginOutcome::OtherMechanism
+        | LoginOutcome::Malformed
+        | LoginOutcome::LockedOut
+        | LoginOutcome::Unavailable => (None, named.filter(|name| looks_like_a_name(name)).map(Words::new)),
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Listener {
     pub proxies: List<IpNet>,
     /// Whether STARTTLS is offered, for a zone of devices that stumble over it. Default: true.
     pub advertise_starttls: Maybe<bool>,
+    /// Whether SCRAM is offered to who logs in, for a listener of people whose logins have no part in it. Default: true.
+    pub scram: Maybe<bool>,
     /// The largest message. Default: 50 MB.
     pub size_max: Maybe<Octets>,
     /// How long the banner waits for clients that talk too early. Default: none.

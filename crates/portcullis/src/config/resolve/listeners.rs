@@ -112,6 +112,7 @@ fn settings(
 ) -> Option<ListenerSettings> {
     proxies(&written.proxies, desk);
     let size_max = size(written, desk);
+    let scram = scram(&written.scram, role, desk);
     let greet_delay = greet_delay(&written.greet_delay, desk);
     Some(ListenerSettings {
         hostname: value(&written.hostname).or_else(|| hostname.cloned())?,
@@ -121,6 +122,7 @@ fn settings(
         proxies: values(&written.proxies),
         starttls,
         size_max,
+        scram,
         greet_delay,
         certificates,
     })
@@ -279,6 +281,14 @@ fn size(written: &file::Listener, desk: &mut Desk<'_>) -> u64 {
         );
     }
     size.0
+}
+
+fn scram(written: &Maybe<bool>, role: Role, desk: &mut Desk<'_>) -> bool {
+    let Some(offered) = written else { return true };
+    if role == Role::Mx {
+        desk.say(Problem::error(offered.span(), "nobody logs in at an mx listener").advise("take `scram` out"));
+    }
+    **offered
 }
 
 fn greet_delay(written: &Maybe<Text<file::Lapse>>, desk: &mut Desk<'_>) -> Duration {
