@@ -44,10 +44,10 @@ test:
 long:
 	tools/install-test-deps.sh
 	cargo build --release -p portcullis
-	rm -f $(BUILT)/tmp/storms.md
+	rm -f $(BUILT)/tmp/storms*.md
 	PORTCULLIS_LONG=1 PORTCULLIS_BINARY=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/portcullis \
 		PROPTEST_CASES=4000 tools/rooms.py --long $(BUDGETS_LONG); \
-		status=$$?; cat $(BUILT)/tmp/storms.md; exit $$status
+		status=$$?; cat $(BUILT)/tmp/storms*.md; exit $$status
 	cargo run --release -p sim -- --until-covered --at-least 200
 	$(MAKE) mutants
 

@@ -5,7 +5,7 @@
 //! never asserted. Behind each storm the gate has to become what it was before by itself.
 //!
 //! `PORTCULLIS_LONG` comes with ten thousand connections and a million messages; `PORTCULLIS_BINARY` names another
-//! binary, as a release. `storms.md` in cargo's `tmp` folder gathers what was seen.
+//! binary, as a release. `storms.md` and `storms-logins.md` in cargo's `tmp` folder gather what was seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub)]
 
@@ -13,6 +13,7 @@
 mod house;
 
 mod backlog;
+mod crowd;
 mod gauge;
 mod guesses;
 mod names;
@@ -22,8 +23,10 @@ mod sink;
 mod storm;
 mod table;
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use crowd::Crowd;
 use gauge::{Gauge, Seen};
 use house::eventually_within;
 use scene::Scene;
@@ -38,6 +41,8 @@ const ALIVE: &str = "bob@example.edu";
 const DEAD: &str = "bob@dead.example.edu";
 /// How long a destination that was dead may be left alone before it is tried again, and then take what waited for it.
 const REVIVES_WITHIN: Duration = Duration::from_secs(300);
+/// How long a crowd may take until the last of it is let in: each takes a core for some time, and half of them compute.
+const ALL_INSIDE_WITHIN: Duration = Duration::from_secs(600);
 
 #[test]
 fn granted_senders_are_served_in_every_storm_and_it_passes_by_itself() {
@@ -86,6 +91,40 @@ fn a_storm_of_guessed_passwords_stops_neither_mail_nor_who_knows_the_password() 
         let mut stream = door.enter([127, 0, 0, 77]).await.unwrap();
         heard(&mut stream, &plain(LOGIN, house::PASSWORD), "235").await.unwrap();
     });
+}
+
+#[test]
+fn people_who_log_in_all_at_once_get_in_and_keep_nobody_waiting_who_is_at_work() {
+    let scene = Scene::open();
+    let (door, people) = (Door::of(&scene.gate), scene.scale.people);
+    for right in [true, false] {
+        let stop = AtomicBool::new(false);
+        let watching = |while_this: &mut (dyn FnMut() -> bool + Send)| {
+            stop.store(false, Ordering::Relaxed);
+            std::thread::scope(|threads| {
+                let watch = || scene.senders.block_on(crowd::watch(&door, scene.front, &stop));
+                let watch = threads.spawn(watch);
+                eventually_within(ALL_INSIDE_WITHIN, "everybody to be let in", || {
+                    (!while_this()).then_some(())
+                });
+                stop.store(true, Ordering::Relaxed);
+                watch.join().unwrap()
+            })
+        };
+        let began = Instant::now();
+        let before = watching(&mut || began.elapsed() < scene.scale.watched);
+        let began = Instant::now();
+        let crowd = Crowd::gather(&scene.storms, &door, people, right);
+        let during = watching(&mut || match right {
+            true => crowd.inside() < people,
+            false => began.elapsed() < scene.scale.watched,
+        });
+        let lasted = began.elapsed().as_secs_f64();
+        assert_eq!(crowd.inside(), if right { people } else { 0 });
+        let told = format!("{}, in {lasted:.0} s", crowd.end(&scene.storms));
+        let title = format!("{people} with the {} password", if right { "right" } else { "wrong" });
+        crowd::print(&title, &before, &during, &told);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use portcullis::identities::hash_secret;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::crowd;
 use crate::gauge::{Gauge, Seen};
 use crate::house::{Gate, PASSWORD, Plan, eventually, free_port, until};
 use crate::names;
@@ -33,6 +34,8 @@ pub struct Scale {
     pub sessions: usize,
     /// Strangers who guess passwords.
     pub guessers: usize,
+    /// People who log in at once.
+    pub people: usize,
     /// Messages for a destination that does not answer.
     pub dead: usize,
     /// Messages, each for a domain of its own, while the name server is silent.
@@ -49,6 +52,7 @@ impl Scale {
             Self {
                 sessions: 10_000,
                 guessers: 1000,
+                people: 1000,
                 dead: 1_000_000,
                 nameless: 100_000,
                 revived: 50_000,
@@ -58,6 +62,7 @@ impl Scale {
             Self {
                 sessions: 300,
                 guessers: 60,
+                people: 40,
                 dead: 4000,
                 nameless: 1000,
                 revived: 1000,
@@ -118,10 +123,11 @@ impl Scene {
              [listeners.front]\nrole = \"mx\"\nlisten = [\"{front}\"]\nproxies = [\"127.0.0.9\"]\n\
              [routes.dead]\ndomains = [\"dead.example.edu\"]\nto = [\"{}\"]\nrecipients = \"any\"\n\
              [grants.load]\nby = {{ address = [\"127.0.0.5\"] }}\n{grant}\
-             [grants.invoices]\nby = {{ password = \"{LOGIN}\", hash = \"{}\" }}\n{grant}",
+             [grants.invoices]\nby = {{ password = \"{LOGIN}\", hash = \"{}\" }}\n{grant}{}",
             scale.sessions,
             mute.local_addr().unwrap(),
             hash.as_str(),
+            crowd::grants(scale.people, hash.as_str(), &grant),
         );
         let gate = Gate::start(Plan {
             more,
