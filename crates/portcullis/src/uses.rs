@@ -1,16 +1,20 @@
-//! What mail tells of the registry: which of its grants are used, and whom its letters do not reach. It is kept in memory
-//! until it is written down.
+//! What mail tells of the registry: which of its grants are used, what of their mail is not as it was approved, and whom
+//! its letters do not reach. It is kept in memory until it is written down.
+
+mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::Accepted;
+use admission::{Accepted, Refused};
 use arc_swap::ArcSwap;
 use mail::{ForwardPath, MessageId, Timestamp};
 use parking_lot::Mutex;
 use policy::{Basis, Name};
 use registry::{CaseId, Observation};
+
+pub use troubles::Troubles;
 
 /// What was seen before is told again after this time.
 const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
@@ -39,6 +43,7 @@ pub struct Uses {
     since: Mutex<BTreeMap<CaseId, Use>>,
     /// Who spoke through them.
     seen: Mutex<Seen>,
+    troubles: Mutex<Troubles>,
     /// Addresses that took no letter.
     returned: Mutex<BTreeSet<String>>,
 }
@@ -76,7 +81,29 @@ impl Uses {
                 };
                 self.seen.lock().note(*id, observation, accepted.at);
             }
+            if troubles::is_over_volume(accepted) {
+                self.troubles.lock().held(*id, accepted.id, accepted.at);
+            }
         }
+    }
+
+    /// A message was refused.
+    pub fn refused(&self, refused: &Refused<'_>) {
+        let known = self.known.load();
+        let grant = refused.rejection.and_then(|rejection| rejection.grant.as_ref());
+        if let Some(id) = grant.and_then(|name| known.get(name)) {
+            self.troubles.lock().refused(*id, refused);
+        }
+    }
+
+    /// What of their mail was not as it was approved, since this was last asked.
+    pub fn take_troubles(&self) -> Troubles {
+        std::mem::take(&mut *self.troubles.lock())
+    }
+
+    /// It could not be written down; later, then.
+    pub fn put_back_troubles(&self, troubles: Troubles) {
+        self.troubles.lock().join(troubles);
     }
 
     pub(crate) fn note(&self, id: CaseId, first: MessageId, at: Timestamp, counts: bool) {

@@ -129,6 +129,7 @@ impl Witness for Recorder {
 
     fn refused(&self, refused: &Refused<'_>) {
         self.metrics.refused(refused);
+        self.uses.refused(refused);
         let (now, event) = (self.now(), Event::Refused(Box::new(facts::refused(refused))));
         let entry = Entry::of(&event);
         self.beside(entry.json());

@@ -8,6 +8,7 @@ mod pinned;
 mod successor;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -38,7 +38,8 @@ pub use form::{
 pub use grant::grant;
 pub use letters::{About, Letters, PLACEHOLDERS, WordsError, Written, own_words};
 pub use life::{
-    Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, due, idle_days, next_due, step,
+    Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, Trouble, due, idle_days, next_due,
+    step,
 };
 pub use link::{DeadLink, Link, Purpose, Token, TokenHash, Whence};
 pub use network::{

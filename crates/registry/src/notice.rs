@@ -33,6 +33,10 @@ pub enum Notice {
     Unused,
     /// M15: suspended, as it was never used.
     SuspendedUnused,
+    /// M16: its mail is refused, as it is not as it was approved.
+    Refused,
+    /// M17: it sends more than was approved.
+    OverVolume,
     /// M20: a year without mail; keep it or remove it?
     StillNeeded,
     /// M21: mail came; nothing has to be answered.
@@ -127,7 +131,7 @@ impl Audience {
 
 impl Notice {
     /// Every letter.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Received,
         Self::DraftForgotten,
         Self::MoreNeeded,
@@ -143,6 +147,8 @@ impl Notice {
         Self::Works,
         Self::Unused,
         Self::SuspendedUnused,
+        Self::Refused,
+        Self::OverVolume,
         Self::StillNeeded,
         Self::InUseAgain,
         Self::Kept,
@@ -183,6 +189,8 @@ impl Notice {
             Self::Works => "M13",
             Self::Unused => "M14",
             Self::SuspendedUnused => "M15",
+            Self::Refused => "M16",
+            Self::OverVolume => "M17",
             Self::StillNeeded => "M20",
             Self::InUseAgain => "M21",
             Self::Kept => "M22",
@@ -223,6 +231,7 @@ impl Notice {
             Self::HeadAsked => &[Head],
             Self::SecurityAsked => &[Security, Requestor],
             Self::Recipe | Self::Unused => &[Technical],
+            Self::Refused | Self::OverVolume => &[Technical, Owner],
             Self::NetworkAsked => &[Network, Technical],
             Self::Works | Self::SuspendedUnused | Self::InUseAgain | Self::Kept => &[Requestor, Technical],
             Self::StillNeeded | Self::Removed | Self::SuspendedIdle | Self::EndedIdle => &[Requestor, Technical, Owner],

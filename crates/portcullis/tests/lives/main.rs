@@ -9,6 +9,7 @@ mod copier_gets_a_credential;
 mod exception_comes_to_its_end;
 mod exception_waits_for_the_network;
 mod house;
+mod mail_that_was_not_approved;
 #[path = "../peers/house/mod.rs"]
 mod peers;
 mod phish_comes_through;

@@ -5,7 +5,7 @@ use crate::acknowledgement::{Signature, TextVersion};
 use crate::actor::Role;
 use crate::credential::{CredentialKind, NewCredential, OVERLAP, Proof};
 use crate::form::{Addendum, Contact, Volume};
-use crate::life::{Risk, Suspension};
+use crate::life::{Risk, Suspension, Trouble};
 use crate::link::Purpose;
 use crate::link::Whence;
 use crate::network::{Register, Reservations, Source, Zones};
@@ -685,4 +685,22 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
         Err(DeskError::Form(_))
     ));
     assert_eq!(office.desk.store().list(None).unwrap(), []);
+}
+
+#[test]
+fn the_people_of_a_grant_hear_of_the_same_trouble_once_a_month_and_of_another_at_once() {
+    let mut office = Office::open();
+    let id = office.approved();
+    assert_eq!(office.check(id, NOW), State::Provisioned);
+    let mut told = |id, days, trouble| office.desk.trouble(id, trouble, "553 5.7.1", after(days)).unwrap();
+    assert!(told(id, 0, Trouble::Sender));
+    assert!(!told(id, 0, Trouble::Sender));
+    assert!(told(id, 1, Trouble::Volume));
+    assert!(!told(id, 29, Trouble::Sender));
+    assert!(told(id, 30, Trouble::Sender));
+    assert!(!told(CaseId(7), 0, Trouble::Sender));
+    let letters = office.desk.store().waiting(after(31)).unwrap();
+    let refused = letters.iter().filter(|letter| letter.notice == "M16");
+    let to: Vec<_> = refused.map(|letter| &*letter.audience).collect();
+    assert_eq!(to, ["technical", "owner", "technical", "owner"]);
 }

@@ -2,6 +2,7 @@
 
 use mail::Timestamp;
 
+use super::Trouble;
 use crate::acknowledgement::Signature;
 use crate::actor::Role;
 use crate::check::Check;
@@ -86,6 +87,13 @@ pub enum Event {
         message: Box<str>,
         /// Whether it is use: a test by a button is none.
         counts: bool,
+    },
+    /// Something of its mail is not as it was approved.
+    Troubled {
+        /// What.
+        trouble: Trouble,
+        /// What it was answered, or what became of the message.
+        said: Box<str>,
     },
     /// It is still needed.
     Keep {
@@ -234,6 +242,7 @@ impl Event {
             Self::Review { .. } => "review",
             Self::Checked { .. } => "checked",
             Self::Accepted { .. } => "accepted",
+            Self::Troubled { trouble, .. } => trouble.code(),
             Self::Keep { .. } => "keep",
             Self::Remove { .. } => "remove",
             Self::Renew { .. } => "renew",
@@ -268,6 +277,7 @@ impl Event {
             Self::Reinstate { .. } | Self::Revoke { .. } => &[Admin, Security],
             Self::Checked { .. }
             | Self::Accepted { .. }
+            | Self::Troubled { .. }
             | Self::Drifted { .. }
             | Self::Matches
             | Self::Abandoned
@@ -289,6 +299,7 @@ impl Event {
             Self::Ask { what: said }
             | Self::Decline { reason: said }
             | Self::Reject { reason: said }
+            | Self::Troubled { said, .. }
             | Self::Keep { reason: said }
             | Self::Remove { reason: said }
             | Self::Suspend { reason: said }

@@ -21,6 +21,7 @@ mod service;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use mail::Timestamp;
 
@@ -34,6 +35,7 @@ pub use due::{due, next_due};
 pub use event::{Deadline, Event, Risk};
 pub use idle::idle_days;
 pub use state::{Revocation, State, Suspension};
+pub use trouble::Trouble;
 
 /// What has to be kept of a step, beside who caused it, when, and what was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -228,7 +230,9 @@ pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &T
         | Event::Checked { .. } => request::step(case, event, actor, now, terms)?,
         Event::Acknowledge(signature) => request::acknowledge(case, signature, actor, now)?,
         Event::Decide { risk, until, .. } => request::decide(case, *risk, *until, actor, now, terms)?,
-        Event::Accepted { .. } | Event::Keep { .. } | Event::Renew { .. } => service::step(case, event, now, terms)?,
+        Event::Accepted { .. } | Event::Troubled { .. } | Event::Keep { .. } | Event::Renew { .. } => {
+            service::step(case, event, now, terms)?
+        }
         Event::Remove { .. }
         | Event::Abuse { .. }
         | Event::Drifted { .. }

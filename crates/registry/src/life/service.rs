@@ -12,6 +12,9 @@ use crate::terms::Terms;
 pub(super) fn step(case: &Case, event: &Event, now: Timestamp, terms: &Terms) -> Result<Option<Step>, NoStep> {
     Ok(match event {
         Event::Accepted { counts, .. } => accepted(case, *counts, now),
+        Event::Troubled { trouble, .. } if case.state.admits_mail() => {
+            Some(Step::stay(case).tells(trouble.notice()).keeps(Evidence::Words))
+        }
         Event::Keep { .. } => keep(case, now),
         Event::Renew { until } => renew(case, *until, now, terms)?,
         _ => None,

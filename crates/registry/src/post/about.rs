@@ -72,7 +72,7 @@ pub fn about(
         until: date(until(case, notice, letter.at)),
         since: date(since(case, notice)),
         days: days(&relay.terms, notice),
-        recipe: if notice == Notice::Recipe {
+        recipe: if matches!(notice, Notice::Recipe | Notice::Refused) {
             recipe(kept, &relay.doors)
         } else {
             String::new()

@@ -114,7 +114,7 @@ mod tests {
         std::fs::write(letters.join("M13.txt"), "Subject: Er druckt\n").unwrap();
         let told = write(&letters).unwrap();
         assert!(
-            told.text.contains("36 files were written into") && told.text.contains("Left as they are: M13.txt."),
+            told.text.contains("39 files were written into") && told.text.contains("Left as they are: M13.txt."),
             "{}",
             told.text
         );

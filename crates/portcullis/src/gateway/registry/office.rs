@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use mail::Timestamp;
 use policy::Name;
 use registry::{
-    Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError,
+    Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError, Trouble,
 };
 
 use super::super::compose::Registered;
@@ -27,6 +27,8 @@ const TICK: Duration = Duration::from_secs(60);
 const WRITTEN_EVERY: Duration = Duration::from_secs(3);
 /// How often the files of the network are looked at.
 const LOOKED_EVERY: Duration = Duration::from_secs(3);
+/// How often it is looked up whether the people of a grant know of its trouble.
+const TROUBLED_AGAIN: Duration = Duration::from_secs(3_600);
 /// Steps that are told at once.
 const UNTOLD: u32 = 500;
 
@@ -70,6 +72,8 @@ pub(crate) struct Office {
     there: Option<Timestamp>,
     written: Option<Timestamp>,
     looked: Option<Timestamp>,
+    /// When a trouble of a grant was looked up last.
+    troubled: BTreeMap<(CaseId, Trouble), Timestamp>,
     /// When the first certificate ends.
     first_end: Option<Timestamp>,
     /// The state of the registry in which its cases were read last.
@@ -91,6 +95,7 @@ impl Office {
             there: None,
             written: None,
             looked: None,
+            troubled: BTreeMap::new(),
             first_end: None,
             read: None,
             checks: Checks::default(),
@@ -149,9 +154,7 @@ impl Office {
         let changed = self.at(revision)? != published.unwrap_or(u64::MAX);
         let ticks = changed || is_over(self.ticked, TICK, now);
         if ticks || is_over(self.written, WRITTEN_EVERY, now) {
-            self.write(uses)?;
-            self.write_seen(uses)?;
-            self.note_returned(uses, now)?;
+            self.write_all(uses, now)?;
             self.written = Some(now);
         }
         if ticks {
@@ -260,7 +263,34 @@ impl Office {
     pub(super) fn write_all(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
         self.write(uses)?;
         self.write_seen(uses)?;
+        self.tell_troubles(uses, now)?;
         self.note_returned(uses, now)
+    }
+
+    /// Tells the people of grants what of their mail is not as it was approved.
+    fn tell_troubles(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
+        let mut troubles = uses.take_troubles();
+        // A device that goes on and on is not looked up each time.
+        troubles.retain(|id, trouble, _| {
+            let told = self.troubled.get(&(id, trouble));
+            is_over(told.copied(), TROUBLED_AGAIN, now)
+        });
+        if troubles.is_empty() {
+            return Ok(());
+        }
+        let told = self.at(|desk| {
+            for (id, trouble, said, at) in troubles.iter() {
+                desk.trouble(id, trouble, said, at)?;
+            }
+            Ok(())
+        });
+        match &told {
+            Ok(()) => self
+                .troubled
+                .extend(troubles.iter().map(|(id, trouble, ..)| ((id, trouble), now))),
+            Err(_) => uses.put_back_troubles(troubles),
+        }
+        told
     }
 
     /// Notes whom letters do not reach. A device of which nobody can be told anything is nobody's.

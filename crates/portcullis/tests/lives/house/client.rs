@@ -51,6 +51,7 @@ impl Client {
     /// Connected through the proxy, which says that the client is at `from`.
     pub(super) fn greeted(port: u16, from: IpAddr) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let mut client = Self {
@@ -147,8 +148,7 @@ impl Client {
                 return reply;
             }
         }
-        self.says(message);
-        self.say(".")
+        self.say(&format!("{message}."))
     }
 
     /// The same with a message of one line from that sender, which is taken.

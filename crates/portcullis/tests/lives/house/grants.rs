@@ -16,6 +16,7 @@ impl Campus {
         self.told(&["approve", &id]);
         self.stands(&id, "provisioned");
         let made = self.told(&["provision", &id]);
+        self.is_known(&id);
         (id, made["credential"]["secret"].as_str().unwrap().to_owned())
     }
 

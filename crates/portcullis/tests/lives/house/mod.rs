@@ -24,7 +24,7 @@ use crate::postgres::Server;
 
 use calendar::Calendar;
 pub use calendar::{DAY, HOUR, MINUTE};
-pub use client::Client;
+pub use client::{Client, note};
 pub use grants::{DEAN, came_due};
 pub use letters::Letter;
 pub use pages::Page;
@@ -164,6 +164,15 @@ impl Campus {
         let form = form_file(form);
         let words = [&["request", "--form", form.to_str().unwrap(), "--submit"], flags].concat();
         self.told(&words)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the gate has told the ledger of every step of a case: what they changed is live, or will be in a moment.
+    pub fn is_known(&self, id: &str) {
+        let words = format!("\"event\":\"grant.step\",\"grant\":\"{id}\"");
+        eventually(&format!("the gate to know of {id}"), || {
+            let told = self.gate.log().lines().filter(|line| line.contains(&words)).count();
+            (told >= self.history(id).len()).then_some(())
+        });
     }
 
     /// The state of a case, as `access list` has it.

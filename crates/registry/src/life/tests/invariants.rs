@@ -137,6 +137,7 @@ fn events() -> impl Strategy<Value = Event> {
             red: if red { vec![Check::Static] } else { Vec::new() },
         }),
         6 => any::<bool>().prop_map(|counts| Event::Accepted { message: said("m"), counts }),
+        1 => prop::sample::select(Trouble::ALL.to_vec()).prop_map(|trouble| Event::Troubled { trouble, said: said("553") }),
         1 => Just(Event::Keep { reason: said("yes") }),
         1 => Just(Event::Remove { reason: said("no") }),
         3 => untils().prop_map(|until| Event::Renew { until }),

@@ -62,6 +62,10 @@ fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
             },
         ]);
     }
+    events.extend(Trouble::ALL.map(|trouble| Event::Troubled {
+        trouble,
+        said: said("553 5.7.1 not as this"),
+    }));
     events.extend([true, false].map(|dynamic| Event::Drifted {
         observed: said("another machine"),
         dynamic,
