@@ -4,6 +4,7 @@ mod credentials;
 mod import;
 mod known;
 mod links;
+mod past;
 mod pinned;
 mod successor;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::terms::Terms;
 use known::Known;
 
 pub use import::NotImported;
+pub use past::Granted;
 
 /// Tries when somebody else was faster.
 const TRIES: u32 = 5;

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use ledger::{Progress, Reader};
 use mail::Timestamp;
-use policy::Generation;
+use policy::{Generation, Snapshot};
 use world::OsDisk;
 
 use super::{ConfigFile, check, queue, say, say_aside};
-use crate::config::Config;
+use crate::config::{Config, RegistryPlace};
 use crate::kept::Kept;
-use crate::replay::{Replay, Report};
+use crate::registrar::{self, House};
+use crate::replay::{Past, Replay, Report};
 
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
@@ -26,7 +27,8 @@ const SHOW_EVERY: Duration = Duration::from_millis(200);
     long_about = "Decide what happened again, by another configuration: whose mail would have met another fate?\n\nThe \
         ledger has, for every message that was accepted or refused, all facts it was judged on; their bodies are not \
         needed. Each is judged again by the configuration you name, for each recipient, and what differs is told by \
-        grant and sender, what would be newly allowed first.\n\nWhere a session ended before it told what the other \
+        grant and sender, what would be newly allowed first. What its [registry] granted counts as it stood at each \
+        moment, and so does what was suspended there.\n\nWhere a session ended before it told what the other \
         configuration would have asked, the fate is unknown from here, and said to be. How much a grant had used, and \
         what scanners said, are taken as they were.\n\nStatus 0: nothing differs. Status 1: something does, or would have \
         gone on where it was refused. Status 2: it could not be tried.",
@@ -80,7 +82,7 @@ pub fn report(config: &Config, folder: &Path, since: Timestamp) -> anyhow::Resul
     folder
         .read_dir()
         .with_context(|| format!("the ledger in {} cannot be read", folder.display()))?;
-    let mut replay = Replay::new(&snapshot);
+    let mut replay = Replay::new(past(config, snapshot)?);
     let mut bar = Bar::new();
     let reader = Reader::new(Arc::new(OsDisk), folder);
     reader
@@ -94,6 +96,24 @@ pub fn report(config: &Config, folder: &Path, since: Timestamp) -> anyhow::Resul
     let kept = Kept::of(&reader).filter(|kept| since < kept.since);
     report.kept = kept.map(|kept| kept.to_string());
     Ok(report)
+}
+
+/// A configuration, with what its registry granted when.
+fn past(config: &Config, declared: Snapshot) -> anyhow::Result<Past> {
+    let Some(settings) = &config.registry else {
+        return Ok(Past::alone(declared));
+    };
+    if let RegistryPlace::File(file) = &settings.place {
+        // To look is not to begin one.
+        std::fs::metadata(file).with_context(|| format!("the registry {} cannot be read", file.display()))?;
+    }
+    let mut desk = registrar::open(settings, House::of(config))?.0;
+    let granted = desk.past(crate::drill::now()?)?;
+    let mut pinned = Vec::new();
+    for grant in &declared.rulebook().grants {
+        pinned.extend(desk.store().said_of(&grant.name)?);
+    }
+    Ok(Past::of(declared, granted, pinned))
 }
 
 /// Shows how far it has come, to people.

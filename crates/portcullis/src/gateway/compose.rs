@@ -23,9 +23,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Default)]
 pub(crate) struct Registered {
     /// Every grant of it.
-    pub(super) grants: Arc<[Grant]>,
+    pub(crate) grants: Arc<[Grant]>,
     /// Grants of the file that must not serve for now, with the reason.
-    pub(super) suspended: BTreeMap<Name, String>,
+    pub(crate) suspended: BTreeMap<Name, String>,
 }
 
 impl Registered {
@@ -74,6 +74,20 @@ pub(super) fn compose(declared: &Snapshot, said: &Registered, former: &Snapshot,
         snapshot: work.build(&|_| Place::default()).unwrap_or_else(|_| declared.clone()),
         left_out: work.left_out,
     }
+}
+
+/// The same for whoever only asks what would be: nothing serves by it, and nothing is proven.
+pub(crate) fn beside(declared: &Snapshot, said: &Registered, now: Timestamp) -> Snapshot {
+    let declared = &*narrowed(declared, &said.suspended);
+    let mut work = Work {
+        declared,
+        grants: Vec::new(),
+        left_out: BTreeMap::new(),
+    };
+    work.take(&said.grants, now);
+    // Whoever claims what somebody else has is left out of it.
+    work.trial();
+    work.build(&|_| Place::default()).unwrap_or_else(|_| declared.clone())
 }
 
 /// What is declared, without what must not serve.

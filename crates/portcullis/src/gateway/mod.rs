@@ -54,6 +54,7 @@ use registry::Registry;
 use rulebooks::Rulebooks;
 
 pub use back::resolver;
+pub(crate) use compose::{Registered, beside};
 pub use reload::ReloadError;
 pub use succeed::Heritage;
 

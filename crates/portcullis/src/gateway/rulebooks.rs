@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use policy::{Name, Snapshot};
 
 use super::compose::{Composed, Registered, compose};
-use super::{Live, held};
+use super::{Live, held, shadow};
 use crate::witness::Recorder;
 
 /// The two sources of what serves. Only who holds the lock of the reloads changes them.
@@ -97,6 +97,7 @@ pub(super) async fn publish(live: &Live, next: Next) {
     live.admission.publish(snapshot.clone());
     held::hold_suspended(&snapshot, (&live.view, &live.dispatch), &live.recorder).await;
     tell_left_out(&live.recorder, &snapshot, &sources.left_out, &before).await;
+    shadow::registered(live).await;
 }
 
 /// Says which grants of the registry do not serve, and which do again.

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use wire::{Phase, Shutdown};
 
 use super::Live;
+use super::compose::beside;
 use crate::change::{Proofs, Served, digest, told};
 use crate::config::{self, Machine};
 use crate::control::Shadowing;
 use crate::generations::{Generations, sha256};
-use crate::shadow::{Counts, Ended, Kept, Present, Terms, Wish};
+use crate::shadow::{Counts, Decider, Ended, Kept, Present, Terms, Wish};
 
 /// How often what was counted is kept.
 const KEPT_EVERY: Duration = Duration::from_secs(60);
@@ -62,6 +63,7 @@ async fn wished(live: &Live, wish: Wish) -> Result<Value, String> {
 /// A configuration that was read to decide beside the live one.
 struct Read {
     snapshot: Snapshot,
+    keeps_registry: bool,
     text: String,
     declarations: String,
     /// The properties that keep it from serving, in words.
@@ -104,18 +106,18 @@ async fn start(
             let written = kept.write_with(&read.text, &generations);
             written.map_err(|error| format!("nothing was started: it cannot be kept: {error}"))?;
         }
-        Ok::<_, String>((kept.terms, read.snapshot, read.broken))
+        let decider = Decider {
+            declared: read.snapshot,
+            keeps_registry: read.keeps_registry,
+        };
+        Ok::<_, String>((kept.terms, decider, read.broken))
     };
-    let (terms, snapshot, broken) = tokio::task::spawn_blocking(work)
+    let (terms, decider, broken) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|why| why.to_string())??;
-    let begun = shadow.begin(
-        terms.clone(),
-        snapshot,
-        Counts::default(),
-        live.recorder.metrics.clone(),
-    );
+    let begun = shadow.begin(terms.clone(), decider, Counts::default(), live.recorder.metrics.clone());
     begun.map_err(|error| format!("nothing was started: there is no thread for it: {error}"))?;
+    let_registered(live).await;
     let generation = live.admission.snapshot().generation().0;
     let started = ShadowStarted {
         file: Words::new(&terms.file.to_string_lossy()),
@@ -154,6 +156,7 @@ fn read(file: &Path, now: Timestamp) -> Result<Read, String> {
     let broken = (!proof.may_serve()).then(|| told::broken(&name, &proof, begun.elapsed()));
     Ok(Read {
         snapshot,
+        keeps_registry: config.registry.is_some(),
         text,
         declarations,
         broken,
@@ -169,11 +172,12 @@ pub(super) async fn resume(live: &Live) {
     let (mut kept, why) = match found {
         Ok(Ok(None)) | Err(_) => return,
         Ok(Ok(Some((kept, Standing::Ended)))) => return live.recorder.shadow.remember(kept),
-        Ok(Ok(Some((kept, Standing::Goes(snapshot))))) => {
+        Ok(Ok(Some((kept, Standing::Goes(decider))))) => {
             let Kept { terms, counts, .. } = kept.clone();
             let metrics = live.recorder.metrics.clone();
-            match live.recorder.shadow.begin(terms, *snapshot, counts, metrics) {
+            match live.recorder.shadow.begin(terms, *decider, counts, metrics) {
                 Ok(()) => {
+                    let_registered(live).await;
                     return tracing::info!(event = "shadow.resumed", file = %kept.terms.file.display(), "the shadow goes on");
                 }
                 Err(error) => (kept, format!("there is no thread for it: {error}")),
@@ -191,12 +195,40 @@ pub(super) async fn resume(live: &Live) {
     ended(live, kept).await;
 }
 
+/// What the registry grants has changed: the one that is on decides by that as well.
+pub(super) async fn registered(live: &Live) {
+    if live.recorder.shadow.declared().is_some() {
+        let _turn = live.shadowing.lock().await;
+        let_registered(live).await;
+    }
+}
+
+/// Whoever calls holds the lock: what is older never comes behind what is newer.
+async fn let_registered(live: &Live) {
+    let shadow = live.recorder.shadow.clone();
+    let Some(declared) = shadow.declared() else { return };
+    let (said, now) = (live.rulebooks.said(), live.admission.now());
+    let composed = tokio::task::spawn_blocking(move || beside(&declared, &said, now)).await;
+    match composed {
+        Ok(snapshot) => shadow.decide_by(Arc::new(snapshot)),
+        Err(why) => {
+            tracing::warn!(event = "shadow.not_composed", %why, "the shadow decides by what was granted before");
+        }
+    }
+}
+
+/// Whether a text has a registry in it.
+fn keeps_registry(text: &str) -> bool {
+    text.parse::<toml::Table>()
+        .is_ok_and(|all| all.contains_key("registry"))
+}
+
 /// How a shadow stands at a start.
 enum Standing {
     /// It had ended before.
     Ended,
     /// It goes on.
-    Goes(Box<Snapshot>),
+    Goes(Box<Decider>),
     /// It cannot, for this reason.
     Cannot(String),
 }
@@ -212,13 +244,19 @@ fn find(generations: &Generations, now: Timestamp) -> Result<Option<(Kept, Stand
         return Ok(Some((kept, Standing::Cannot(OVER.to_owned()))));
     }
     let standing = match kept.text(generations) {
-        Ok(text) => match Served::read(text, &kept.terms.declarations, &Proofs::none()) {
-            Served::Read { snapshot, .. } => Standing::Goes(snapshot),
-            Served::Nothing => Standing::Cannot("its text is gone".to_owned()),
-            Served::Unreadable { .. } => {
-                Standing::Cannot("this version reads it otherwise than the one that started it".to_owned())
+        Ok(text) => {
+            let keeps_registry = keeps_registry(&text);
+            match Served::read(text, &kept.terms.declarations, &Proofs::none()) {
+                Served::Read { snapshot, .. } => Standing::Goes(Box::new(Decider {
+                    declared: *snapshot,
+                    keeps_registry,
+                })),
+                Served::Nothing => Standing::Cannot("its text is gone".to_owned()),
+                Served::Unreadable { .. } => {
+                    Standing::Cannot("this version reads it otherwise than the one that started it".to_owned())
+                }
             }
-        },
+        }
         Err(error) => Standing::Cannot(error.to_string()),
     };
     Ok(Some((kept, standing)))

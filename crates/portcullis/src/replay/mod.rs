@@ -7,18 +7,19 @@
 
 mod again;
 mod fate;
+mod granted;
 mod recorded;
 mod report;
 
 pub use again::Again;
 pub use fate::Fate;
+pub use granted::Past;
 pub use recorded::{Made, Recorded};
 pub use report::{Group, Report};
 
 use std::collections::BTreeSet;
 
 use ledger::Line;
-use policy::Snapshot;
 
 use crate::recollection::Unreadable;
 
@@ -26,19 +27,19 @@ use crate::recollection::Unreadable;
 const RECENT_MAX: usize = 100_000;
 
 /// Decides records again, one by one.
-pub struct Replay<'s> {
-    snapshot: &'s Snapshot,
+pub struct Replay {
+    past: Past,
     /// Ids of the last ones: a record may stand twice, close together.
     recent: BTreeSet<String>,
     report: Report,
 }
 
-impl<'s> Replay<'s> {
-    /// Decides by this snapshot.
+impl Replay {
+    /// Decides by this configuration, with what was granted beside it at each time.
     #[must_use]
-    pub fn new(snapshot: &'s Snapshot) -> Self {
+    pub fn new(past: Past) -> Self {
         Self {
-            snapshot,
+            past,
             recent: BTreeSet::new(),
             report: Report::default(),
         }
@@ -67,7 +68,7 @@ impl<'s> Replay<'s> {
             self.recent.pop_first();
         }
         for made in &recorded.decisions {
-            let would = Again::decide(self.snapshot, &recorded.listener, made);
+            let would = self.past.decide(&recorded.listener, made);
             self.report.count(recorded, made.fate, would.fate);
         }
     }

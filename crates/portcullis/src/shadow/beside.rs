@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ledger::Event;
 use parking_lot::Mutex;
 use policy::Snapshot;
@@ -16,7 +17,7 @@ use crate::selftest::is_own_source;
 
 /// What decides, and what it counts.
 pub(super) struct Beside {
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) counts: Arc<Mutex<Counts>>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -49,7 +50,7 @@ impl Beside {
 
     fn again(&self, recorded: &Recorded) {
         for made in &recorded.decisions {
-            let again = Again::decide(&self.snapshot, &recorded.listener, made);
+            let again = Again::decide(&self.snapshot.load(), &recorded.listener, made);
             let difference = self.counts.lock().count(recorded, made, &again);
             self.metrics.shadowed(difference.map_or("agree", Difference::word));
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use mail::Timestamp;
 use parking_lot::Mutex;
@@ -61,6 +61,14 @@ pub struct Terms {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A configuration that is to decide.
+pub struct Decider {
+    /// What it declares.
+    pub declared: Snapshot,
+    /// Whether it keeps a registry, so that what is granted there would serve beside it.
+    pub keeps_registry: bool,
 }
 
 /// When and why a shadow ended.
@@ -115,6 +123,8 @@ struct Standing {
     terms: Terms,
     tray: Arc<Tray>,
     counts: Arc<Mutex<Counts>>,
+    /// What its file declares, where what the registry grants has to stand beside it; and what it decides by.
+    deciding: Option<(Arc<Snapshot>, Arc<ArcSwap<Snapshot>>)>,
     /// Skipped before it was taken up again.
     skipped: u64,
     thread: Option<JoinHandle<()>>,
@@ -127,16 +137,18 @@ impl Shadow {
         self.tray.load().as_ref().is_none_or(|tray| tray.offer(entry))
     }
 
-    /// Lets a snapshot decide from now on, in place of the one that stood here; goes on with these counts.
+    /// Lets a configuration decide from now on, in place of the one that stood here; goes on with these counts.
     ///
     /// # Errors
     /// There is no thread for it.
-    pub fn begin(&self, terms: Terms, snapshot: Snapshot, counts: Counts, metrics: Arc<Metrics>) -> io::Result<()> {
+    pub fn begin(&self, terms: Terms, decider: Decider, counts: Counts, metrics: Arc<Metrics>) -> io::Result<()> {
+        let declared = Arc::new(decider.declared);
+        let deciding = Arc::new(ArcSwap::new(declared.clone()));
         let tray = Arc::new(Tray::default());
         let skipped = counts.skipped;
         let counts = Arc::new(Mutex::new(counts));
         let beside = Beside {
-            snapshot,
+            snapshot: deciding.clone(),
             counts: counts.clone(),
             metrics: metrics.clone(),
         };
@@ -149,6 +161,7 @@ impl Shadow {
             terms,
             tray: tray.clone(),
             counts,
+            deciding: decider.keeps_registry.then_some((declared, deciding)),
             skipped,
             thread: Some(thread),
             ended: None,
@@ -164,6 +177,7 @@ impl Shadow {
         *self.last.lock() = Some(Standing {
             terms,
             tray: Arc::default(),
+            deciding: None,
             skipped: counts.skipped,
             counts: Arc::new(Mutex::new(counts)),
             thread: None,
@@ -193,6 +207,22 @@ impl Shadow {
         }
         self.changed.notify_one();
         self.kept()
+    }
+
+    /// What the one that is on declares, where what the registry grants has to stand beside it.
+    pub(crate) fn declared(&self) -> Option<Arc<Snapshot>> {
+        self.tray.load().as_ref()?;
+        let last = self.last.lock();
+        let (declared, _) = last.as_ref()?.deciding.as_ref()?;
+        Some(declared.clone())
+    }
+
+    /// Has the one that is on decide by this from now on: what it declares, with what the registry grants.
+    pub(crate) fn decide_by(&self, snapshot: Arc<Snapshot>) {
+        let last = self.last.lock();
+        if let Some((_, deciding)) = last.as_ref().and_then(|standing| standing.deciding.as_ref()) {
+            deciding.store(snapshot);
+        }
     }
 
     /// Until when one is on; `None` where none is.

@@ -10,7 +10,7 @@ use policy::{Generation, Rulebook, SenderPattern, Snapshot};
 use super::counts::Counts;
 use super::difference::Difference;
 use super::tray::{Tray, WAITING_MAX};
-use super::{Ended, Kept, Present, Shadow, Standing, Terms, Torn};
+use super::{Decider, Ended, Kept, Present, Shadow, Standing, Terms, Torn};
 use crate::control::rig::{Rig, rulebook, visitor};
 use crate::generations::{Generations, sha256};
 use crate::replay::{Again, Fate, Recorded};
@@ -50,9 +50,13 @@ fn grant_to(sender: &str) -> impl FnOnce(&mut Rulebook) {
 fn begin(rig: &Rig, snapshot: Snapshot) -> Arc<Shadow> {
     let recorder = &rig.desk.recorder;
     let metrics = recorder.metrics.clone();
+    let decider = Decider {
+        declared: snapshot,
+        keeps_registry: false,
+    };
     recorder
         .shadow
-        .begin(terms(""), snapshot, Counts::default(), metrics)
+        .begin(terms(""), decider, Counts::default(), metrics)
         .unwrap();
     recorder.shadow.clone()
 }
@@ -70,6 +74,7 @@ fn stand(rig: &Rig, thread: Option<std::thread::JoinHandle<()>>) -> Arc<Shadow> 
         terms: terms(""),
         tray: tray.clone(),
         counts: Arc::default(),
+        deciding: None,
         skipped: 0,
         thread,
         ended: None,
