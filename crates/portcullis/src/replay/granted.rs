@@ -20,7 +20,7 @@ const KEPT_MAX: usize = 32;
 /// A change of what is granted.
 enum Change {
     /// Of a grant of the registry.
-    Granted(Granted),
+    Granted(Box<Granted>),
     /// Of a grant of the file that was stopped, or let go on.
     Pinned(Pinned),
 }
@@ -55,7 +55,7 @@ impl Past {
     /// Of a configuration, with what its registry tells.
     #[must_use]
     pub fn of(declared: Snapshot, granted: Vec<Granted>, pinned: Vec<Pinned>) -> Self {
-        let granted = granted.into_iter().map(Change::Granted);
+        let granted = granted.into_iter().map(|one| Change::Granted(Box::new(one)));
         let mut changes: Vec<Change> = granted.chain(pinned.into_iter().map(Change::Pinned)).collect();
         changes.sort_by_key(Change::at);
         Self {
@@ -115,9 +115,9 @@ impl Past {
 
     fn happens(&mut self, change: Change) {
         match change {
-            Change::Granted(Granted { id, grant, .. }) => match grant {
-                Some(grant) => drop(self.grants.insert(id, grant)),
-                None => drop(self.grants.remove(&id)),
+            Change::Granted(one) => match one.grant {
+                Some(grant) => drop(self.grants.insert(one.id, grant)),
+                None => drop(self.grants.remove(&one.id)),
             },
             Change::Pinned(said) if said.suspended => {
                 self.suspended.insert(Name::from(&*said.name), said.why);
