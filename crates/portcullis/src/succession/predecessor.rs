@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::Deserialize;
@@ -17,6 +17,9 @@ use crate::control::{Asked, Request, Select};
 
 /// How long the other gate may think about one line.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a gate that broke off may take to be gone, and how often we look.
+const END: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(10);
 /// Descriptors taken with one read at most; the kernel sends no more with one write of ours.
 const DESCRIPTORS: usize = 8;
 /// Octets of a line at most.
@@ -68,9 +71,17 @@ struct Place {
 #[must_use = "it waits until this is dropped"]
 pub struct Relieved(#[expect(dead_code, reason = "kept open, not read")] UnixStream);
 
-/// Whether nobody answers there.
+/// Whether nobody answers there. The sockets of a process that was killed end one after the other, so whoever has just
+/// broken off may still seem to answer for a moment. Blocks.
 fn is_dead(control: &Path) -> bool {
-    UnixStream::connect(control).is_err()
+    let until = Instant::now() + END;
+    while UnixStream::connect(control).is_ok() {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(GLANCE);
+    }
+    true
 }
 
 /// Tells the gate that runs why nothing came of its successor.
@@ -239,5 +250,26 @@ impl Predecessor {
         self.read
             .extend_from_slice(octets.get(..received.bytes).unwrap_or_default());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_gate_whose_sockets_end_one_after_the_other_is_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = folder.path().join("control.sock");
+        let listener = UnixListener::bind(&control).unwrap();
+        let ending = std::thread::spawn(move || {
+            // It has looked once, and somebody seemed to be there.
+            drop(listener.accept().unwrap());
+            drop(listener);
+        });
+        assert!(is_dead(&control));
+        ending.join().unwrap();
     }
 }

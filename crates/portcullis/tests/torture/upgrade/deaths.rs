@@ -102,7 +102,8 @@ fn a_successor_that_is_killed_on_its_way_leaves_the_former_at_work_and_takes_not
             rig.gate.restart();
         } else {
             assert_eq!(rig.serving(), former);
-            assert!(rig.gate.is_healthy());
+            let health = rig.gate.health();
+            assert!(health.starts_with("HTTP/1.1 200"), "{health}");
         }
     }
     let seen = knocking.end(&rig.runtime);
