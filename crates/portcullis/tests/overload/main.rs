@@ -14,6 +14,7 @@ mod house;
 
 mod backlog;
 mod crowd;
+mod enumeration;
 mod gauge;
 mod guesses;
 mod names;
@@ -125,6 +126,17 @@ fn people_who_log_in_all_at_once_get_in_and_keep_nobody_waiting_who_is_at_work()
         let title = format!("{people} with the {} password", if right { "right" } else { "wrong" });
         crowd::print(&title, &before, &during, &told);
     }
+}
+
+#[test]
+fn who_tries_names_hears_the_same_of_those_that_exist_and_of_others() {
+    let scene = Scene::open();
+    let door = Door::of(&scene.gate);
+    let kinds = scene.senders.block_on(enumeration::compare(&door, scene.scale.tries));
+    let all = kinds.iter().flatten();
+    let said: std::collections::BTreeSet<_> = all.map(|(_, said)| said).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    enumeration::print(&kinds);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Scale {
     pub guessers: usize,
     /// People who log in at once.
     pub people: usize,
+    /// Tries of a login that exists, and of one that does not.
+    pub tries: usize,
     /// Messages for a destination that does not answer.
     pub dead: usize,
     /// Messages, each for a domain of its own, while the name server is silent.
@@ -53,6 +55,7 @@ impl Scale {
                 sessions: 10_000,
                 guessers: 1000,
                 people: 1000,
+                tries: 200,
                 dead: 1_000_000,
                 nameless: 100_000,
                 revived: 50_000,
@@ -63,6 +66,7 @@ impl Scale {
                 sessions: 300,
                 guessers: 60,
                 people: 40,
+                tries: 8,
                 dead: 4000,
                 nameless: 1000,
                 revived: 1000,
