@@ -47,7 +47,7 @@ use table::{Sources, Table};
 use token::Issuers;
 
 pub use credentials::{proof_of, proof_of_chosen, verifiers};
-pub use directory::{DirectorySettings, LOGIN};
+pub use directory::{Account, DirectorySettings, Filter, FoundBy, LOGIN, Search};
 pub use guesses::KeptOut;
 pub use lockout::Locked;
 pub use reach::Place;

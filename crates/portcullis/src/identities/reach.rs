@@ -27,16 +27,24 @@ impl Place {
     /// Reads an address of the web: `https`, or `http` on this machine.
     #[must_use]
     pub fn web(text: &str) -> Option<Self> {
-        Self::parse(text, ("https", 443), ("http", 80))
+        Self::parse(text, ("https", 443), ("http", 80), false)
     }
 
     /// Reads that of a directory: `ldaps`, or `ldap` on this machine.
     #[must_use]
     pub fn directory(text: &str) -> Option<Self> {
-        Self::parse(text, ("ldaps", 636), ("ldap", 389)).filter(|place| place.path == "/")
+        Self::parse(text, ("ldaps", 636), ("ldap", 389), false).filter(|place| place.path == "/")
     }
 
-    fn parse(text: &str, secure: Scheme, plain: Scheme) -> Option<Self> {
+    /// Reads that of a directory that is asked to go on under TLS: `ldap`.
+    #[must_use]
+    pub fn directory_with_starttls(text: &str) -> Option<Self> {
+        let place = Self::parse(text, ("ldaps", 636), ("ldap", 389), true);
+        place.filter(|place| place.path == "/" && !place.secure)
+    }
+
+    /// `anywhere`: whether it may be in the clear elsewhere too, because TLS begins later.
+    fn parse(text: &str, secure: Scheme, plain: Scheme, anywhere: bool) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
         let name = authority.host();
@@ -47,7 +55,7 @@ impl Place {
         };
         let here = matches!(host, Host::Literal(address) if address.is_loopback());
         let scheme = uri.scheme_str()?;
-        let (is_secure, port) = match (scheme == secure.0, scheme == plain.0 && here) {
+        let (is_secure, port) = match (scheme == secure.0, scheme == plain.0 && (here || anywhere)) {
             (true, _) => (true, secure.1),
             (_, true) => (false, plain.1),
             _ => return None,
@@ -157,6 +165,9 @@ mod tests {
         }
         assert_eq!(Place::directory("ldaps://ldap.example.edu").unwrap().port, 636);
         assert_eq!(Place::directory("ldap://127.0.0.1:3890").unwrap().port, 3890);
+        let place = Place::directory_with_starttls("ldap://ldap.example.edu").unwrap();
+        assert_eq!((place.secure, place.port), (false, 389));
+        assert_eq!(Place::directory_with_starttls("ldaps://ldap.example.edu"), None);
         for wrong in [
             "ldap://ldap.example.edu",
             "ldaps://ldap.example.edu/dc=example",

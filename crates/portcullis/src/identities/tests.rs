@@ -656,7 +656,8 @@ async fn the_directory_is_believed_of_those_whom_it_was_declared_to_know_and_ask
     let resolver: Arc<dyn Resolver> = Arc::new(dns::Literal::new());
     let settings = DirectorySettings {
         place,
-        bind: "uid={login},ou=people,dc=example,dc=edu".to_owned(),
+        starttls: false,
+        by: FoundBy::Name("uid={login},ou=people,dc=example,dc=edu".to_owned()),
         ca: None,
     };
     let others = Vouching {

@@ -22,10 +22,20 @@ pub struct Identities {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Directory {
-    /// Where it is: `ldaps://ldap.example.edu`.
+    /// Where it is: `ldaps://ldap.example.edu`, or `ldap://` with `starttls`.
     pub url: Maybe<String>,
+    /// Whether it is asked to go on under TLS, where the url begins with `ldap://`. Default: false.
+    pub starttls: Maybe<bool>,
     /// The name to bind as, with `{login}` in it.
     pub bind: Maybe<String>,
+    /// In place of `bind`: the name below which people are looked for.
+    pub base: Maybe<String>,
+    /// The filter that finds one of them, with `{login}` in it (RFC 4515).
+    pub filter: Maybe<String>,
+    /// The name of the account that searches; without one, nobody in particular does.
+    pub account: Maybe<String>,
+    /// The file whose first line is its secret.
+    pub secret_file: Maybe<PathBuf>,
     /// Its authority, PEM. Default: those of the system.
     pub ca: Maybe<PathBuf>,
 }

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use policy::Name;
 
-use super::certificates;
 use super::desk::{Desk, in_order};
+use super::{certificates, directory};
 use crate::config::Problem;
 use crate::config::file::{self, At, File, Words};
-use crate::identities::{
-    Algorithm, DirectorySettings, Introspection, IssuerSettings, KeySource, LOGIN, Place, Rules, ToldBy, Vouching,
-};
+use crate::identities::{Algorithm, Introspection, IssuerSettings, KeySource, Place, Rules, ToldBy, Vouching};
 
 /// The claim that names a login, where nothing is said.
 const LOGIN_CLAIM: &str = "sub";
@@ -20,50 +18,8 @@ const LOGIN_CLAIM: &str = "sub";
 pub(super) fn resolve(file: &File, desk: &mut Desk<'_>) -> Vouching {
     Vouching {
         issuers: issuers(file, desk),
-        directory: directory(file, desk),
+        directory: directory::resolve(file, desk),
     }
-}
-
-fn directory(file: &File, desk: &mut Desk<'_>) -> Option<DirectorySettings> {
-    let written = file.identities.directory.as_ref()?;
-    let path = |key: &'static str| ["identities", "directory", key];
-    let at = written.span();
-    let why = "nobody could be asked";
-    let url = desk.need(&path("url"), &written.url, &at, "the directory has no url", why);
-    let why = "a login has to become a name in the directory";
-    let bind = desk.need(
-        &path("bind"),
-        &written.bind,
-        &at,
-        "the directory has no name to bind as",
-        why,
-    );
-    let place = url.and_then(|url| {
-        let place = Place::directory(url);
-        if place.is_none() {
-            desk.say(
-                Problem::error(url.span(), "passwords are not sent there")
-                    .why("whoever is in between could read them")
-                    .advise("write an address that begins with ldaps:// and has no path"),
-            );
-        }
-        place
-    });
-    let bind = bind.filter(|bind| {
-        let once = bind.matches(LOGIN).count() == 1;
-        if !once {
-            desk.say(
-                Problem::error(bind.span(), "this name is everybody's")
-                    .advise("write {login} in it, once: \"uid={login},ou=people,dc=example,dc=edu\""),
-            );
-        }
-        once
-    });
-    Some(DirectorySettings {
-        place: place?,
-        bind: bind?.get().clone(),
-        ca: written.ca.as_ref().map(|file| desk.path(file)),
-    })
 }
 
 fn issuers(file: &File, desk: &mut Desk<'_>) -> BTreeMap<Name, IssuerSettings> {

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod desk;
+mod directory;
 mod exceptions;
 mod grants;
 mod identities;

@@ -1,8 +1,11 @@
 //! A directory (LDAP) that knows people's passwords: whoever can bind to it is who they say.
 //!
-//! Nothing of it is kept here, and nothing in it is read. A login becomes a name in the directory by a pattern, so that
-//! no account of ours is needed to search for it.
+//! Nothing of it is kept here. A login becomes a name in the directory by a pattern, and then nothing in it is read and no
+//! account of ours is needed; or, where people's names say nothing of their logins, by a search for the one entry that a
+//! filter finds.
 
+mod conversation;
+mod filter;
 mod message;
 
 use std::io;
@@ -11,14 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Resolver;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use wire::Roots;
 use world::World;
 use zeroize::Zeroizing;
 
 use super::reach::{Place, ReachError, Web};
-use message::{ANSWER_OCTETS_MAX, Bound, Reading};
+use conversation::Conversation;
+use message::Bound;
+
+pub use filter::Filter;
 
 /// How long a bind may take in all.
 const WITHIN: Duration = Duration::from_secs(8);
@@ -32,10 +38,41 @@ pub const LOGIN: &str = "{login}";
 pub struct DirectorySettings {
     /// Where it is.
     pub place: Place,
-    /// The name to bind as, with [`LOGIN`] in it.
-    pub bind: String,
+    /// Whether it is asked to go on under TLS; where its address says nothing of that.
+    pub starttls: bool,
+    /// How a login leads to a name.
+    pub by: FoundBy,
     /// Authorities trusted in place of the system's, PEM.
     pub ca: Option<PathBuf>,
+}
+
+/// How a login leads to a name in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// It is this one, with [`LOGIN`] in it.
+    Name(String),
+    /// It is that of the entry that is found.
+    Search(Search),
+}
+
+/// A search for an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Below this name.
+    pub base: String,
+    /// That this filter, as it is written, is true of.
+    pub filter: Filter,
+    /// Who searches; nobody in particular, where the directory answers everybody.
+    pub account: Option<Account>,
+}
+
+/// An account of ours in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// The file whose first line is its secret.
+    pub secret_file: PathBuf,
 }
 
 /// Why it did not answer.
@@ -55,6 +92,10 @@ pub(super) enum DirectoryError {
     Nonsense,
     #[error("it answered with code {0}")]
     Code(u8),
+    #[error("our secret there cannot be read: {0}")]
+    Secret(io::Error),
+    #[error("it does not take the secret of the account that searches")]
+    Account,
 }
 
 /// A directory that can be asked.
@@ -78,7 +119,7 @@ impl Directory {
             roots,
         });
         Self {
-            name: format!("{} {}", settings.place.authority(), settings.bind),
+            name: format!("{} {:?}", settings.place.authority(), settings.by),
             settings,
             web,
             asking: Semaphore::new(AT_ONCE),
@@ -105,7 +146,7 @@ impl Directory {
         let late = clock.sleep_until(clock.monotonic() + WITHIN);
         let bound = tokio::select! {
             biased;
-            bound = self.bind(web, login, password) => bound?,
+            bound = self.ask(web, login, password) => bound?,
             () = late => return Err(DirectoryError::Late),
         };
         match bound {
@@ -115,36 +156,70 @@ impl Directory {
         }
     }
 
-    async fn bind(&self, web: &Web, login: &str, password: &[u8]) -> Result<Bound, DirectoryError> {
-        let name = self.settings.bind.replace(LOGIN, &escaped(login));
-        let request = Zeroizing::new(message::bind(&name, password));
-        let stream = web.connect(&self.settings.place).await?;
-        if self.settings.place.is_secure() {
-            exchange(web.secure(stream, &self.settings.place).await?, &request).await
+    async fn ask(&self, web: &Web, login: &str, password: &[u8]) -> Result<Bound, DirectoryError> {
+        let place = &self.settings.place;
+        let stream = web.connect(place).await?;
+        if place.is_secure() {
+            self.converse(web.secure(stream, place).await?, login, password).await
+        } else if self.settings.starttls {
+            let stream = Conversation::over(stream).start_tls().await?;
+            self.converse(web.secure(stream, place).await?, login, password).await
         } else {
-            exchange(stream, &request).await
+            self.converse(stream, login, password).await
         }
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        login: &str,
+        password: &[u8],
+    ) -> Result<Bound, DirectoryError> {
+        let mut conversation = Conversation::over(stream);
+        let name = match &self.settings.by {
+            FoundBy::Name(pattern) => Some(pattern.replace(LOGIN, &escaped(login)).into_bytes()),
+            FoundBy::Search(search) => find(search, &mut conversation, login).await?,
+        };
+        let bound = match name {
+            Some(name) => conversation.bind(&name, password).await?,
+            None => Bound::Wrong,
+        };
+        conversation.end().await;
+        Ok(bound)
     }
 }
 
-async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Result<Bound, DirectoryError> {
-    stream.write_all(request).await?;
-    stream.flush().await?;
-    let mut came = Vec::new();
-    loop {
-        match message::read(&came) {
-            Reading::Whole(bound) => {
-                // It has answered; whether it hears the end does not matter.
-                let _ = stream.write_all(&message::unbind()).await;
-                let _ = stream.shutdown().await;
-                return Ok(bound);
-            }
-            Reading::Nonsense => return Err(DirectoryError::Nonsense),
-            Reading::More => {}
+/// The one entry that a search finds. An entry without a name is none: to bind as nobody succeeds.
+async fn find(
+    search: &Search,
+    conversation: &mut Conversation<impl AsyncRead + AsyncWrite + Unpin>,
+    login: &str,
+) -> Result<Option<Vec<u8>>, DirectoryError> {
+    if let Some(account) = &search.account {
+        let file = account.secret_file.clone();
+        let secret = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+        let secret = Zeroizing::new(secret.map_err(io::Error::other)?.map_err(DirectoryError::Secret)?);
+        let secret = secret.lines().next().unwrap_or_default().trim();
+        if secret.is_empty() {
+            return Err(DirectoryError::Secret(io::ErrorKind::InvalidData.into()));
         }
-        let mut part = (&mut stream).take(ANSWER_OCTETS_MAX as u64);
-        if part.read_buf(&mut came).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        match conversation.bind(account.name.as_bytes(), secret.as_bytes()).await? {
+            Bound::Right => {}
+            Bound::Wrong => return Err(DirectoryError::Account),
+            Bound::NoAnswer(code) => return Err(DirectoryError::Code(code)),
+        }
+    }
+    let found = conversation.search(&search.base, &search.filter, login).await?;
+    match &found[..] {
+        [] => Ok(None),
+        [name] => Ok(Some(name.clone()).filter(|name| !name.is_empty())),
+        [..] => {
+            tracing::warn!(
+                event = "identities.directory",
+                login,
+                "the filter finds more than one entry: nobody is let in"
+            );
+            Ok(None)
         }
     }
 }

@@ -27,13 +27,45 @@ objectClass: inetOrgPerson
 cn: Bob
 sn: B
 userPassword: a long password of bob
-";
 
-/// A running OpenLDAP, in a folder of its own; it knows `alice` and `bob`, whose passwords are `a long password of ...`.
+dn: ou=staff,ou=people,dc=example,dc=edu
+objectClass: organizationalUnit
+ou: staff
+
+dn: cn=Dora \\28x\\29\\2C Physics,ou=staff,ou=people,dc=example,dc=edu
+objectClass: inetOrgPerson
+cn: Dora (x), Physics
+sn: D
+uid: dora
+mail: dora.d@example.edu
+mail: office@example.edu
+userPassword: a long password of dora
+
+dn: cn=Emil,ou=staff,ou=people,dc=example,dc=edu
+objectClass: inetOrgPerson
+cn: Emil
+sn: E
+uid: emil
+mail: office@example.edu
+userPassword: a long password of emil
+
+dn: cn=portcullis,dc=example,dc=edu
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: portcullis
+userPassword: the secret of the gate
+";
+/// Who may search.
+const ACCOUNT: &str = "cn=portcullis,dc=example,dc=edu";
+
+/// A running OpenLDAP, in a folder of its own; it knows `alice` and `bob`, and by search `dora` and `emil`, whose passwords
+/// are `a long password of ...`. Nobody but an account of the gate may search, and nobody logs in in the clear.
 pub struct Slapd {
     process: Child,
     folder: tempfile::TempDir,
     port: u16,
+    /// Where TLS begins by StartTLS.
+    clear: u16,
 }
 
 impl Slapd {
@@ -46,8 +78,10 @@ impl Slapd {
         let conf = format!(
             "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
              include /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
-             pidfile {}\nTLSCertificateFile {}\nTLSCertificateKeyFile {}\ndatabase mdb\nsuffix dc=example,dc=edu\n\
-             directory {}\nmaxsize 10485760\n",
+             pidfile {}\nTLSCertificateFile {}\nTLSCertificateKeyFile {}\nsecurity simple_bind=128\ndatabase mdb\n\
+             suffix dc=example,dc=edu\ndirectory {}\nmaxsize 10485760\n\
+             access to attrs=userPassword by anonymous auth by * none\n\
+             access to * by dn.exact=\"{ACCOUNT}\" read by * none\n",
             at("pid"),
             at("ldap.pem"),
             at("ldap.key"),
@@ -57,13 +91,14 @@ impl Slapd {
         fs::write(at("people.ldif"), LDIF).unwrap();
         let mut fill = Command::new("/usr/sbin/slapadd");
         run(fill.args(["-f", &at("slapd.conf"), "-l", &at("people.ldif")])).expect_ok("slapadd");
-        let port = free_port();
+        let (port, clear) = (free_port(), free_port());
+        fs::write(at("secret"), "the secret of the gate\n").unwrap();
         let process = Command::new("/usr/sbin/slapd")
             .args([
                 "-f",
                 &at("slapd.conf"),
                 "-h",
-                &format!("ldaps://127.0.0.1:{port}/"),
+                &format!("ldaps://127.0.0.1:{port}/ ldap://127.0.0.1:{clear}/"),
                 "-d",
                 "0",
             ])
@@ -72,7 +107,12 @@ impl Slapd {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let slapd = Self { process, folder, port };
+        let slapd = Self {
+            process,
+            folder,
+            port,
+            clear,
+        };
         eventually("OpenLDAP to open", || TcpStream::connect(("127.0.0.1", port)).ok());
         slapd
     }
@@ -84,6 +124,21 @@ impl Slapd {
              bind = \"uid={{login}},ou=people,dc=example,dc=edu\"\nca = \"{}\"\n",
             self.port,
             self.folder.path().join("ca.pem").display()
+        )
+    }
+}
+
+impl Slapd {
+    /// How a gate is told of it that searches, under StartTLS.
+    pub fn searched(&self) -> String {
+        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        format!(
+            "[identities.directory]\nurl = \"ldap://127.0.0.1:{}\"\nstarttls = true\n\
+             base = \"ou=people,dc=example,dc=edu\"\nfilter = \"(&(objectClass=person)(|(uid={{login}})(mail={{login}})))\"\n\
+             account = \"{ACCOUNT}\"\nsecret_file = \"{}\"\nca = \"{}\"\n",
+            self.clear,
+            at("secret"),
+            at("ca.pem")
         )
     }
 }
