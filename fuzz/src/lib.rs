@@ -25,6 +25,7 @@ mod ledger;
 pub mod mutate;
 mod notice;
 mod oracle;
+mod post;
 mod proxy;
 mod replies;
 mod server;
@@ -95,6 +96,13 @@ pub const TARGETS: &[Target] = &[
         bounded: 1200,
         octets_max: 2000,
         words: notice::WORDS,
+    },
+    Target {
+        name: "post",
+        run: post::run,
+        bounded: 4000,
+        octets_max: 3000,
+        words: post::WORDS,
     },
     Target {
         name: "ledger",

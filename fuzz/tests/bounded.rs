@@ -88,6 +88,7 @@ each! {
     no_configuration_panics_and_each_error_has_its_place "config"
     proxy_headers_mean_the_same_whatever_follows "proxy"
     what_strangers_say_adds_nothing_to_a_notice "notice"
+    what_strangers_write_in_answer_to_a_letter_is_bounded "post"
     an_edited_ledger_is_found_out_and_gone_on_with "ledger"
     damage_costs_no_letter_that_lies_elsewhere "spool-damage"
     forged_records_panic_nobody "spool-forged"

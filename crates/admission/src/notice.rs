@@ -125,6 +125,8 @@ fn told(notice: &Notice) -> impl Iterator<Item = Told> {
 pub struct ContactLetter {
     /// To whom.
     pub to: Vec<Mailbox>,
+    /// Where reports of its delivery go; without it they go nowhere, and nothing answers it by itself.
+    pub sender: Option<Mailbox>,
     /// What its `Message-ID` says, without the brackets: whoever writes may post one again, and is known by it.
     pub message_id: Box<str>,
     /// The whole message, CRLF.
@@ -149,6 +151,7 @@ impl Admission {
             id: self.0.intake.new_id(),
             parent: notice.parent,
             kind,
+            reverse: ReversePath::Null,
             message_id: None,
             to: vec![ForwardPath::Mailbox(notice.to.clone())],
             message,
@@ -163,13 +166,14 @@ impl Admission {
         Ok(Some(stored))
     }
 
-    /// Posts a letter with a null reverse-path, so that nothing answers it by itself. Durable when it returns.
+    /// Posts a letter. Durable when it returns.
     pub async fn post_letter(&self, letter: ContactLetter) -> Result<MessageId, NoticeError> {
         let id = self.0.intake.new_id();
         let own = Own {
             id,
             parent: id,
             kind: NoticeKind::Letter,
+            reverse: letter.sender.map_or(ReversePath::Null, ReversePath::Mailbox),
             message_id: Some(letter.message_id),
             to: letter.to.into_iter().map(ForwardPath::Mailbox).collect(),
             message: letter.message,
@@ -189,7 +193,7 @@ impl Admission {
             at: self.now(),
             visitor: None,
             octets: draft.octets(),
-            sender: &ReversePath::Null,
+            sender: &own.reverse,
             authors: &[],
             subject: None,
             message_id: own.message_id.as_deref(),
@@ -220,6 +224,7 @@ struct Own {
     id: MessageId,
     parent: MessageId,
     kind: NoticeKind,
+    reverse: ReversePath,
     message_id: Option<Box<str>>,
     to: Vec<ForwardPath>,
     message: Bytes,
@@ -231,9 +236,9 @@ impl Own {
     fn letter(&self, at: Timestamp, permit: &Permit, testimony: Bytes) -> Letter {
         let addressees = self.to.iter().map(|path| Addressee {
             path: path.clone(),
-            // Nobody is told of a notice's own failure (RFC 3461 §4.1).
+            // Nobody is told of a notice's own failure (RFC 3461 §4.1), but who asks for reports.
             params: RcptParams {
-                notify: Some(Notify::Never),
+                notify: (self.reverse == ReversePath::Null).then_some(Notify::Never),
                 orcpt: None,
             },
             permit: permit.clone(),
@@ -242,7 +247,7 @@ impl Own {
             id: self.id,
             session: SessionId::new(0),
             received: at,
-            reverse: ReversePath::Null,
+            reverse: self.reverse.clone(),
             params: MailParams {
                 body: BodyType::SevenBit,
                 smtputf8: self.smtputf8,

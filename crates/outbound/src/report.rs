@@ -18,6 +18,17 @@ pub trait Watcher: Send + Sync + 'static {
         Bytes::new()
     }
 
+    /// Whether mail for this recipient is read before it is delivered.
+    fn reads(&self, recipient: &ForwardPath) -> bool {
+        let _ = recipient;
+        false
+    }
+
+    /// Reads the beginning of a message, before it is delivered for the first time.
+    fn read(&self, from: &ReversePath, beginning: &[u8]) {
+        let _ = (from, beginning);
+    }
+
     /// Notes a fate that is on disk, with what [`testimony`](Self::testimony) said of it.
     fn settled(&self, fate: &Event<'_>, testimony: Bytes) {
         let _ = testimony;

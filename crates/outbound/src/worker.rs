@@ -8,9 +8,10 @@ use futures_util::stream;
 use mail::Timestamp;
 use spool::Lease;
 use tokio::task::JoinSet;
-use wire::{Phase, Shutdown};
+use wire::{BodySource, Phase, Shutdown};
 use world::BoxFuture;
 
+use crate::body::stored;
 use crate::config::{Config, Ports};
 use crate::control::Control;
 use crate::delivery::{Group, deliver};
@@ -24,6 +25,8 @@ use crate::sorting::group;
 const HOPS_AT_A_TIME: usize = 8;
 /// How often connections that waited too long are looked for, and destinations that stand still.
 const ROUND: Duration = Duration::from_secs(1);
+/// Octets of a message that are shown to whoever reads its recipient's mail.
+const READ_OCTETS_MAX: usize = 64 * 1024;
 /// When a lease comes back after something of ours failed.
 pub(crate) const AFTER_TROUBLE: Duration = Duration::from_secs(300);
 
@@ -150,6 +153,10 @@ async fn deliver_letter(gate: Arc<Gate>, lease: Lease) {
     if lease.recipients.iter().any(|recipient| recipient.bounce) {
         later = Box::pin(give_back(&gate, &config, &lease)).await;
     }
+    let is_read = |one: &spool::LeasedRecipient| one.attempts == 0 && gate.ports.watcher.reads(&one.path);
+    if lease.recipients.iter().any(is_read) {
+        Box::pin(show(&gate, &lease)).await;
+    }
     let mut groups = group(&gate, &config, &lease, &mut later).await;
     let ended = match groups.pop() {
         Some(only) if groups.is_empty() => deliver(&gate, &config, &lease, only).await,
@@ -159,6 +166,20 @@ async fn deliver_letter(gate: Arc<Gate>, lease: Lease) {
     if let Some(until) = earliest(later, ended) {
         gate.ports.dispatch.put_back(lease, until);
     }
+}
+
+/// Shows the beginning of a letter to whoever reads its recipient's mail. What cannot be read now is delivered all the same.
+async fn show(gate: &Gate, lease: &Lease) {
+    let Ok(mut body) = stored(&gate.ports.dispatch, lease).await else {
+        return;
+    };
+    let mut beginning = Vec::new();
+    while beginning.len() < READ_OCTETS_MAX
+        && let Ok(Some(piece)) = body.next().await
+    {
+        beginning.extend_from_slice(&piece);
+    }
+    gate.ports.watcher.read(&lease.reverse, &beginning);
 }
 
 /// Several next hops, some at a time.

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use admission::{Accepted, Refused};
 use arc_swap::ArcSwap;
-use mail::{ForwardPath, MessageId, Timestamp};
+use mail::{ForwardPath, Mailbox, MessageId, ReversePath, Timestamp};
 use parking_lot::Mutex;
 use policy::{Basis, Name};
-use registry::{CaseId, Observation};
+use registry::{CaseId, Heard, Observation};
 
 pub use troubles::Troubles;
 
 /// What was seen before is told again after this time.
 const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
+/// Answers and reports that wait to be written down at most.
+const HEARD_MOST: usize = 10_000;
 /// Different clients that are told of for each grant.
 const TOLD_MOST: usize = 16;
 
@@ -46,6 +48,10 @@ pub struct Uses {
     troubles: Mutex<Troubles>,
     /// Addresses that took no letter.
     returned: Mutex<BTreeSet<String>>,
+    /// Where answers to letters, and reports of those that came back, arrive.
+    post: ArcSwap<Option<Mailbox>>,
+    /// What arrived there.
+    heard: Mutex<Vec<Heard>>,
 }
 
 impl Uses {
@@ -137,6 +143,38 @@ impl Uses {
         }
     }
 
+    /// Mail for this address is about letters of the registry from now on.
+    pub fn listen_at(&self, post: Option<Mailbox>) {
+        self.post.store(Arc::new(post));
+    }
+
+    /// Whether mail for this recipient is about letters of the registry.
+    pub fn listens_at(&self, recipient: &ForwardPath) -> bool {
+        let post = self.post.load();
+        let is_it = |post: &Mailbox| recipient.mailbox().is_some_and(|to| is_same(to, post));
+        post.as_ref().as_ref().is_some_and(is_it)
+    }
+
+    /// Looks at what arrived there. What is more than anybody could look after is let go by.
+    pub fn heard(&self, from: &ReversePath, beginning: &[u8]) {
+        let mut all = self.heard.lock();
+        if all.len() < HEARD_MOST {
+            all.extend(registry::heard(beginning, *from == ReversePath::Null));
+        }
+    }
+
+    /// What arrived since this was last asked.
+    pub fn take_heard(&self) -> Vec<Heard> {
+        std::mem::take(&mut *self.heard.lock())
+    }
+
+    /// It could not be written down; later, then.
+    pub fn put_back_heard(&self, mut heard: Vec<Heard>) {
+        let mut all = self.heard.lock();
+        heard.append(&mut all);
+        *all = heard;
+    }
+
     /// Whom letters did not reach since this was last asked.
     pub fn take_returned(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.returned.lock())
@@ -162,6 +200,10 @@ impl Uses {
             since.insert(id, former);
         }
     }
+}
+
+fn is_same(one: &Mailbox, other: &Mailbox) -> bool {
+    one.to_string().eq_ignore_ascii_case(&other.to_string())
 }
 
 /// Who spoke through grants. What each grant's machine does over and over is told once an hour.

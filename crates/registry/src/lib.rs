@@ -48,7 +48,7 @@ pub use network::{
     one_machine,
 };
 pub use notice::{Audience, Notice};
-pub use post::{Addresses, Doors, Matter, Posting, Relay, about, postings};
+pub use post::{Addresses, Doors, HEARD_OCTETS_MAX, Heard, Matter, Posting, Relay, about, heard, postings};
 pub use promise::promised;
 pub use store::{
     Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::CertificateFiles;
+use mail::Mailbox;
 use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
 /// Where the registry is kept, and what it is measured by.
@@ -25,6 +26,8 @@ pub struct RegistrySettings {
     pub calendar: Calendar,
     /// Who decides, in the order of the roles.
     pub roles: Vec<(Role, Person)>,
+    /// The address that letters are from, and that answers and those that come back arrive at.
+    pub post: Option<Mailbox>,
     /// The folder with words of letters that are used in place of ours.
     pub letters: Option<PathBuf>,
     /// Where people answer by links, where they can.

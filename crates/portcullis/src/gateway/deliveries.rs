@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ledger::{Attempt, Deferred, Entry, Event, Words};
+use mail::{ForwardPath, ReversePath};
 use outbound::{Event as Happening, Report, Watcher};
 use policy::{Basis, NoticeKind};
 use tokio::sync::{mpsc, oneshot};
@@ -91,6 +92,14 @@ impl Watcher for Deliveries {
             // Admission tells of notices when they are durable; attempts are told by their outcome.
             Happening::NoticePosted { .. } | Happening::Attempted { .. } => {}
         }
+    }
+
+    fn reads(&self, recipient: &ForwardPath) -> bool {
+        self.recorder.uses.listens_at(recipient)
+    }
+
+    fn read(&self, from: &ReversePath, beginning: &[u8]) {
+        self.recorder.uses.heard(from, beginning);
     }
 
     fn testimony(&self, fate: &Happening<'_>) -> Bytes {

@@ -26,6 +26,7 @@ impl Files {
                 (Role::Admin, Person::new("relay@example.edu")),
                 (Role::Security, Person::new("security@example.edu")),
             ],
+            post: None,
             letters: None,
             answers: None,
         };

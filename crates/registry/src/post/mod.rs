@@ -1,6 +1,7 @@
 //! Which letter goes to whom, and when: alarms at once, everything else in one letter a day for each contact.
 
 mod about;
+mod heard;
 mod recipe;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::notice::{Audience, Notice};
 use crate::store::{A_DAY, Kept, Letter};
 
 pub use about::{Relay, about};
+pub use heard::{HEARD_OCTETS_MAX, Heard, heard};
 pub use recipe::Doors;
 
 /// What is not urgent waits so long for its like.

@@ -43,6 +43,12 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn give_back(&mut self, message: &str) -> Result<(), StoreError> {
         (**self).give_back(message)
     }
+    fn letters_in(&mut self, message: &str) -> Result<Vec<CaseId>, StoreError> {
+        (**self).letters_in(message)
+    }
+    fn note(&mut self, id: CaseId, event: &str, said: &str, actor: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        (**self).note(id, event, said, actor, now)
+    }
     fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         (**self).written_to(now)
     }

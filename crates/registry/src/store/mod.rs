@@ -275,6 +275,12 @@ pub trait Store: Send {
     /// Gives back what was claimed under this `Message-ID` and could not be posted: it waits again from now on.
     fn give_back(&mut self, message: &str) -> Result<(), StoreError>;
 
+    /// The cases that the message of this `Message-ID` was about.
+    fn letters_in(&mut self, message: &str) -> Result<Vec<CaseId>, StoreError>;
+
+    /// Adds to the history of a case what somebody said, and changes nothing else.
+    fn note(&mut self, id: CaseId, event: &str, said: &str, actor: &Actor, now: Timestamp) -> Result<(), StoreError>;
+
     /// When each reader got the letter of the day, as far as that is less than a day ago.
     fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError>;
 

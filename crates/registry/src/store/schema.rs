@@ -109,6 +109,7 @@ CREATE INDEX pinned_by_name ON pinned (name, sequence);
 ",
     "
 ALTER TABLE letters ADD COLUMN claimed BIGINT;
+CREATE INDEX letters_by_message ON letters (message);
 CREATE TABLE written_to (address TEXT PRIMARY KEY, last BIGINT NOT NULL);
 CREATE TABLE observed (
     case_id BIGINT NOT NULL,

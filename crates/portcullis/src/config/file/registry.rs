@@ -7,7 +7,7 @@ use mail::Mailbox;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Count, Day, List, Maybe};
+use super::{At, Count, Day, List, Maybe, Text};
 
 /// The registry of grants: who may relay beside what this file says.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -45,6 +45,10 @@ pub struct Registry {
     pub time_zone: Maybe<String>,
     /// Days on which nobody works, beside Saturdays and Sundays.
     pub holidays: Vec<At<Day>>,
+    /// The address that letters are from, as in grants@example.edu. Mail for it has to come through this gate on its way to
+    /// a mailbox that people read: answers are noted in their case, and whom a letter did not reach is remembered.
+    /// Default: the postmaster, and an empty sender, so that what comes back later is not known.
+    pub post: Maybe<Text<Mailbox>>,
     /// The folder with words of letters that are used in place of the built-in ones, and read again when they change.
     /// `portcullis access letters --write DIR` writes the built-in ones there to begin from.
     pub letters: Maybe<PathBuf>,

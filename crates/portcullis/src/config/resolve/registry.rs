@@ -8,9 +8,9 @@ use policy::Organisation;
 use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
 use super::certificates;
-use super::desk::{Desk, values};
+use super::desk::{Desk, value, values};
 use super::organisation::is_ours;
-use crate::config::file::{self, At, Count, List, Maybe};
+use crate::config::file::{self, At, Count, List, Maybe, Text};
 use crate::config::{
     AnswersSettings, CertificateFiles, DatabaseSettings, NetworkFiles, Problem, RegistryPlace, RegistrySettings,
 };
@@ -39,9 +39,27 @@ pub(super) fn resolve(
         terms: terms(&written.terms, desk),
         calendar: calendar(written, desk),
         roles: roles(written, organisation, desk),
+        post: post(&written.post, organisation, desk),
         letters: letters(&written.letters, desk),
         answers: answers(&written.answers, certificates, desk),
     })
+}
+
+fn post(
+    written: &Maybe<Text<mail::Mailbox>>,
+    organisation: &Organisation,
+    desk: &mut Desk<'_>,
+) -> Option<mail::Mailbox> {
+    let written = written.as_ref()?;
+    let domain = written.domain().cloned().map(mail::DomainPattern::Exactly);
+    if !domain.is_some_and(|domain| is_ours(&organisation.domains, &domain)) {
+        desk.say(
+            Problem::error(written.span(), format!("{} is not in a domain of ours", ***written))
+                .why("what answers a letter, or comes back, would not come through this gate")
+                .advise("name a mailbox of ours that people read"),
+        );
+    }
+    value(&Some(written.clone()))
 }
 
 /// Words that cannot be used would be found when somebody is to be told something: they are tried before.

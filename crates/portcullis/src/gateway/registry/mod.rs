@@ -7,6 +7,7 @@
 
 mod abuse;
 mod checks;
+mod heard;
 mod letter;
 mod office;
 mod post;
@@ -89,6 +90,7 @@ pub(crate) struct Registry {
 impl Registry {
     pub(super) fn new(setup: Option<Setup>, uses: Arc<Uses>) -> Self {
         let bell = Arc::new(Notify::new());
+        uses.listen_at(setup.as_ref().and_then(Setup::post));
         let rung = bell.clone();
         Self {
             kept: AtomicBool::new(setup.is_some()),
@@ -175,6 +177,7 @@ impl Registry {
         if !was_kept && setup.is_none() {
             return;
         }
+        self.uses.listen_at(setup.as_ref().and_then(Setup::post));
         let office = self.office.clone();
         // The desk may be busy with a store that does not answer.
         let configured = tokio::task::spawn_blocking(move || office.lock().configure(setup)).await;

@@ -13,6 +13,7 @@ use registry::{
 
 use super::super::compose::Registered;
 use super::checks::Checks;
+use super::heard;
 use super::post::Post;
 use super::setup::Setup;
 use super::told::Untold;
@@ -264,6 +265,7 @@ impl Office {
         self.write(uses)?;
         self.write_seen(uses)?;
         self.tell_troubles(uses, now)?;
+        self.note_heard(uses, now)?;
         self.note_returned(uses, now)
     }
 
@@ -291,6 +293,24 @@ impl Office {
             Err(_) => uses.put_back_troubles(troubles),
         }
         told
+    }
+
+    /// Notes what arrived at the address that letters are from: whom they did not reach, and who answered.
+    fn note_heard(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
+        let heard = uses.take_heard();
+        if heard.is_empty() {
+            return Ok(());
+        }
+        match self.at(|desk| heard::note(desk, &heard, now)) {
+            Ok(returned) => {
+                uses.put_back_returned(returned);
+                Ok(())
+            }
+            Err(why) => {
+                uses.put_back_heard(heard);
+                Err(why)
+            }
+        }
     }
 
     /// Notes whom letters do not reach. A device of which nobody can be told anything is nobody's.

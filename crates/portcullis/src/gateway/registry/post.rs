@@ -50,7 +50,7 @@ pub(super) async fn send(live: &Live, changed: bool) {
     let rng = live.world.rng.clone();
     let ready = registry.at_desk(move |office| office.ready(changed, now, &*rng)).await;
     let Ok(Some((setup, ready))) = ready else { return };
-    let Some(from) = setup.postmaster() else { return };
+    let Some(from) = setup.writer() else { return };
     let mut ready = ready.into_iter();
     while let Some(one) = ready.next() {
         let envelope = Envelope {
@@ -62,6 +62,7 @@ pub(super) async fn send(live: &Live, changed: bool) {
         };
         let letter = ContactLetter {
             to: one.to.clone(),
+            sender: setup.post(),
             message_id: one.message_id.as_str().into(),
             message: message(&one.written, &envelope).into(),
             smtputf8: one.to.iter().any(Mailbox::needs_smtputf8),

@@ -71,8 +71,17 @@ impl Setup {
         }
     }
 
-    /// Who writes: the postmaster of the first domain.
-    pub(super) fn postmaster(&self) -> Option<Mailbox> {
+    /// Where answers to letters, and those that come back, arrive, where the gate is to know of them.
+    pub(super) fn post(&self) -> Option<Mailbox> {
+        self.settings.post.clone()
+    }
+
+    /// Who writes: the address that answers go to, or the postmaster of the first domain.
+    pub(super) fn writer(&self) -> Option<Mailbox> {
+        self.post().or_else(|| self.postmaster())
+    }
+
+    fn postmaster(&self) -> Option<Mailbox> {
         let exactly = |pattern: &DomainPattern| match pattern {
             DomainPattern::Exactly(domain) => Some(domain.clone()),
             DomainPattern::Below(_) => None,

@@ -16,6 +16,7 @@ pub(super) fn keeps<S: Store>(fresh: &impl Fn() -> S) {
     who_claims_them_has_them_for_a_while_and_nobody_else(fresh());
     a_reader_is_written_to_once_a_day(fresh());
     what_could_not_be_posted_waits_again(fresh());
+    an_answer_is_found_by_the_letter_and_kept_in_its_case(fresh());
 }
 
 fn after(minutes: u64) -> Timestamp {
@@ -112,6 +113,24 @@ fn what_could_not_be_posted_waits_again(mut store: impl Store) {
     store.sent(&[letters[0].number], ONE, NOW).unwrap();
     store.give_back(ONE).unwrap();
     assert_eq!(store.waiting(NOW).unwrap(), letters[1..], "what was sent stays so");
+}
+
+fn an_answer_is_found_by_the_letter_and_kept_in_its_case(mut store: impl Store) {
+    let letters = waiting(&mut store);
+    assert!(claim(&mut store, &[&letters[0], &letters[1]], ONE, &[], NOW));
+    assert_eq!(store.letters_in(ONE).unwrap(), [letters[0].case]);
+    assert_eq!(store.letters_in(OTHER).unwrap(), []);
+    let (id, before) = (letters[0].case, store.get(letters[0].case).unwrap());
+    store.note(id, "answer", "Re: \"yes\"", &ann(), after(1)).unwrap();
+    let last = store.history(id).unwrap().pop().unwrap();
+    assert_eq!(
+        (last.event.as_str(), last.said.as_deref()),
+        ("answer", Some("Re: \"yes\""))
+    );
+    assert_eq!(last.from, Some(last.to));
+    assert_eq!(store.get(id).unwrap(), before, "nothing else changes");
+    let missing = store.note(crate::store::CaseId(77), "answer", "x", &ann(), NOW);
+    assert!(matches!(missing, Err(crate::store::StoreError::Missing(_))));
 }
 
 /// Of several who have the same store open and claim the same letters at the same time, in any order, one has them.

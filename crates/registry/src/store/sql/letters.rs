@@ -130,6 +130,14 @@ pub(super) fn written_to(
     rows.into_iter().map(reader).collect()
 }
 
+pub(super) fn cases(database: &mut impl Database, message: &str) -> Result<Vec<CaseId>, StoreError> {
+    let rows = database.query(
+        "SELECT DISTINCT case_id FROM letters WHERE message = $1 ORDER BY case_id",
+        &[Value::from(message)],
+    )?;
+    rows.into_iter().map(|row| Ok(Fields::with_case(row)?.0)).collect()
+}
+
 pub(super) fn sent(
     database: &mut impl Database,
     letters: &[u64],

@@ -99,6 +99,27 @@ impl<D: Database> Store for Sql<D> {
         letters::give_back(&mut self.database, message)
     }
 
+    fn letters_in(&mut self, message: &str) -> Result<Vec<CaseId>, StoreError> {
+        letters::cases(&mut self.database, message)
+    }
+
+    fn note(&mut self, id: CaseId, event: &str, said: &str, actor: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| {
+            let sequence = change(database)?;
+            let state = cases::get(database, id)?.ok_or(StoreError::Missing(id))?.case.state;
+            let note = steps::Note {
+                event,
+                actor,
+                from: Some(state),
+                to: state,
+                at: now,
+                said: Some(said),
+                evidence: None,
+            };
+            note.write(database, sequence, id)
+        })
+    }
+
     fn written_to(&mut self, now: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         letters::written_to(&mut self.database, now)
     }
