@@ -1,11 +1,13 @@
 //! What a device or program shows to prove who it is: a generated secret, or a certificate. Several hold at once, so that
 //! one can take the place of another without an interruption.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
 use mail::Timestamp;
+use serde::{Deserialize, Serialize};
 use world::Rng;
 use zeroize::Zeroizing;
 
@@ -81,11 +83,18 @@ pub enum CredentialKind {
     ApplicationPassword,
     /// A certificate, known by its key.
     Certificate,
+    /// A token that somebody else issues, known by what it claims.
+    Token,
 }
 
 impl CredentialKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::DeviceSecret, Self::ApplicationPassword, Self::Certificate];
+    pub const ALL: [Self; 4] = [
+        Self::DeviceSecret,
+        Self::ApplicationPassword,
+        Self::Certificate,
+        Self::Token,
+    ];
 
     /// As it is stored and shown.
     #[must_use]
@@ -94,6 +103,7 @@ impl CredentialKind {
             Self::DeviceSecret => "device-secret",
             Self::ApplicationPassword => "application-password",
             Self::Certificate => "certificate",
+            Self::Token => "token",
         }
     }
 
@@ -135,6 +145,17 @@ pub enum Proof {
     },
     /// SHA-256 of a certificate's SubjectPublicKeyInfo.
     Key([u8; 32]),
+    /// A token that somebody else issues, for whoever it says this of.
+    Token(Claimed),
+}
+
+/// What a token has to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Who issues it, by the name that the configuration gives them.
+    pub issuer: Box<str>,
+    /// Each of these, exactly; at least one.
+    pub claims: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Proof {
@@ -142,6 +163,7 @@ impl fmt::Debug for Proof {
         f.write_str(match self {
             Self::Secret { .. } => "Secret(..)",
             Self::Key(_) => "Key(..)",
+            Self::Token(_) => "Token(..)",
         })
     }
 }
@@ -207,7 +229,6 @@ pub fn superseded(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);

@@ -362,7 +362,7 @@ impl<S: Store> Desk<S> {
             .into_iter()
             .filter_map(|(id, credential)| match credential.proof {
                 Proof::Key(key) => Some((id, key)),
-                Proof::Secret { .. } => None,
+                Proof::Secret { .. } | Proof::Token(_) => None,
             });
         Ok(keys.collect())
     }

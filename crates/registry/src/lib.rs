@@ -30,7 +30,9 @@ pub use actor::{Actor, Person, Role};
 pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
-pub use credential::{Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded};
+pub use credential::{
+    Claimed, Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded,
+};
 pub use desk::{Desk, DeskError, Granted, NotImported, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,

@@ -3,26 +3,38 @@
 use std::collections::BTreeMap;
 
 use policy::Name;
-use registry::{CaseId, Credential, Proof};
+use registry::{CaseId, Claimed, Credential, Proof};
 use world::Rng;
 
+use super::TokenRule;
 use super::scram;
 use super::secret::{HashError, hash_secret, seal};
 use super::verifier::{Secret, Verifier};
 use crate::config::SecretHash;
 
-/// The logins of the registry: each grant by its name, the newest secret first. Certificates are no logins.
+/// The logins of the registry: each grant by its name, the newest secret first, or the newest of what a token has to say.
+/// Certificates are no logins.
 #[must_use]
 pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) -> BTreeMap<Name, Verifier> {
     let mut grants: BTreeMap<CaseId, Vec<(u32, Secret)>> = BTreeMap::new();
+    let mut tokens: BTreeMap<Name, Verifier> = BTreeMap::new();
     for (case, credential) in credentials {
-        if let Proof::Secret { argon2, scram } = credential.proof {
-            let secret = Secret {
-                hash: SecretHash::new(argon2.into()),
-                scram: scram.map(Into::into),
-                until: credential.ends,
-            };
-            grants.entry(case).or_default().push((credential.number, secret));
+        match credential.proof {
+            Proof::Secret { argon2, scram } => {
+                let secret = Secret {
+                    hash: SecretHash::new(argon2.into()),
+                    scram: scram.map(Into::into),
+                    until: credential.ends,
+                };
+                grants.entry(case).or_default().push((credential.number, secret));
+            }
+            // They come in the order of their numbers: the last one holds.
+            Proof::Token(Claimed { issuer, claims }) => {
+                let issuer = Name::from(&*issuer);
+                let rule = Verifier::Token(TokenRule { issuer, claims });
+                tokens.insert(case.to_string().into(), rule);
+            }
+            Proof::Key(_) => {}
         }
     }
     let newest_first = |(case, mut secrets): (CaseId, Vec<(u32, Secret)>)| {
@@ -30,7 +42,8 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
         let secrets = secrets.into_iter().map(|(_, secret)| secret).collect();
         (Name::from(case.to_string()), Verifier::Secrets(secrets))
     };
-    grants.into_iter().map(newest_first).collect()
+    tokens.extend(grants.into_iter().map(newest_first));
+    tokens
 }
 
 /// All that the registry keeps of a secret that it gives out. `beside`: the credentials that the grant has already; SCRAM
@@ -38,7 +51,7 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
 pub fn proof_of(secret: &registry::Secret, beside: &[Credential], rng: &dyn Rng) -> Result<Proof, HashError> {
     let scram_of = |credential: &Credential| match &credential.proof {
         Proof::Secret { scram, .. } => scram.clone(),
-        Proof::Key(_) => None,
+        Proof::Key(_) | Proof::Token(_) => None,
     };
     let former = beside.iter().rev().find_map(scram_of).map(scram::Verifier::from);
     let sealed = seal(secret, former.as_ref(), rng)?;
@@ -120,5 +133,19 @@ mod tests {
         assert!(verify(&new, &hashes[0]) && verify(&old, &hashes[1]));
         assert_eq!(verifier.live(Timestamp(101)).count(), 1);
         assert_eq!(logins.len(), 1);
+    }
+
+    #[test]
+    fn a_grant_of_the_registry_is_shown_by_what_was_said_last_of_its_tokens() {
+        let token = |number, sub: &str| {
+            let claims = BTreeMap::from([("sub".to_owned(), sub.to_owned())]);
+            let issuer = "campus".into();
+            credential(number, Proof::Token(Claimed { issuer, claims }), None)
+        };
+        let logins = verifiers([token(1, "old"), token(2, "new")].map(|one| (CaseId(1042), one)));
+        let Verifier::Token(rule) = &logins["pc-1042"] else {
+            panic!("{logins:?}");
+        };
+        assert_eq!((&*rule.issuer, &*rule.claims["sub"]), ("campus", "new"));
     }
 }

@@ -15,4 +15,5 @@ mod peers;
 mod phish_comes_through;
 #[path = "../../../registry/src/store/postgres/tests/server.rs"]
 mod postgres;
+mod words_of_others;
 mod year_without_mail;

@@ -97,7 +97,7 @@ fn key(credentials: &[Credential], at: Timestamp) -> Option<[u8; 32]> {
     let held = credentials.iter().filter(|one| one.made <= at && one.is_live(at));
     held.filter_map(|one| match one.proof {
         Proof::Key(key) => Some(key),
-        Proof::Secret { .. } => None,
+        Proof::Secret { .. } | Proof::Token(_) => None,
     })
     .next_back()
 }

@@ -120,6 +120,9 @@ CREATE TABLE observed (
     PRIMARY KEY (case_id, source, hello, senders)
 );
 ",
+    "
+ALTER TABLE credentials ADD COLUMN token TEXT;
+",
 ];
 
 /// The newest version.

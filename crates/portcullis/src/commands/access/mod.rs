@@ -28,6 +28,7 @@ mod rotate;
 mod secrets;
 mod show;
 mod suspend;
+mod tokens;
 mod told;
 
 use std::process::ExitCode;

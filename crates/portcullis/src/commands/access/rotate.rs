@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::office::{Office, Refusal};
 use super::secrets::{self, Wanted};
-use super::{Acting, Around, Common, Told, Trouble, keys, show, told};
+use super::{Acting, Around, Common, Told, Trouble, keys, show, tokens, told};
 use crate::commands::queue;
 
 /// Arguments of `access rotate`.
@@ -20,7 +20,8 @@ use crate::commands::queue;
         password that a person chose: it is asked for, or read from standard input. It needs 15 characters and may be as long \
         as a sentence; nothing else is asked of it but that nobody would expect it.\n\nA grant that is shown \
         by a certificate has no secret: --certificate or --key says which. It counts by its public key, whoever issued it and \
-        for whatever use, and in place of the one before."
+        for whatever use, and in place of the one before.\n\nOne that is shown by a token of an issuer (oauth2) has none either: \
+        --token and --claim say whose tokens are good for it, in place of what was said before."
 )]
 pub(super) struct Args {
     /// The case, as in pc-1042.
@@ -44,6 +45,8 @@ pub(super) struct Args {
     #[command(flatten)]
     which: keys::Which,
     #[command(flatten)]
+    token: tokens::Which,
+    #[command(flatten)]
     acting: Acting,
     #[command(flatten)]
     pub(super) common: Common,
@@ -58,14 +61,20 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         let known = keys::make_known(&kept, key, &who, &mut office)?;
         return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
     }
+    if let Some(token) = args.token.claimed() {
+        let known = tokens::make_known(&kept, token, &who, &mut office)?;
+        return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
+    }
     if !secrets::has_secret(&kept, &office) {
         let said = format!("{id} logs in with no secret of ours: {}", kept.form.authentication);
         return Err(Refusal::new(said)
             .about(id)
             .advise(if keys::has_certificate(&kept, &office) {
                 "--certificate FILE names another certificate"
+            } else if tokens::has_token(&kept, &office) {
+                "a token is its issuer's to change; --token ISSUER --claim NAME=VALUE says which one shows it"
             } else {
-                "a token is its issuer's to change, and an address has nothing to change"
+                "an address has nothing to change"
             })
             .into());
     }
@@ -74,7 +83,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let former = all
         .iter()
         .rev()
-        .find(|one| *one.label == *label && one.kind != CredentialKind::Certificate);
+        .find(|one| *one.label == *label && !matches!(one.kind, CredentialKind::Certificate | CredentialKind::Token));
     if former.is_none() && args.label.is_some() {
         let known: Vec<&str> = all.iter().map(|one| &*one.label).collect();
         return Err(Refusal::new(format!("{id} has no secret that is called {label:?}"))

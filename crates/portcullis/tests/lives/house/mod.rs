@@ -100,12 +100,16 @@ impl Campus {
 
     /// `None` where what it needs is not installed.
     pub fn with(wishes: Wishes) -> Option<Self> {
+        Self::beside(Outside::new(), wishes)
+    }
+
+    /// The same, where something is outside already.
+    pub fn beside(outside: Outside, wishes: Wishes) -> Option<Self> {
         let database = match wishes.postgresql {
             true => Some(Server::start()?),
             false => None,
         };
         let folder = tempfile::Builder::new().prefix("portcullis-campus-").tempdir().unwrap();
-        let outside = Outside::new();
         let (inside, internet) = (outside.sink("inside"), outside.sink("internet"));
         let dns = outside.dns(names());
         let calendar = Calendar::begin(&folder.path().join("calendar"));

@@ -6,11 +6,17 @@ use std::sync::Arc;
 
 use dns::testing::{TestDns, Zone};
 use portcullis::sink::{Envelope, SinkConfig, messages};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
 use wire::{Asking, Identity, Shutdown, TlsServer};
 use world::World;
 
-use super::{Authority, eventually};
+use super::{Authority, Issuer, eventually};
 
 /// Everything that is not the gate; it ends when dropped.
 pub struct Outside {
@@ -71,10 +77,47 @@ impl Outside {
         })
     }
 
+    /// Where an issuer publishes its keys, over HTTPS with a certificate of this authority; the address.
+    pub fn keys(&self, authority: &Authority, issuer: &Arc<Issuer>) -> String {
+        let (chain, key) = authority.issue(&["127.0.0.1"]);
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes())
+            .map(Result::unwrap)
+            .collect();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let tls = TlsAcceptor::from(Arc::new(config));
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let issuer = issuer.clone();
+        self.runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(publish(tls.clone(), stream, issuer.clone()));
+            }
+        });
+        format!("https://{address}/keys.json")
+    }
+
     /// A name server that knows this.
     pub fn dns(&self, zone: Zone) -> TestDns {
         self.runtime.block_on(TestDns::start(zone)).unwrap()
     }
+}
+
+/// Answers one request with the keys of this moment.
+async fn publish(tls: TlsAcceptor, stream: TcpStream, issuer: Arc<Issuer>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(tls.accept(stream).await?);
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 2 {
+        line.clear();
+    }
+    let keys = issuer.keys();
+    let length = keys.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{keys}");
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
 }
 
 impl Sink {

@@ -7,7 +7,7 @@ use mail::Timestamp;
 use super::super::{CaseId, CredentialChange, Store, StoreError};
 use super::{NOW, ann, create};
 use crate::case::Case;
-use crate::credential::{Credential, CredentialKind, NewCredential, Proof, ScramVerifier};
+use crate::credential::{Claimed, Credential, CredentialKind, NewCredential, Proof, ScramVerifier};
 use crate::life::State;
 
 fn after(seconds: u64) -> Timestamp {
@@ -60,13 +60,28 @@ fn several_are_kept_as_they_are(mut store: impl Store) {
         label: "ERP, 'new'".into(),
         proof: Proof::Key([9; 32]),
     };
-    let all = [secret("copier", None), secret("plotter", Some(scram)), certificate];
+    let token = NewCredential {
+        kind: CredentialKind::Token,
+        label: "device".into(),
+        proof: Proof::Token(Claimed {
+            issuer: "campus".into(),
+            claims: [("sub", "job:\"reports\""), ("branch", "main")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        }),
+    };
+    let all = [
+        secret("copier", None),
+        secret("plotter", Some(scram)),
+        certificate,
+        token,
+    ];
     let before = store.revision().unwrap();
     let kept: Vec<Credential> = all
         .iter()
         .map(|new| change(&mut store, id, Some(new), &[]).unwrap().unwrap())
         .collect();
-    assert_eq!(store.revision().unwrap(), before + 3);
+    assert_eq!(store.revision().unwrap(), before + 4);
     assert_eq!(store.credentials(id).unwrap(), kept);
     for ((credential, new), number) in kept.iter().zip(&all).zip(1..) {
         assert_eq!((credential.number, &credential.proof), (number, &new.proof));

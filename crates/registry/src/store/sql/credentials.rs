@@ -13,7 +13,7 @@ use crate::credential::{Credential, CredentialKind, NewCredential, Proof, ScramV
 use crate::life::State;
 
 const COLUMNS: &str = "case_id, number, kind, label, argon2, scram_salt, scram_iterations, scram_stored_key, \
-                       scram_server_key, public_key, made, ends, used";
+                       scram_server_key, public_key, token, made, ends, used";
 const IT: &str = "a credential of it";
 
 pub(super) fn change(
@@ -69,9 +69,10 @@ fn add(
         &[Value::from(id.0)],
     )?;
     let number = Fields::of(number).int("the number of a credential")?;
-    let (argon2, scram, key) = match &new.proof {
-        Proof::Secret { argon2, scram } => (Some(&**argon2), scram.as_ref(), None),
-        Proof::Key(key) => (None, None, Some(key)),
+    let (argon2, scram, key, token) = match &new.proof {
+        Proof::Secret { argon2, scram } => (Some(&**argon2), scram.as_ref(), None, None),
+        Proof::Key(key) => (None, None, Some(key), None),
+        Proof::Token(token) => (None, None, None, Some(json!(token).to_string())),
     };
     let values = [
         Value::from(id.0),
@@ -84,6 +85,7 @@ fn add(
         Value::from(scram.map(|scram| &scram.stored_key)),
         Value::from(scram.map(|scram| &scram.server_key)),
         Value::from(key),
+        Value::from(token.as_deref()),
         Value::from(now),
         Value::Null,
         Value::Null,
@@ -170,12 +172,17 @@ fn proof(fields: &mut Fields) -> Result<Proof, StoreError> {
         }),
         _ => return Err(fields.damaged(IT)),
     };
-    match (argon2, scram, fields.maybe_hash(IT)?) {
-        (Some(argon2), scram, None) => Ok(Proof::Secret {
+    let (key, token) = (fields.maybe_hash(IT)?, fields.maybe_text(IT)?);
+    match (argon2, scram, key, token) {
+        (Some(argon2), scram, None, None) => Ok(Proof::Secret {
             argon2: argon2.into(),
             scram,
         }),
-        (None, None, Some(key)) => Ok(Proof::Key(key)),
+        (None, None, Some(key), None) => Ok(Proof::Key(key)),
+        (None, None, None, Some(token)) => match serde_json::from_str(&token) {
+            Ok(token) => Ok(Proof::Token(token)),
+            Err(_) => Err(fields.damaged(IT)),
+        },
         _ => Err(fields.damaged(IT)),
     }
 }
