@@ -7,6 +7,7 @@ mod links;
 mod past;
 mod pinned;
 mod successor;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod troubles;
@@ -213,6 +214,7 @@ impl<S: Store> Desk<S> {
                 });
             }
         }
+        remarks.extend(self.strangers(&kept.form));
         remarks.extend(self.cannot_replace(&kept, request.as_ref(), actor)?);
         if remarks.iter().any(|remark| remark.weight == Weight::Blocks) {
             return Err(DeskError::Form(remarks));

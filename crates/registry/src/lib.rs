@@ -45,7 +45,7 @@ pub use life::{
 };
 pub use link::{DeadLink, Link, Purpose, Token, TokenHash, Whence};
 pub use network::{
-    Colour, DhcpError, Egress, Finding, Kind, Mac, Machine, Names, Network, Observation, Others, Register,
+    Colour, DhcpError, Directory, Egress, Finding, Kind, Mac, Machine, Names, Network, Observation, Others, Register,
     RegisterError, Reservations, Row, Scan, Sightings, Source, TableError, Widest, Zones, ZonesError, hindering,
     one_machine,
 };

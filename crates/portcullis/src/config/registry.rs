@@ -86,12 +86,14 @@ pub struct NetworkFiles {
     pub sightings: Option<PathBuf>,
     /// What a scan from outside could reach.
     pub scan: Option<PathBuf>,
+    /// Who is there.
+    pub people: Option<PathBuf>,
 }
 
 impl NetworkFiles {
     /// Every file there is, to be watched.
     pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        let one = [&self.register, &self.zones, &self.sightings, &self.scan];
+        let one = [&self.register, &self.zones, &self.sightings, &self.scan, &self.people];
         one.into_iter().flatten().chain(&self.dhcp)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use registry::{Network, Register, Reservations, Rules, Scan, Sightings, Source as Known, Zones};
+use registry::{Directory, Network, Register, Reservations, Rules, Scan, Sightings, Source as Known, Zones};
 
 use super::House;
 use super::sources::{self, Unusable};
@@ -35,6 +35,9 @@ pub fn rules(settings: &RegistrySettings, house: House<'_>) -> (Rules, Vec<Repor
         }),
         scan: known(files.scan.as_deref(), &mut reports, |file| {
             sources::read(file, Scan::read, sources::of_table)
+        }),
+        people: known(files.people.as_deref(), &mut reports, |file| {
+            sources::read(file, Directory::read, sources::of_table)
         }),
     };
     let rules = Rules {

@@ -8,7 +8,7 @@ use crate::form::{Addendum, Contact, Volume};
 use crate::life::{Risk, Suspension, Trouble};
 use crate::link::Purpose;
 use crate::link::Whence;
-use crate::network::{Register, Reservations, Source, Zones};
+use crate::network::{Directory, Register, Reservations, Source, Zones};
 use crate::store::SqliteStore;
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
@@ -216,6 +216,44 @@ fn a_grant_that_may_more_is_asked_for_anew_and_takes_the_place_of_the_former() {
     );
     let grants = office.desk.grants(NOW).unwrap();
     assert_eq!((grants.len(), &*grants[0].name), (1, &*next.to_string()));
+}
+
+#[test]
+fn who_has_left_the_directory_answers_for_nothing_and_is_found_again_with_others() {
+    let mut office = Office::open();
+    let id = office.approved();
+    office.check(id, NOW);
+    let people = |text: &str| Source::Known(Directory::read(&format!("email,role\n{text}")).unwrap());
+    let orphan = |office: &mut Office| {
+        office.desk.sweep(NOW).unwrap();
+        office.kept(id).case.orphan.is_some()
+    };
+    assert!(!orphan(&mut office), "nobody knows who is there");
+    office.desk.rules.network.people = people("tom@example.edu,staff\n");
+    assert!(orphan(&mut office), "Olga has left");
+    office.desk.rules.network.people = Source::Unknown("half a file".to_owned());
+    assert!(orphan(&mut office), "and nobody says otherwise");
+    office.desk.rules.network.people = people("tom@example.edu,staff\nolga@example.edu,\n");
+    assert!(!orphan(&mut office));
+    office.desk.store().bounced("tom@example.edu", NOW).unwrap();
+    assert!(orphan(&mut office), "mail to him comes back");
+    office.desk.tick(after(31)).unwrap();
+    assert_eq!(office.kept(id).case.state, State::Suspended(Suspension::Orphan));
+}
+
+#[test]
+fn a_risk_is_taken_by_a_head_whom_the_directory_knows_as_one() {
+    let mut office = Office::open();
+    let everybody = "ann@example.edu,student\ntom@example.edu,\nolga@example.edu,\n";
+    let mut submitted = |role: &str| {
+        let text = format!("email,role\n{everybody}dean@example.edu,{role}\n");
+        office.desk.rules.network.people = Source::Known(Directory::read(&text).unwrap());
+        let (kept, _) = office.desk.request("chemistry", &form(), &ann(), NOW).unwrap();
+        office.desk.submit(kept.id, &ann(), NOW).map_err(|why| why.to_string())
+    };
+    let refused = submitted("professor; headhunter").unwrap_err();
+    assert!(refused.contains("exception.head.email"), "{refused}");
+    assert!(submitted("Head of Department").is_ok());
 }
 
 #[test]

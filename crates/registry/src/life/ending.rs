@@ -37,6 +37,9 @@ pub(super) fn step(case: &Case, event: &Event, now: Timestamp) -> Result<Option<
         Event::Abandoned if serves => Step::stay(case)
             .with(|case| case.orphan = Some(now))
             .tells(Notice::Orphaned),
+        Event::Found if case.state.is_live() && case.orphan.is_some() => {
+            Step::stay(case).with(|case| case.orphan = None)
+        }
         Event::Contacts { request } if case.state.is_live() => Step::stay(case)
             .with(|case| {
                 // The risk that was taken is the same, whoever answers.

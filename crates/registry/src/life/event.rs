@@ -126,6 +126,8 @@ pub enum Event {
     Matches,
     /// Nobody answers for it any more.
     Abandoned,
+    /// Those who answer for it are there again.
+    Found,
     /// Others operate it, or answer for it, from now on.
     Contacts {
         /// SHA-256 of what is asked for now; nothing but its people is another.
@@ -250,6 +252,7 @@ impl Event {
             Self::Drifted { .. } => "drifted",
             Self::Matches => "matches",
             Self::Abandoned => "abandoned",
+            Self::Found => "found",
             Self::Contacts { .. } => "contacts",
             Self::Suspend { .. } => "suspend",
             Self::Reinstate { .. } => "reinstate",
@@ -281,6 +284,7 @@ impl Event {
             | Self::Drifted { .. }
             | Self::Matches
             | Self::Abandoned
+            | Self::Found
             | Self::Supersede { .. }
             | Self::Elapsed(_) => &[],
         }
@@ -322,6 +326,7 @@ impl Event {
             | Self::Renew { .. }
             | Self::Matches
             | Self::Abandoned
+            | Self::Found
             | Self::Contacts { .. }
             | Self::Elapsed(_) => None,
         }

@@ -238,6 +238,7 @@ pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &T
         | Event::Drifted { .. }
         | Event::Matches
         | Event::Abandoned
+        | Event::Found
         | Event::Contacts { .. }
         | Event::Suspend { .. }
         | Event::Reinstate { .. }

@@ -60,7 +60,12 @@ pub(super) fn step(
                 return Err(NoStep::Undecided);
             }
             to(State::Provisioned)
-                .with(|case| case.provisioned = Some(now))
+                .with(|case| {
+                    case.provisioned = Some(now);
+                    // What had expired begins anew.
+                    case.drift = None;
+                    case.orphan = None;
+                })
                 .tells(Notice::Recipe)
                 .keeps(Evidence::Rules)
         }

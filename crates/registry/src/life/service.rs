@@ -73,7 +73,11 @@ fn renew(case: &Case, until: Timestamp, now: Timestamp, terms: &Terms) -> Result
             within(until, now, terms.longest)?;
             Ok(Some(
                 Step::to(case, State::Active, now)
-                    .with(|case| case.until = Some(until))
+                    .with(|case| {
+                        case.until = Some(until);
+                        // Its owner has just answered for it.
+                        case.orphan = None;
+                    })
                     .tells(Notice::Renewed)
                     .keeps(Evidence::Words)
                     .checks(Check::BEFORE_SERVING),

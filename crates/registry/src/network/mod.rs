@@ -4,6 +4,7 @@ mod checks;
 mod dhcp;
 mod mac;
 mod path;
+mod people;
 mod register;
 mod scan;
 mod sightings;
@@ -22,6 +23,7 @@ use crate::check::Check;
 pub use dhcp::{DhcpError, Reservations};
 pub use mac::Mac;
 pub use path::{Observation, one_machine};
+pub use people::Directory;
 pub use register::{Kind, Register, RegisterError, Row};
 pub use scan::Scan;
 pub use sightings::Sightings;
@@ -69,6 +71,8 @@ pub struct Network {
     pub sightings: Source<Sightings>,
     /// What can be reached from the internet.
     pub scan: Source<Scan>,
+    /// Who is there to answer for a machine.
+    pub people: Source<Directory>,
 }
 
 /// What name service says about an address and its name.

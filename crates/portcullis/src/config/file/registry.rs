@@ -37,6 +37,10 @@ pub struct Registry {
     pub sightings: Maybe<PathBuf>,
     /// What a scan from outside could reach: CSV of `ip,port,state`.
     pub scan: Maybe<PathBuf>,
+    /// Who is there, as the organisation's directory exports it: CSV of `email,role`, mailboxes that several people read
+    /// among them. A head has `dean`, `head` or `director` in the role. A grant whose people have left is somebody's again,
+    /// or suspended.
+    pub people: Maybe<PathBuf>,
     /// The zone that devices which cannot log in have to stand in. Default: any.
     pub device_zone: Maybe<String>,
     /// How wide a grant may be. Default: one address.

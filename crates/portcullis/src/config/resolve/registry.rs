@@ -259,6 +259,10 @@ fn network(written: &file::Registry, desk: &mut Desk<'_>) -> NetworkFiles {
             .as_ref()
             .map(|file| one(file, "the table of what was seen where")),
         scan: written.scan.as_ref().map(|file| one(file, "the scan from outside")),
+        people: written
+            .people
+            .as_ref()
+            .map(|file| one(file, "the export of the directory")),
     }
 }
 

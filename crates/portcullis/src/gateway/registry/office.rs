@@ -24,6 +24,8 @@ use crate::uses::{Use, Uses};
 
 /// How often time is let do its work, by the calendar.
 const TICK: Duration = Duration::from_secs(60);
+/// How often it is looked up whether the people of grants are there, and whenever their file has changed.
+const SWEPT_EVERY: Duration = Duration::from_secs(86_400);
 /// How often use is written down.
 const WRITTEN_EVERY: Duration = Duration::from_secs(3);
 /// How often the files of the network are looked at.
@@ -69,6 +71,8 @@ pub(crate) struct Office {
     /// What cannot be read of them.
     unread: Vec<String>,
     ticked: Option<Timestamp>,
+    /// When it was looked up last whether the people of grants are there.
+    swept: Option<Timestamp>,
     /// When this gate was there last and could testify; a calendar that was set on meanwhile is no gap.
     there: Option<Timestamp>,
     written: Option<Timestamp>,
@@ -93,6 +97,7 @@ impl Office {
             files: Vec::new(),
             unread: Vec::new(),
             ticked: None,
+            swept: None,
             there: None,
             written: None,
             looked: None,
@@ -161,6 +166,10 @@ impl Office {
         if ticks {
             self.note_presence(testifies, now)?;
             self.at(|desk| desk.tick(now))?;
+            if is_over(self.swept, SWEPT_EVERY, now) {
+                self.at(|desk| desk.sweep(now))?;
+                self.swept = Some(now);
+            }
             self.ticked = Some(now);
         }
         let granted = match self.at(revision)? {
@@ -340,6 +349,7 @@ impl Office {
             return;
         }
         self.files = files;
+        self.swept = None;
         let (rules, _) = registrar::rules(&setup.settings, setup.house());
         self.unread = unread(&rules);
         for why in &self.unread {
@@ -415,7 +425,14 @@ fn unread(rules: &Rules) -> Vec<String> {
         }
     }
     let network = &rules.network;
-    let all = [why(&network.register), why(&network.reservations), why(&network.zones)];
+    let all = [
+        why(&network.register),
+        why(&network.reservations),
+        why(&network.zones),
+        why(&network.sightings),
+        why(&network.scan),
+        why(&network.people),
+    ];
     all.into_iter().flatten().collect()
 }
 

@@ -41,6 +41,7 @@ fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
         Event::Abuse { alert: said("phish") },
         Event::Matches,
         Event::Abandoned,
+        Event::Found,
         Event::Contacts { request: other },
         Event::Suspend { reason: said("audit") },
         Event::Reinstate {

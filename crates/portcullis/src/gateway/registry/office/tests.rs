@@ -24,6 +24,7 @@ dir = "spool"
 dir = "ledger"
 [registry]
 file  = "registry.sqlite"
+people = "people.csv"
 terms = { idle = 40 }
 [registry.roles]
 admin = ["relay@example.edu"]
@@ -210,4 +211,27 @@ fn a_gate_that_was_restarted_knows_who_had_the_letter_of_the_day() {
     let day = 24 * 60;
     assert_eq!(house.ready(&mut house.office(), minutes(day + 10)), []);
     assert_eq!(house.ready(&mut house.office(), minutes(day + 11)).len(), 3);
+}
+
+#[test]
+fn who_leaves_the_directory_is_missed_as_soon_as_its_file_says_so_and_at_the_latest_a_day_later() {
+    let house = House::new();
+    house.act(&Event::Review { until: after(300) }, NOW);
+    let mut office = house.office();
+    let orphan = |office: &mut Office, now: Timestamp| {
+        house.round(office, true, now);
+        let kept = office.at(|desk| Ok(desk.store().get(house.grant)?)).unwrap();
+        kept.unwrap().case.orphan.is_some()
+    };
+    let people = house.folder.path().join("people.csv");
+    assert!(!orphan(&mut office, NOW), "without a file nobody knows who is there");
+    std::fs::write(&people, "email,role\ntom@example.edu,\n").unwrap();
+    assert!(orphan(&mut office, after(1)), "Olga is not there");
+    std::fs::write(&people, "email,role\ntom@example.edu,\nolga@example.edu,\n").unwrap();
+    assert!(!orphan(&mut office, after(1).plus(TICK)));
+    office
+        .at(|desk| Ok(desk.store().bounced("tom@example.edu", NOW)?))
+        .unwrap();
+    assert!(!orphan(&mut office, after(1).plus(TICK * 2)));
+    assert!(orphan(&mut office, after(2).plus(TICK * 2)));
 }
