@@ -30,6 +30,7 @@ pub mod selftest;
 pub mod shadow;
 pub mod signals;
 pub mod sink;
+mod slip;
 pub mod story;
 pub mod succession;
 pub mod supervisor;

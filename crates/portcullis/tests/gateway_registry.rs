@@ -428,6 +428,45 @@ async fn a_grant_of_the_file_is_stopped_from_the_registry_in_an_open_session_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stopped_stays_so_at_a_start_at_which_the_registry_cannot_be_read() {
+    let office = Office::new().await;
+    office.write(&grant("scanner", "10.1.2.4"));
+    let running = office.house.start_judged().await;
+    let mut scanner = greeted(&running, "10.1.2.4").await;
+    let now = office.now();
+    office
+        .desk()
+        .suspend_pinned("scanner", "phish", &officer(), now)
+        .unwrap();
+    is_answered(&mut scanner, "554 5.7.1").await;
+    running.stop().await;
+
+    let text = std::fs::read_to_string(office.house.file()).unwrap();
+    let elsewhere = text.replace("registry.sqlite", "gate.toml/registry.sqlite");
+    office.house.write(&elsewhere);
+    let running = office.house.start().await;
+    let mut scanner = greeted(&running, "10.1.2.4").await;
+    scanner.ask("MAIL FROM:<scan@example.edu>", "554 5.7.1").await;
+    running.stop().await;
+
+    // What was let go on is not stopped by what was remembered.
+    office.house.write(&text);
+    office
+        .desk()
+        .reinstate_pinned("scanner", "mended", &officer(), now)
+        .unwrap();
+    let running = office.house.start().await;
+    let mut scanner = greeted(&running, "10.1.2.4").await;
+    scanner.ask("MAIL FROM:<scan@example.edu>", "250").await;
+    running.stop().await;
+    office.house.write(&elsewhere);
+    let running = office.house.start().await;
+    let mut scanner = greeted(&running, "10.1.2.4").await;
+    scanner.ask("MAIL FROM:<scan@example.edu>", "250").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_cannot_be_read_changes_nothing_and_is_said() {
     let office = Office::new().await;
     let running = office.house.start_judged().await;

@@ -61,7 +61,12 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     let (keeper, started) = recorded::begin(keeper, wish.clone(), &world).await?;
     let declared = declared(&config, started.as_ref())?;
     let uses = Arc::new(Uses::default());
-    let registry = Registry::new(Setup::of(&config), uses.clone());
+    let registry = Registry::new(
+        Setup::of(&config),
+        uses.clone(),
+        world.disk.clone(),
+        config.spool.dir.clone(),
+    );
     let First {
         said,
         logins: registered,

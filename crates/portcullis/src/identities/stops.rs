@@ -8,21 +8,21 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use mail::Timestamp;
 use policy::Name;
 use serde::{Deserialize, Serialize};
-use world::{Disk, OpenMode};
+use world::Disk;
+
+use crate::slip::Slip;
 
 /// Failures in a row after which a login is stopped.
 const FAILURES_MAX: u32 = 100;
 /// The file, beside the queue.
 const FILE: &str = "logins.stopped";
-/// It is written here, and then put in its place.
-const DRAFT: &str = "logins.stopped.new";
 
 /// A login that is stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,17 +47,18 @@ struct Row {
 pub(super) struct Stops {
     rows: BTreeMap<Name, Row>,
     stopped: BTreeMap<Name, Stop>,
-    place: Option<(Arc<dyn Disk>, PathBuf)>,
+    place: Option<Slip>,
 }
 
 impl Stops {
     /// Those that lie in `folder`, kept there from now on.
     pub(super) fn kept(disk: Arc<dyn Disk>, folder: &Path) -> io::Result<Self> {
-        let stopped = read(&*disk, &folder.join(FILE))?;
+        let slip = Slip::new(disk, folder.to_owned(), FILE);
+        let stopped = slip.read()?;
         Ok(Self {
             rows: BTreeMap::new(),
             stopped,
-            place: Some((disk, folder.to_owned())),
+            place: Some(slip),
         })
     }
 
@@ -121,36 +122,11 @@ impl Stops {
     }
 
     fn keep(&self) {
-        let Some((disk, folder)) = &self.place else { return };
-        if let Err(error) = write(&**disk, folder, &self.stopped) {
+        let Some(slip) = &self.place else { return };
+        if let Err(error) = slip.write(&self.stopped) {
             tracing::warn!(event = "logins.stopped", %error, "which logins are stopped could not be kept; it is forgotten at the next start");
         }
     }
-}
-
-fn read(disk: &dyn Disk, file: &Path) -> io::Result<BTreeMap<Name, Stop>> {
-    let file = match disk.open(file, OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
-    let mut octets = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
-    let whole = file.read_at(0, &mut octets)?;
-    octets.truncate(whole);
-    serde_json::from_slice(&octets).map_err(io::Error::other)
-}
-
-fn write(disk: &dyn Disk, folder: &Path, stopped: &BTreeMap<Name, Stop>) -> io::Result<()> {
-    let draft = folder.join(DRAFT);
-    match disk.remove(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = disk.open(&draft, OpenMode::CreateNew)?;
-    file.write_at(0, &[&serde_json::to_vec(stopped)?])?;
-    file.sync()?;
-    disk.rename(&draft, &folder.join(FILE))?;
-    disk.sync_dir(folder)
 }
 
 #[cfg(test)]

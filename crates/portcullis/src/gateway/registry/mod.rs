@@ -12,11 +12,13 @@ mod letter;
 mod office;
 mod post;
 mod setup;
+mod stopped;
 mod told;
 mod watch;
 mod words;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -25,6 +27,7 @@ use parking_lot::Mutex;
 use policy::Name;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use world::Disk;
 
 use super::Live;
 use super::compose::Registered;
@@ -32,6 +35,7 @@ use crate::control::{Registering, RegistryWish};
 use crate::identities::Verifier;
 use crate::uses::Uses;
 use office::Office;
+use stopped::Stopped;
 
 pub(super) use setup::Setup;
 pub(super) use watch::{rest, watch};
@@ -81,6 +85,8 @@ pub(crate) struct Registry {
     words_wrong: Mutex<Vec<String>>,
     /// What was seen in the mail of its grants.
     abuse: Mutex<registry::Abuse>,
+    /// Grants of the file that it stopped, for a start without it.
+    stopped: Arc<Stopped>,
     /// Why it cannot be asked, while it cannot.
     trouble: Mutex<Option<String>>,
     /// Rings when somebody wants it looked at now, or a database says that something in it has changed.
@@ -88,7 +94,8 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(setup: Option<Setup>, uses: Arc<Uses>) -> Self {
+    /// What it has to know without being able to ask lies in `folder`.
+    pub(super) fn new(setup: Option<Setup>, uses: Arc<Uses>, disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
         let bell = Arc::new(Notify::new());
         uses.listen_at(setup.as_ref().and_then(Setup::post));
         let rung = bell.clone();
@@ -100,6 +107,7 @@ impl Registry {
             unread: Mutex::default(),
             words_wrong: Mutex::default(),
             abuse: Mutex::default(),
+            stopped: Arc::new(Stopped::new(disk, folder)),
             trouble: Mutex::default(),
             bell,
         }
@@ -155,20 +163,35 @@ impl Registry {
         self.bell.notify_one();
     }
 
-    /// What is granted now, at a start. Where it cannot be asked nothing is, and it is asked again.
+    /// What is granted now, at a start. Where it cannot be asked nothing is, what it stopped stays so, and it is asked
+    /// again.
     pub(super) async fn first(&self, now: Timestamp) -> First {
-        let nothing = First::default();
         if !self.is_kept() {
-            return nothing;
+            return First::default();
         }
         let uses = self.uses.clone();
         let first = self.at_desk(move |office| office.granted(&uses, now)).await;
-        let Ok(first) = first else { return nothing };
+        let Ok(first) = first else {
+            let suspended = self.stopped.recall();
+            let grants = Arc::default();
+            return First {
+                said: Registered { grants, suspended },
+                logins: BTreeMap::new(),
+            };
+        };
         *self.published.lock() = Some(first.revision);
+        self.remember(&first.said).await;
         First {
             said: first.said,
             logins: first.logins,
         }
+    }
+
+    /// Remembers what has to be known at a start without it.
+    async fn remember(&self, said: &Registered) {
+        let (stopped, suspended) = (self.stopped.clone(), said.suspended.clone());
+        // What goes wrong says so itself.
+        let _ = tokio::task::spawn_blocking(move || stopped.remember(&suspended)).await;
     }
 
     /// Another configuration serves.

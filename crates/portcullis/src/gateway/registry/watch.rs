@@ -60,6 +60,7 @@ async fn publish(live: &Live, registry: &Registry) -> bool {
     let _turn = live.reloading.lock().await;
     // Another configuration may have come meanwhile, with another registry.
     let is_same = *registry.published.lock() == published;
+    registry.remember(&granted.said).await;
     if is_same && serve(live, granted.said).await {
         live.logins.register(granted.logins);
         *registry.published.lock() = Some(granted.revision);
