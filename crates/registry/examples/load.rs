@@ -3,6 +3,7 @@
 //! `cargo run --release -p registry --example load -- 5000` measures over SQLite in a file; with
 //! `postgresql://...` behind it, in that database, which has to be empty. Each turn opens the store anew and does what a
 //! gate does: reads every case and its credentials, makes grants of them, and builds the index that judgement reads.
+#![expect(clippy::print_stdout, reason = "it measures, and says what")]
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};

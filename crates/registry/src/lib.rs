@@ -38,7 +38,7 @@ pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
 pub use grant::grant;
-pub use letters::{About, Letters, PLACEHOLDERS, WordsError, Written, own_words};
+pub use letters::{About, Letters, PLACEHOLDERS, Unknown, WordsError, Written, own_words};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, Trouble, due, idle_days, next_due,
     step,

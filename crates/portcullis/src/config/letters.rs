@@ -78,9 +78,9 @@ fn problem(folder: &Path, own: &BTreeMap<String, String>, why: &WordsError) -> P
 }
 
 fn advice(why: &WordsError) -> Option<String> {
-    let near = why.unknown.as_ref().and_then(|(name, known)| {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        nearest(name, &known).map(str::to_owned)
+    let near = why.unknown.as_ref().and_then(|unknown| {
+        let known: Vec<&str> = unknown.known.iter().map(String::as_str).collect();
+        nearest(&unknown.name, &known).map(str::to_owned)
     });
     let near = near.map(|near| format!("did you mean `{near}`?"));
     let shown = || "`portcullis access letters` shows which there are".to_owned();

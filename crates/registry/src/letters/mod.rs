@@ -77,6 +77,15 @@ pub struct Written {
     pub body: String,
 }
 
+/// A name that stands for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// As it was written.
+    pub name: String,
+    /// Those that stand for something.
+    pub known: Vec<String>,
+}
+
 /// Why words cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}{}: {why}", .line.map_or_else(String::new, |line| format!(", line {line}")))]
@@ -90,7 +99,7 @@ pub struct WordsError {
     /// What is wrong.
     pub why: String,
     /// A name that stands for nothing, and those that do.
-    pub unknown: Option<(String, Vec<String>)>,
+    pub unknown: Option<Box<Unknown>>,
     /// What to do.
     pub advice: Option<String>,
 }
@@ -161,7 +170,10 @@ impl Letters {
         let added = match File::of(file) {
             None => {
                 return Err(WordsError {
-                    unknown: Some((file.to_owned(), own_words().map(|(file, _)| file).collect())),
+                    unknown: Some(Box::new(Unknown {
+                        name: file.to_owned(),
+                        known: own_words().map(|(file, _)| file).collect(),
+                    })),
                     ..WordsError::new(file, "there is no such letter")
                 });
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::files::{File, texts};
-use super::{About, Letters, WordsError, Written, subject_of};
+use super::{About, Letters, Unknown, WordsError, Written, subject_of};
 use crate::notice::Notice;
 
 impl Letters {
@@ -60,7 +60,10 @@ impl Letters {
             return Some(WordsError {
                 line: line.map(|before| before.matches('\n').count() + 1),
                 at,
-                unknown: Some((name.clone(), known.iter().map(|name| (*name).to_owned()).collect())),
+                unknown: Some(Box::new(Unknown {
+                    name: name.clone(),
+                    known: known.iter().map(|name| (*name).to_owned()).collect(),
+                })),
                 advice: Some(format!("its words may speak of {}", known.join(", "))),
                 ..WordsError::new(file, format!("nothing is called `{name}` here"))
             });

@@ -195,7 +195,7 @@ fn defaults(args: &Args, name: &str, office: &Office<'_>) -> Defaults {
 
 /// What is to become of an item.
 enum Decided {
-    New(Form),
+    New(Box<Form>),
     There(String),
     Not(Vec<registry::Remark>),
 }
@@ -222,11 +222,11 @@ fn decide(item: &Item, there: &mut There, office: &Office<'_>) -> Decided {
         return Decided::Not(blocking.collect());
     }
     there.add(&item.form, "an earlier line");
-    Decided::New(form)
+    Decided::New(Box::new(form))
 }
 
 /// Those that are new, each with its place among all fates.
-type New<'a> = (&'a Item, Form, usize);
+type New<'a> = (&'a Item, Box<Form>, usize);
 
 /// What holds for all that is imported.
 struct Import<'a> {
@@ -250,7 +250,7 @@ impl Import<'_> {
             };
             let scopes: Vec<String> = together.iter().map(|(item, ..)| scope(item)).collect();
             let rows = scopes.iter().zip(together);
-            let rows: Vec<(&str, &Form)> = rows.map(|(scope, (_, form, _))| (scope.as_str(), form)).collect();
+            let rows: Vec<(&str, &Form)> = rows.map(|(scope, (_, form, _))| (scope.as_str(), &**form)).collect();
             let kept = office.desk.import_all(&rows, self.until, self.actor, office.around.now);
             let kept = kept.map_err(|not| not_kept(not, together, kept_before, office))?;
             for (kept, (.., place)) in kept.into_iter().zip(together) {
