@@ -46,7 +46,7 @@ use stops::Stops;
 use table::{Sources, Table};
 use token::Issuers;
 
-pub use credentials::{proof_of, proof_of_chosen, verifiers};
+pub use credentials::{proof_of, proof_of_chosen, proof_of_hash, proof_of_scram, verifiers};
 pub use directory::{Account, DirectorySettings, Filter, FoundBy, LOGIN, Search};
 pub use guesses::KeptOut;
 pub use lockout::Locked;

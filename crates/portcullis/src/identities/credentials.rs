@@ -70,6 +70,24 @@ pub fn proof_of_chosen(password: &registry::Secret, rng: &dyn Rng) -> Result<Pro
     })
 }
 
+/// All that the registry keeps of a secret of which somebody else kept its Argon2id hash.
+#[must_use]
+pub fn proof_of_hash(hash: &str) -> Proof {
+    Proof::Secret {
+        argon2: hash.into(),
+        scram: None,
+    }
+}
+
+/// The same of one of which they kept what SCRAM checks it by.
+#[must_use]
+pub fn proof_of_scram(scram: &scram::Verifier) -> Proof {
+    Proof::Secret {
+        argon2: scram.notation().into(),
+        scram: Some(scram.clone().into()),
+    }
+}
+
 impl From<registry::ScramVerifier> for scram::Verifier {
     fn from(kept: registry::ScramVerifier) -> Self {
         Self {

@@ -84,8 +84,12 @@ pub fn check_hash(text: &str) -> Result<SecretHash, HashError> {
     Ok(SecretHash::new(text.to_owned()))
 }
 
-/// Whether the secret has this hash. Takes some 45 ms; never to be called on the runtime's threads.
+/// Whether the secret has this hash, or is the one that SCRAM checks by this: of an imported one nothing else is known.
+/// Takes some 45 ms; never to be called on the runtime's threads.
 pub(super) fn verify(secret: &[u8], hash: &str) -> bool {
+    if let Some(scram) = scram::Verifier::parse(hash) {
+        return scram.is_of(secret);
+    }
     match PasswordHash::new(hash) {
         Ok(hash) => Argon2::default().verify_password(secret, &hash).is_ok(),
         Err(_) => false,
@@ -118,6 +122,13 @@ mod tests {
         assert!(!verify(&as_hashed(typed("Grune Lampe am Fjord")), hash.as_str()));
         // What is no text is compared as it is.
         assert_eq!(*as_hashed(Zeroizing::new(vec![0xff, b'a'])), [0xff, b'a']);
+    }
+
+    #[test]
+    fn what_scram_checks_a_secret_by_checks_one_that_is_sent_as_well() {
+        let notation = scram::Verifier::of("a secret", &SystemRng).notation();
+        assert!(verify(b"a secret", &notation));
+        assert!(!verify(b"another", &notation) && !verify(b"\xff", &notation));
     }
 
     #[test]

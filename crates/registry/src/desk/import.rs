@@ -31,7 +31,7 @@ impl<S: Store> Desk<S> {
     ) -> Result<(Kept, Vec<Remark>), DeskError> {
         let (_, remarks) = self.read_imported(form, now);
         let mut kept = self
-            .import_all(&[(scope, form)], until, actor, now)
+            .import_all(&[(scope, form, false)], until, actor, now)
             .map_err(|not| not.why)?;
         kept.pop().map(|kept| (kept, remarks)).ok_or_else(|| {
             StoreError::Unreadable {
@@ -41,18 +41,20 @@ impl<S: Store> Desk<S> {
         })
     }
 
-    /// Keeps many of them in one transaction: all or none.
+    /// Keeps many of them in one transaction: all or none. Each with whose it is, and whether its people are told where its
+    /// new secret is.
     pub fn import_all(
         &mut self,
-        all: &[(&str, &Form)],
+        all: &[(&str, &Form, bool)],
         until: Timestamp,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Vec<Kept>, NotImported> {
-        let event = Event::Import { until };
+        let event = |recipe| Event::Import { until, recipe };
+        let events: Vec<Event> = all.iter().map(|(.., recipe)| event(*recipe)).collect();
         let mut begun = Vec::with_capacity(all.len());
-        for (number, (_, form)) in all.iter().enumerate() {
-            let case = self.begins(form, actor, &event, now);
+        for (number, ((_, form, _), event)) in all.iter().zip(&events).enumerate() {
+            let case = self.begins(form, actor, event, now);
             begun.push(case.map_err(|why| NotImported {
                 number: Some(number),
                 why,
@@ -60,16 +62,16 @@ impl<S: Store> Desk<S> {
         }
         let evidence =
             |form: &Form| json!({ "form_sha256": hex(&form.hash()), "until": until.to_rfc3339() }).to_string();
-        let evidence: Vec<String> = all.iter().map(|(_, form)| evidence(form)).collect();
-        let rows = all.iter().zip(&begun).zip(&evidence);
+        let evidence: Vec<String> = all.iter().map(|(_, form, _)| evidence(form)).collect();
+        let rows = all.iter().zip(&begun).zip(evidence.iter().zip(&events));
         let beginnings: Vec<Beginning<'_>> = rows
-            .map(|(((scope, form), (case, step)), evidence)| Beginning {
+            .map(|(((scope, form, _), (case, step)), (evidence, event))| Beginning {
                 scope,
                 form,
                 case,
                 taking: Taking {
                     step,
-                    event: &event,
+                    event,
                     actor,
                     now,
                     form: None,

@@ -70,6 +70,8 @@ pub enum Event {
     Import {
         /// The last instant at which it shall hold.
         until: Timestamp,
+        /// Whether its people are told how it logs in from now on, and where its secret is.
+        recipe: bool,
     },
     /// Somebody has looked at what was imported, and it may go on.
     Review {

@@ -21,12 +21,13 @@ pub(super) fn step(
         return Ok(None);
     }
     Ok(match (case.state, event) {
-        (State::Draft, Event::Import { until }) => {
+        (State::Draft, Event::Import { until, recipe }) => {
             within(*until, now, terms.longest)?;
             let step = Step::to(case, State::Active, now).with(|case| {
                 case.until = Some(*until);
                 case.provisioned = Some(now);
             });
+            let step = if *recipe { step.tells(Notice::Recipe) } else { step };
             Some(step.keeps(Evidence::Form))
         }
         (state, Event::Review { until }) if state.admits_mail() => Some(review(case, *until, actor, now, terms)?),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -68,6 +69,15 @@ impl Verifier {
             stored_key,
             server_key: sign(&*salted, &[b"Server Key"]),
         }
+    }
+
+    /// Whether it is that of this secret.
+    pub(in crate::identities) fn is_of(&self, secret: &[u8]) -> bool {
+        let Ok(secret) = std::str::from_utf8(secret) else {
+            return false;
+        };
+        let same = self.beside(secret);
+        verify_slices_are_equal(&same.stored_key, &self.stored_key).is_ok()
     }
 
     /// Reads the notation.

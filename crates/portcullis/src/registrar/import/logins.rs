@@ -64,6 +64,7 @@ pub(super) fn read(text: &str, defaults: &Defaults) -> Read {
             },
             shown: format!("login {login}"),
             scope: None,
+            login: Some(login),
         })
         .collect();
     read

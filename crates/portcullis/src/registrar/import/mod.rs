@@ -7,6 +7,7 @@ mod access;
 mod logins;
 mod networks;
 mod rows;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +61,8 @@ pub struct Item {
     pub form: Form,
     /// The department or customer, where the file says so.
     pub scope: Option<String>,
+    /// The login it had, where it had one.
+    pub login: Option<String>,
 }
 
 /// A line that becomes nothing.
@@ -113,6 +116,7 @@ impl Read {
             shown,
             form,
             scope: None,
+            login: None,
         });
     }
 

@@ -251,6 +251,7 @@ fn put(line: u64, fields: [&str; 19], text: &str, defaults: &Defaults, taken: &m
         shown: row.shown(&form),
         form,
         scope: (!row.scope.is_empty()).then(|| row.scope.to_owned()),
+        login: None,
     });
 }
 

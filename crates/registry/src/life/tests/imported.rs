@@ -8,7 +8,7 @@ fn imported(track: Track) -> Life {
     let mut life = Life::draft(track);
     life.case.unreviewed = true;
     let until = BEGIN.plus(days(90));
-    life.does(&admin(), Event::Import { until });
+    life.does(&admin(), Event::Import { until, recipe: false });
     life
 }
 
@@ -54,6 +54,15 @@ fn an_imported_grant_serves_at_once_and_ends_soon() {
 }
 
 #[test]
+fn the_people_of_an_import_are_told_where_its_new_secret_is_where_it_needs_one() {
+    let mut life = Life::draft(Track::Authenticated);
+    life.case.unreviewed = true;
+    let until = BEGIN.plus(days(90));
+    life.does(&admin(), Event::Import { until, recipe: true });
+    life.stands(State::Active, &[Notice::Recipe]);
+}
+
+#[test]
 fn an_import_is_an_administrator_s_and_a_year_s_at_most() {
     let draft = || {
         let mut life = Life::draft(Track::Authenticated);
@@ -62,6 +71,7 @@ fn an_import_is_an_administrator_s_and_a_year_s_at_most() {
     };
     let import = |for_days| Event::Import {
         until: BEGIN.plus(days(for_days)),
+        recipe: false,
     };
     assert!(matches!(
         draft().attempt(&officer(), &import(90)),

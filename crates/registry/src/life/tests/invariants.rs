@@ -45,7 +45,7 @@ fn usual(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
     };
     let rule = || Actor::rule("a-rule");
     match case.state {
-        State::Draft if case.unreviewed => vec![(admin(), Event::Import { until })],
+        State::Draft if case.unreviewed => vec![(admin(), Event::Import { until, recipe: false })],
         State::Draft => vec![(ann(), Event::Submit)],
         State::Submitted => vec![(
             admin(),
@@ -121,7 +121,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(Event::Ask { what: said("what?") }),
         1 => requests().prop_map(|request| Event::Answer { request }),
         1 => Just(Event::Withdraw),
-        2 => untils().prop_map(|until| Event::Import { until }),
+        2 => untils().prop_map(|until| Event::Import { until, recipe: false }),
         2 => untils().prop_map(|until| Event::Review { until }),
         6 => untils().prop_map(|until| Event::Complete { until }),
         6 => (ticks, requests()).prop_map(|(ticked, request)| Event::Acknowledge(Signature {

@@ -53,7 +53,7 @@ fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
     for until in [80, 360].map(|most| now.plus(days(most))) {
         events.extend([
             Event::Complete { until },
-            Event::Import { until },
+            Event::Import { until, recipe: false },
             Event::Review { until },
             Event::Renew { until },
             Event::Decide {

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::super::office::remark;
 use super::super::{Told, told};
+use super::handover::Handover;
 use crate::commands::queue::aligned;
 use crate::registrar::import::{Item, Left};
 use crate::story::Printable;
 
 /// What becomes of an item.
 pub(super) enum Fate {
-    /// This case; none where nothing is kept.
-    Becomes(Option<Box<Kept>>),
+    /// This case; none where nothing is kept. And what becomes of its secret, where it had a login.
+    Becomes(Option<Box<Kept>>, Option<Handover>),
     /// It is there already, as this.
     There(String),
     /// It cannot be, and why.
@@ -32,7 +33,7 @@ pub(super) struct Fates<'a> {
 impl Fates<'_> {
     pub(super) fn told(&self) -> Told {
         let count = |which: fn(&Fate) -> bool| self.of.iter().filter(|(_, fate)| which(fate)).count();
-        let becomes = count(|fate| matches!(fate, Fate::Becomes(_)));
+        let becomes = count(|fate| matches!(fate, Fate::Becomes(..)));
         let there = count(|fate| matches!(fate, Fate::There(_)));
         let not = self.of.len() - becomes - there + self.left.len();
         let verb = if self.dry_run { "would be imported" } else { "imported" };
@@ -41,6 +42,7 @@ impl Fates<'_> {
             "{}: {becomes} {verb}, {there} there already, {not} not.\n",
             Printable(self.name)
         ));
+        text.push_str(&self.of_secrets());
         if becomes > 0 {
             text.push_str(&format!(
                 "Each serves until {} unless it is reviewed before: portcullis access list --unreviewed\n",
@@ -62,6 +64,27 @@ impl Fates<'_> {
         }
     }
 
+    /// What becomes of the secrets of logins, where there are any.
+    fn of_secrets(&self) -> String {
+        let all = || {
+            self.of.iter().filter_map(|(_, fate)| match fate {
+                Fate::Becomes(_, handover) => handover.as_ref(),
+                Fate::There(_) | Fate::Not(_) => None,
+            })
+        };
+        let count = |which: fn(&Handover) -> bool| all().filter(|one| which(one)).count();
+        let kept = count(|one| matches!(one, Handover::Kept(_)));
+        let linked = count(|one| matches!(one, Handover::Linked));
+        let needed = count(|one| matches!(one, Handover::Needed(_)));
+        if kept + linked + needed == 0 {
+            return String::new();
+        }
+        format!(
+            "Secrets of logins: {kept} kept, {linked} to be fetched by a link, {needed} to be made by portcullis access rotate \
+             CASE\n"
+        )
+    }
+
     fn table(&self) -> Vec<[String; 4]> {
         let items = self.of.iter().map(|(item, fate)| item_row(item, fate));
         let mut rows: Vec<[String; 4]> = items.chain(self.left.iter().map(left_row)).collect();
@@ -74,8 +97,17 @@ impl Fates<'_> {
 
 fn item_row(item: &Item, fate: &Fate) -> [String; 4] {
     let (outcome, why) = match fate {
-        Fate::Becomes(Some(kept)) => (kept.id.to_string(), String::new()),
-        Fate::Becomes(None) => ("a grant".to_owned(), as_what(item)),
+        Fate::Becomes(Some(kept), handover) => {
+            let said = handover.as_ref().map(|handover| handover.of_case(kept.id));
+            (kept.id.to_string(), said.unwrap_or_default())
+        }
+        Fate::Becomes(None, handover) => {
+            let said = handover.as_ref().map(|handover| format!("; {handover}"));
+            (
+                "a grant".to_owned(),
+                format!("{}{}", as_what(item), said.unwrap_or_default()),
+            )
+        }
         Fate::There(said) => ("-".to_owned(), said.clone()),
         Fate::Not(remarks) => {
             let said: Vec<String> = remarks
@@ -110,8 +142,8 @@ fn left_json(left: &Left) -> Value {
 fn fate_json(item: &Item, fate: &Fate) -> Value {
     let mut one = json!({ "lines": item.lines, "what": item.shown });
     let (becomes, why, remarks) = match fate {
-        Fate::Becomes(Some(kept)) => (told::case(kept, None), Value::Null, Vec::new()),
-        Fate::Becomes(None) => (json!({ "form": item.form }), Value::Null, Vec::new()),
+        Fate::Becomes(Some(kept), _) => (told::case(kept, None), Value::Null, Vec::new()),
+        Fate::Becomes(None, _) => (json!({ "form": item.form }), Value::Null, Vec::new()),
         Fate::There(said) => (Value::Null, said.as_str().into(), Vec::new()),
         Fate::Not(remarks) => (
             Value::Null,
@@ -123,6 +155,9 @@ fn fate_json(item: &Item, fate: &Fate) -> Value {
         fields.insert("becomes".to_owned(), becomes);
         fields.insert("why".to_owned(), why);
         fields.insert("remarks".to_owned(), remarks.into());
+        if let Fate::Becomes(_, Some(handover)) = fate {
+            fields.insert("secret".to_owned(), handover.to_string().into());
+        }
     }
     one
 }

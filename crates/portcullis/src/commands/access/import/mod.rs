@@ -1,6 +1,7 @@
 //! `portcullis access import`: who could relay before, as grants that are marked as unreviewed.
 
 mod fates;
+mod handover;
 mod progress;
 mod there;
 
@@ -15,6 +16,7 @@ use super::office::{Office, Refusal};
 use super::{Acting, Around, Common, Told, Trouble, day, request};
 use crate::registrar::import::{self, Defaults, Format, Item};
 use fates::{Fate, Fates, lines};
+use handover::{Handover, Secrets};
 use progress::Progress;
 use there::There;
 
@@ -32,8 +34,9 @@ const OCTETS_MAX: u64 = 256 << 20;
         unreviewed, and ends within --days. A review (access approve) makes it an ordinary one.\n\nWhat is a grant for \
         more than a machine, refuses, or proves nothing is not imported; each such line is told with the reason. What is \
         there already is passed over, so that an import can be run again. --dry-run tells what would become what, and keeps \
-        nothing.\n\nA login of a table logs in under its case from then on, with a secret that `access rotate` \
-        makes.\n\nStatus 1: something was not imported.",
+        nothing.\n\nA login of a table logs in under its case from then on. It keeps its secret where --passwords names a file \
+        in which this stands as Argon2id or SCRAM-SHA-256 (`login:{SCHEME}hash`, a line each); any other needs a new one, \
+        which `access rotate` shows, or which its technical contact fetches by a letter's link with --links.\n\nStatus 1: something was not imported.",
     after_help = "Examples:\n  postconf mynetworks | portcullis access import - --requestor 'Ann <ann@example.edu>' \
         --dry-run\n  portcullis access import /etc/postfix/clients.cidr --requestor 'Ann <ann@example.edu>' --days 60\n  \
         portcullis access import devices.csv --requestor 'Ann <ann@example.edu>'"
@@ -75,6 +78,12 @@ pub(super) struct Args {
     /// The department or customer whose cases they are.
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
+    /// What the secrets of a table's logins are checked by until now: a line each, `login:{SCHEME}hash`.
+    #[arg(long, value_name = "FILE")]
+    passwords: Option<PathBuf>,
+    /// Write to the technical contact of each login that needs a new secret, with a link to fetch it by.
+    #[arg(long)]
+    links: bool,
     #[command(flatten)]
     acting: Acting,
     #[command(flatten)]
@@ -99,6 +108,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     };
     let read = import::read(format, &text, &defaults(args, &name, &office));
     let until = until(args, &office);
+    let secrets = Secrets::of(args)?;
     let mut there = There::of(&mut office)?;
     let mut fates = Vec::with_capacity(read.items.len());
     let mut new = Vec::new();
@@ -107,13 +117,15 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         if let Decided::New(form) = &fate {
             new.push((item, form.clone(), fates.len()));
         }
-        fates.push((item, Fate::from(fate)));
+        let handover = secrets.of_login(item);
+        fates.push((item, Fate::of(fate, handover)));
     }
     if !args.dry_run {
         let import = Import {
             args,
             until,
             actor: &actor,
+            secrets: &secrets,
         };
         import.keep(&new, &mut fates, &mut office)?;
     }
@@ -200,10 +212,10 @@ enum Decided {
     Not(Vec<registry::Remark>),
 }
 
-impl From<Decided> for Fate {
-    fn from(decided: Decided) -> Self {
+impl Fate {
+    fn of(decided: Decided, handover: Option<Handover>) -> Self {
         match decided {
-            Decided::New(_) => Self::Becomes(None),
+            Decided::New(_) => Self::Becomes(None, handover),
             Decided::There(said) => Self::There(said),
             Decided::Not(remarks) => Self::Not(remarks),
         }
@@ -233,6 +245,7 @@ struct Import<'a> {
     args: &'a Args,
     until: Timestamp,
     actor: &'a Actor,
+    secrets: &'a Secrets,
 }
 
 impl Import<'_> {
@@ -250,12 +263,16 @@ impl Import<'_> {
             };
             let scopes: Vec<String> = together.iter().map(|(item, ..)| scope(item)).collect();
             let rows = scopes.iter().zip(together);
-            let rows: Vec<(&str, &Form)> = rows.map(|(scope, (_, form, _))| (scope.as_str(), &**form)).collect();
+            let asks = |item: &Item| matches!(self.secrets.of_login(item), Some(Handover::Linked));
+            let rows: Vec<(&str, &Form, bool)> = rows
+                .map(|(scope, (item, form, _))| (scope.as_str(), &**form, asks(item)))
+                .collect();
             let kept = office.desk.import_all(&rows, self.until, self.actor, office.around.now);
             let kept = kept.map_err(|not| not_kept(not, together, kept_before, office))?;
-            for (kept, (.., place)) in kept.into_iter().zip(together) {
+            for (kept, (item, _, place)) in kept.into_iter().zip(together) {
+                self.secrets.hand_over(item, &kept, self.actor, office)?;
                 if let Some((_, fate)) = fates.get_mut(*place) {
-                    *fate = Fate::Becomes(Some(Box::new(kept)));
+                    *fate = Fate::Becomes(Some(Box::new(kept)), self.secrets.of_login(item));
                 }
             }
             kept_before += together.len();
