@@ -122,7 +122,7 @@ fn fill(grants: u32, open: Open<'_>) -> Outcome<()> {
     let mut desk = Desk::new(open()?, rules()?);
     let forms: Vec<Form> = (0..grants).map(form).collect();
     for together in forms.chunks(TOGETHER) {
-        let all: Vec<(&str, &Form)> = together.iter().map(|form| ("default", form)).collect();
+        let all: Vec<(&str, &Form, bool)> = together.iter().map(|form| ("default", form, false)).collect();
         desk.import_all(&all, NOW.plus(DAY * 90), &admin(), NOW)
             .map_err(|not| not.why)?;
     }
