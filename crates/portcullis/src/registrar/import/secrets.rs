@@ -74,7 +74,7 @@ mod tests {
         let notation = scram.notation();
         let dovecot = notation.trim_start_matches("SCRAM-SHA-256$").replace([':', '$'], ",");
         let text = format!(
-            "# of the old relay\n\nERP:{{CRYPT}}{argon2}:1000:1000::/home/erp\nfax:{argon2}\nups:{{ARGON2ID}}{argon2}\n\
+            "# of the old relay\n\nERP:{{CRYPT}}{argon2}:1000:1000::/srv/erp\nfax:{argon2}\nups:{{ARGON2ID}}{argon2}\n\
              app:{{SCRAM-SHA-256}}{dovecot}:::\nsql:{notation}\nold:{{SHA512-CRYPT}}$6$salt$hash\nmd5:$1$salt$hash\n\
              clear:{{PLAIN}}hunter2\nweak:{{ARGON2ID}}$argon2i$v=19$m=4096,t=3,p=1$c2FsdHNhbHQ$aGFzaGhhc2g\n\
              short:{{SCRAM-SHA-256}}4,a,b,c\nno colon\n:nobody\n"
