@@ -135,6 +135,8 @@ fn forty_days_of_which_nobody_knows_anything_move_the_question_by_forty_days() {
     renewed(&campus, &[&copier]);
     let last = campus.time(&copier.id, "last_accepted");
     copier.session.ask("QUIT", "221");
+    // It has noted that it was there until now: what it has not noted would be days of which nobody knows anything as well.
+    campus.gate_looks();
     assert!(campus.gate.end().is_some_and(|status| status.success()));
     campus.calendar.pass(40 * DAY);
     campus.gate.restart();
