@@ -215,7 +215,7 @@ impl<S: Store> Desk<S> {
             }
         }
         remarks.extend(self.strangers(&kept.form));
-        remarks.extend(self.cannot_replace(&kept, request.as_ref(), actor)?);
+        remarks.extend(self.cannot_replace(&kept, request.as_ref())?);
         if remarks.iter().any(|remark| remark.weight == Weight::Blocks) {
             return Err(DeskError::Form(remarks));
         }

@@ -3,26 +3,24 @@
 use mail::Timestamp;
 
 use super::{Desk, DeskError};
-use crate::actor::{Actor, Person, Role};
+use crate::actor::{Actor, Person};
 use crate::form::{Form, Remark, Request, Weight};
 use crate::life::{Event, State, Suspension};
 use crate::store::{CaseId, Kept, Store, StoreError};
 
 impl<S: Store> Desk<S> {
-    /// Why this request cannot take the place of the grant it names: only its own people, and administrators, ask for that.
+    /// Why this request cannot take the place of the grant it names: only its own people ask for that.
     pub(super) fn cannot_replace(
         &mut self,
         kept: &Kept,
         request: Option<&Request>,
-        actor: &Actor,
     ) -> Result<Option<Remark>, DeskError> {
         let Some(former) = request.and_then(|request| request.replaces) else {
             return Ok(None);
         };
-        let is_admin = matches!(actor, Actor::Human { role: Role::Admin, .. });
         let said = match self.store.get(former)? {
             None => format!("there is no {former}"),
-            Some(other) if !is_admin && !is_of(&kept.form, &other.form) => {
+            Some(other) if !is_of(&kept.form, &other.form) => {
                 format!("{former} is nothing of yours; its own people ask for what takes its place")
             }
             Some(other) if other.case.state == State::Suspended(Suspension::Abuse) => {

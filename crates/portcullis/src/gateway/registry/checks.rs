@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dns::{Answer, Resolver};
+use dns::Resolver;
 use mail::{Domain, Timestamp};
-use registry::{CaseId, Kept, Names, Source, State};
+use registry::{CaseId, Kept, State};
 
 use super::Registry;
+use crate::registrar;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -108,34 +109,13 @@ pub(super) async fn make(registry: &Registry, resolver: &dyn Resolver, now: Time
     let due = due.unwrap_or_default();
     let any = !due.is_empty();
     for one in due {
-        let names = names(resolver, &one).await;
+        let names = registrar::names(resolver, one.host.as_ref(), one.address).await;
         let checked = registry.at_desk(move |office| office.check(one.id, &names, now)).await;
         if checked.is_err() {
             break;
         }
     }
     any
-}
-
-/// What name service says of a machine; what it cannot say now is not known.
-async fn names(resolver: &dyn Resolver, due: &Due) -> Names {
-    let forward = match &due.host {
-        Some(host) => source(resolver.addresses(host).await),
-        None => Source::None,
-    };
-    let reverse = match due.address {
-        Some(address) => source(resolver.ptr(address).await),
-        None => Source::None,
-    };
-    Names { forward, reverse }
-}
-
-fn source<T>(answer: Answer<T>) -> Source<Vec<T>> {
-    match answer {
-        Answer::Found { records, .. } => Source::Known(records),
-        Answer::NoRecords | Answer::NoDomain => Source::Known(Vec::new()),
-        Answer::Temporary(trouble) => Source::Unknown(trouble.to_string()),
-    }
 }
 
 #[cfg(test)]
