@@ -162,7 +162,8 @@ fn join(matters: &mut Vec<Matter>, matter: Matter) {
 }
 
 fn is_same(one: &Matter, other: &Matter) -> bool {
-    (one.letter.case, one.letter.at, one.notice) == (other.letter.case, other.letter.at, other.notice)
+    let what = |matter: &Matter| (matter.letter.case, matter.letter.at, matter.letter.step, matter.notice);
+    what(one) == what(other)
 }
 
 fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>, now: Timestamp) -> bool {

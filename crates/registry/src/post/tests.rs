@@ -55,6 +55,7 @@ fn waiting(first: u64, kept: &Kept, notice: Notice, at: Timestamp) -> Vec<(Lette
                 audience: audience.code().to_owned(),
                 urgent: notice.is_urgent(),
                 at,
+                step: None,
                 message: None,
             };
             (letter, kept.clone())
@@ -264,5 +265,28 @@ fn a_letter_of_an_end_tells_that_end_and_promises_no_renewal_where_there_is_none
     assert!(
         revoked.contains("cannot be renewed") && !revoked.contains("renewed until"),
         "{revoked}"
+    );
+}
+
+#[test]
+fn two_steps_of_one_moment_are_two_matters_and_two_readers_of_one_step_are_one() {
+    let mut kept = kept(1042);
+    kept.form.owner = contact(TECH);
+    let step = |sequence: u64| {
+        let mut letters = waiting(10 * sequence, &kept, Notice::Refused, NOW);
+        for (letter, _) in &mut letters {
+            letter.step = Some(sequence);
+        }
+        letters
+    };
+    let posted = at(&[step(7), step(9)].concat(), &[], minutes(11));
+    let [posting] = &*posted else {
+        panic!("{posted:?}");
+    };
+    let steps: Vec<_> = posting.matters.iter().map(|matter| matter.letter.step).collect();
+    assert_eq!(steps, [Some(7), Some(9)]);
+    assert!(
+        posting.matters.iter().all(|matter| matter.numbers.len() == 2),
+        "{posted:?}"
     );
 }

@@ -146,8 +146,23 @@ pub struct Letter {
     pub urgent: bool,
     /// Since when it waits.
     pub at: Timestamp,
+    /// The step that caused it, by its number among the steps of all cases; of letters that waited before this was kept
+    /// only the time is known.
+    pub step: Option<u64>,
     /// The message it may have been sent in already: whoever claimed it was not heard of again.
     pub message: Option<Box<str>>,
+}
+
+impl Letter {
+    /// The step that caused it. Where only the time is known, the last that was taken then.
+    #[must_use]
+    pub fn caused_by<'a>(&self, history: &'a [Taken]) -> Option<&'a Taken> {
+        let caused = |step: &&Taken| match self.step {
+            Some(sequence) => step.sequence == sequence,
+            None => step.at == self.at,
+        };
+        history.iter().rev().find(caused)
+    }
 }
 
 /// Letters that somebody is about to post as one message.

@@ -123,6 +123,9 @@ CREATE TABLE observed (
     "
 ALTER TABLE credentials ADD COLUMN token TEXT;
 ",
+    "
+ALTER TABLE letters ADD COLUMN step BIGINT;
+",
 ];
 
 /// The newest version.

@@ -217,8 +217,7 @@ fn write(
             continue;
         };
         let history = desk.store().history(kept.id)?;
-        // The step that was taken then; where several were, the last of them.
-        let step = history.iter().rev().find(|step| step.at == matter.letter.at);
+        let step = matter.letter.caused_by(&history);
         let action = match (&setup.settings.answers, purpose(matter.notice, kept), &*posting.to) {
             (Some(answers), Some(purpose), [to]) => {
                 let (token, _) = desk.link(kept.id, purpose, to, now, rng)?;

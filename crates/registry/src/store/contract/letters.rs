@@ -13,6 +13,7 @@ const OTHER: &str = "letter-2@gate.example.edu";
 
 pub(super) fn keeps<S: Store>(fresh: &impl Fn() -> S) {
     they_wait_until_they_are_sent(fresh());
+    each_names_the_step_that_caused_it(fresh());
     who_claims_them_has_them_for_a_while_and_nobody_else(fresh());
     a_reader_is_written_to_once_a_day(fresh());
     what_could_not_be_posted_waits_again(fresh());
@@ -53,6 +54,20 @@ fn they_wait_until_they_are_sent(mut store: impl Store) {
     store.sent(&[letters[0].number], ONE, NOW).unwrap();
     assert_eq!(store.waiting(NOW).unwrap(), letters[1..]);
     assert!(!claim(&mut store, &[&letters[0]], OTHER, &[], NOW), "it was sent");
+}
+
+fn each_names_the_step_that_caused_it(mut store: impl Store) {
+    let letters = waiting(&mut store);
+    let kept = store.get(letters[0].case).unwrap().unwrap();
+    // Nothing tells two steps of one moment apart but their numbers.
+    let noted = store.history(kept.id).unwrap();
+    assert!(noted.iter().all(|step| step.at == NOW));
+    for letter in &letters {
+        assert_eq!(letter.caused_by(&noted).map(|step| &*step.event), Some("submit"));
+    }
+    let mut older = letters[0].clone();
+    older.step = None;
+    assert_eq!(older.caused_by(&noted[..1]).map(|step| &*step.event), Some("create"));
 }
 
 fn who_claims_them_has_them_for_a_while_and_nobody_else(mut store: impl Store) {

@@ -121,7 +121,7 @@ pub(super) fn take(database: &mut impl Database, from: &Kept, taking: &Taking<'_
     note.write(database, sequence, from.id)?;
     for (notice, also) in &step.notices {
         for audience in notice.audience().iter().chain(*also) {
-            letters::keep(database, from.id, *notice, *audience, now)?;
+            letters::keep(database, from.id, *notice, *audience, (sequence, now))?;
         }
     }
     Ok(next)

@@ -17,7 +17,7 @@ pub(super) fn keep(
     id: CaseId,
     notice: Notice,
     audience: Audience,
-    now: Timestamp,
+    (step, now): (u64, Timestamp),
 ) -> Result<(), StoreError> {
     let values = [
         Value::from(id.0),
@@ -25,10 +25,11 @@ pub(super) fn keep(
         Value::from(audience.code()),
         Value::from(notice.is_urgent()),
         Value::from(now),
+        Value::from(step),
     ];
     database.execute(
-        "INSERT INTO letters (number, case_id, notice, audience, urgent, at) \
-         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5)",
+        "INSERT INTO letters (number, case_id, notice, audience, urgent, at, step) \
+         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5, $6)",
         &values,
     )?;
     Ok(())
@@ -36,7 +37,7 @@ pub(super) fn keep(
 
 pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
     let rows = database.query(
-        "SELECT case_id, number, notice, audience, urgent, at, message FROM letters \
+        "SELECT case_id, number, notice, audience, urgent, at, step, message FROM letters \
          WHERE sent IS NULL AND (claimed IS NULL OR claimed <= $1) ORDER BY number",
         &[Value::from(now)],
     )?;
@@ -49,6 +50,7 @@ pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Ve
             audience: fields.text(IT)?,
             urgent: fields.flag(IT)?,
             at: fields.time(IT)?,
+            step: fields.maybe_int(IT)?,
             message: fields.maybe_text(IT)?.map(Box::from),
         })
     };
