@@ -71,41 +71,10 @@ impl Ports {
 const REGISTRY: &str = "demo-registry.sqlite";
 
 /// Which addresses whoever keeps the network has registered.
-const REGISTER: &str = "\
-ip,mac,fqdn,type,owner
-10.20.3.14,00:00:5e:00:53:01,scanner.example.edu,static,Library
-";
+const REGISTER: &str = include_str!("register.csv");
 
 /// The form of the scanner.
-const FORM: &str = r#"device     = "scanner"
-model      = "Fujitsu fi-8170"
-department = "Library"
-purpose    = "scans books on demand, and mails them to the archive"
-
-address    = "10.20.3.14"
-host       = "scanner.example.edu"
-senders    = ["scanner@example.edu"]
-recipients = ["any"]
-
-authentication = "password"
-tls            = "1.3"
-
-[requestor]
-name  = "Ann"
-email = "ann@example.edu"
-
-[technical]
-name  = "Tom"
-email = "tom@example.edu"
-
-[owner]
-name  = "Olga"
-email = "olga@example.edu"
-
-[volume]
-per_day  = 200
-per_hour = 40
-"#;
+const FORM: &str = include_str!("scanner.toml");
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -171,124 +140,24 @@ impl House {
         Ok(Arc::new(TlsServer::new(vec![identity], Asking::No, clock.clone())?))
     }
 
-    /// The configuration an operator would have written.
+    /// The configuration an operator would have written: a template of `format!`, whose braces are doubled.
     fn configuration(&self, hash: &str) -> String {
-        let dir = self.dir.display();
-        let Ports {
-            mx,
-            submission,
-            submissions,
-            balanced,
-            relay,
-            health,
-            sink,
-            inside,
-            ..
-        } = self.ports;
+        let ports = self.ports;
         format!(
-            r#"# A complete small organisation on loopback, written by `portcullis demo`. It is an ordinary configuration:
-# stop the demo and run `portcullis serve --config {dir}/portcullis.toml`.
-version = 1
-change  = {{ author = "postmaster@example.edu", reason = "the demo opens its gate until {until}" }}
-
-[organisation]
-name     = "Example University"
-hostname = "gate.example.edu"
-domains  = ["example.edu", "*.example.edu"]
-networks = ["127.0.0.0/8", "::1/128", "10.20.0.0/16"]
-
-[listeners.mx]                                   # the front gate: our own recipients, from anybody
-role   = "mx"
-listen = ["127.0.0.1:{mx}"]
-
-[listeners.submission]                           # people and programs, by login under STARTTLS
-role   = "submission"
-listen = ["127.0.0.1:{submission}"]
-
-[listeners.submissions]                          # the same under implicit TLS
-role   = "submissions"
-listen = ["127.0.0.1:{submissions}"]
-
-[listeners.submission-balanced]                  # people and programs behind a load balancer
-role    = "submission"
-listen  = ["127.0.0.1:{balanced}"]
-proxies = ["127.0.0.1"]
-
-[listeners.relay]                                # devices
-role   = "relay"
-listen = ["127.0.0.1:{relay}"]
-
-[listeners.health]
-role   = "health"
-listen = ["127.0.0.1:{health}"]
-
-[tls]
-certificates = [
-  {{ chain = "{dir}/gate-ecdsa.pem", key = "{dir}/gate-ecdsa.key" }},
-  {{ chain = "{dir}/gate-rsa.pem", key = "{dir}/gate-rsa.key" }},
-]
-
-[routes.inside]                                  # our own mail goes to the department's server
-domains    = ["example.edu", "*.example.edu"]
-to         = ["127.0.0.1:{inside}"]
-tls        = "verify"
-ca         = "{dir}/ca.pem"
-recipients = "any"
-
-[routes.internet]                                # everything else: a sink that stands for the internet, so no DNS
-to = ["127.0.0.1:{sink}"]
-
-[grants.billing]                                 # a program that can log in
-owner   = "Finance IT"
-contact = "erp-admins@example.edu"
-reason  = "invoices and reminders"
-until   = {until}
-by      = {{ password = "{APPLICATION}", hash = "{hash}" }}
-from    = ["billing@example.edu", "*@erp.example.edu"]
-to      = "any"
-class   = "application"
-# Raised, so that scripts may try what they like against this demo; leave them out in earnest.
-limits  = {{ messages_per_minute = 100000, messages_per_hour = 1000000, messages_per_day = 10000000, recipients_per_day = 10000000, recipients_per_message = 1000 }}
-
-[grants.copier-3f]                               # a copier that cannot: an exception for its address
-owner    = "Chemistry"
-contact  = "it@example.edu"
-reason   = "scan to mail; its firmware has no authentication, replacement is planned"
-until    = {until}
-by       = {{ address = ["{COPIER}"] }}
-from     = ["*@devices.example.edu"]
-to       = "any"
-class    = "device"
-tolerate = ["bare-lf", "long-lines", "missing-from"]
-limits   = {{ messages_per_minute = 100000, messages_per_hour = 1000000, messages_per_day = 10000000, recipients_per_day = 10000000, recipients_per_message = 1000 }}
-
-[registry]                                       # whom people asked for: `portcullis access`
-file     = "{dir}/{REGISTRY}"
-register = "{dir}/register.csv"
-
-[registry.roles]
-admin    = ["relay@example.edu"]
-security = ["security@example.edu"]
-
-# Loopback is where demos, tests and benchmarks come from: they may knock more often and make more mistakes than
-# strangers may. Leave this out in earnest.
-[[limits.for]]
-networks             = ["127.0.0.0/8", "::1/128"]
-sessions_per_address = 20000
-sessions_per_v6_64   = 20000
-sessions_per_minute  = 10000000
-messages_per_minute  = 10000000
-bad_recipients_per_hour = 10000000
-errors_soft          = 180
-errors_hard          = 190
-
-[spool]
-dir       = "{dir}/spool"
-keep_free = "16 MiB"
-
-[ledger]
-dir = "{dir}/ledger"
-"#,
+            include_str!("portcullis.template"),
+            dir = self.dir.display(),
+            mx = ports.mx,
+            submission = ports.submission,
+            submissions = ports.submissions,
+            balanced = ports.balanced,
+            relay = ports.relay,
+            health = ports.health,
+            sink = ports.sink,
+            inside = ports.inside,
+            application = APPLICATION,
+            copier = COPIER,
+            registry = REGISTRY,
+            hash = hash,
             until = next_year(),
         )
     }

@@ -8,6 +8,7 @@ mod compose;
 mod deliveries;
 mod front;
 mod held;
+mod logins;
 mod mix;
 mod pages;
 mod recorded;

@@ -1,7 +1,7 @@
 //! From a configuration to a gateway that takes mail, readable from top to bottom: first whatever may fail, then the doors.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use admission::{Admission, LocalLimits};
@@ -17,7 +17,6 @@ use world::World;
 
 use super::anchoring::Anchoring;
 use super::deliveries::Deliveries;
-use super::front;
 use super::recorded::{self, Recorded};
 use super::registry::{self, First, Registry, Setup};
 use super::retention::Retention;
@@ -25,12 +24,14 @@ use super::rulebooks::{self, Rulebooks};
 use super::stores::Stores;
 use super::succeed::{self, Heritage};
 use super::upkeep::Upkeep;
-use super::{Ends, Gateway, Live, Setting, Writers, adopt, back, held, mix, pages, reload, shadow, tested};
+use super::{
+    Ends, Gateway, Live, Setting, Writers, adopt, back, front, held, logins, mix, pages, reload, shadow, tested,
+};
 use crate::config::Config;
 use crate::control::{self, Desk, Storage};
 use crate::generations::{Came, Wish};
 use crate::health;
-use crate::identities::{Logins, salt_key};
+use crate::identities::Logins;
 use crate::succession::Succession;
 use crate::uses::Uses;
 use crate::witness::{Recorder, watch_refusals};
@@ -78,11 +79,10 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
 
     let (ends, told) = ends();
     let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);
-    let logins = Arc::new(logins(&config, &world, writers));
+    let logins = Arc::new(logins::open(&config, &world, writers));
     logins.register(registered);
     logins.trust(&config.vouching, &world, &resolver);
-    let judge = admission.clone();
-    logins.pinned_by(move |login, client| names(&judge, login, client));
+    logins.pinned_by(logins::pins(&admission));
     let ends_of_gate = (told.everything.clone(), told.doors);
     let gate = gate(&config, admission.clone(), logins.clone(), &world, ends_of_gate).naming_clients(resolver.clone());
     let bound = inbound::bind(&*world.net, front::listeners(&config, &certificates)).await?;
@@ -94,7 +94,6 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         desk: Arc::new(admission.clone()),
         watcher: deliveries.clone(),
     };
-    let back = Outbound::new(back_config, ports);
 
     let live = Arc::new(Live {
         admission,
@@ -103,7 +102,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         resolver,
         samples: config.spool.dir.join("samples"),
         gate: gate.clone(),
-        back,
+        back: Outbound::new(back_config, ports),
         logins,
         certificates: Mutex::new(certificates),
         listeners: bound.iter().map(|one| (one.name(), one.settings())).collect(),
@@ -136,19 +135,9 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
     let (entrances, addresses) = open_doors(&gate, bound);
     let mut tasks = run(&live, adopter, &told.everything);
     let anchoring = match writers {
-        Writers::Threads => Anchoring::of(&config, live.recorder.ledger.clone(), &world).map(Arc::new),
+        Writers::Threads => keep_house(&config, &live, &told.everything, &mut tasks),
         Writers::Tasks => None,
     };
-    if let Some(anchoring) = &anchoring {
-        tasks.spawn(anchoring.clone().watch(told.everything.clone()));
-    }
-    if writers == Writers::Threads {
-        tasks.spawn(live.logins.clone().keep_keys(told.everything.clone()));
-        tasks.spawn(upkeep(&config, &live).watch(told.everything.clone()));
-        tasks.spawn(retention(&config, &live).watch(told.everything.clone()));
-        tasks.spawn(registry::watch(live.clone(), told.everything.clone()));
-        tasks.spawn(shadow::watch(live.clone(), told.everything.clone()));
-    }
     let mut gateway = Gateway {
         live,
         addresses,
@@ -176,12 +165,17 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
             return Err(why);
         }
     }
-    shadow::resume(&gateway.live).await;
-    if let Some(started) = started {
-        recorded::serves(&gateway.live, started).await;
-        tested::begin(&gateway.live, tested::After::Start);
-    }
+    serves(&gateway.live, started).await;
     Ok(gateway)
+}
+
+/// It serves: what was tried beside goes on, the generation is noted as the one that serves, and tries itself.
+async fn serves(live: &Arc<Live>, started: Option<Recorded>) {
+    shadow::resume(live).await;
+    if let Some(started) = started {
+        recorded::serves(live, started).await;
+        tested::begin(live, tested::After::Start);
+    }
 }
 
 fn now(world: &World) -> Timestamp {
@@ -246,46 +240,6 @@ fn gate(
     (everything, doors): (Shutdown, Shutdown),
 ) -> Gate {
     Gate::new(front::doors(&config.limits), admission, logins, world, everything).closing_on(doors)
-}
-
-/// Whether the grant of a login names the networks of its clients, and this one is there.
-fn names(judge: &Admission, login: &str, client: IpAddr) -> bool {
-    let snapshot = judge.snapshot();
-    let grant = snapshot.login_grant(login);
-    grant.is_some_and(|grant| policy::contains(&grant.networks, client))
-}
-
-/// Who may log in.
-fn logins(config: &Config, world: &World, writers: Writers) -> Logins {
-    let logins = Logins::new(
-        config.logins.clone(),
-        config.limits.clone(),
-        world.clock.clone(),
-        world.rng.clone(),
-    );
-    match writers {
-        Writers::Tasks => logins.hashing_here(),
-        Writers::Threads => {
-            if let Err(error) = logins.stopping_in(&config.spool.dir, world.disk.clone()) {
-                tracing::warn!(event = "logins.stopped", %error, "which logins were stopped cannot be read: none is");
-            }
-            salting(logins, config, world)
-        }
-    }
-}
-
-/// Hides which logins exist from SCRAM, with the key that is kept.
-fn salting(logins: Logins, config: &Config, world: &World) -> Logins {
-    match salt_key(&*world.disk, &config.spool.dir, &*world.rng) {
-        Ok(key) => logins.salting_by(key),
-        Err(error) => {
-            tracing::warn!(
-                event = "logins.key", %error,
-                "the key that hides which logins exist from SCRAM could not be kept; it is another after each start"
-            );
-            logins
-        }
-    }
 }
 
 /// What operators and monitors may use.
@@ -358,6 +312,23 @@ fn run(live: &Arc<Live>, adopter: Arc<spool::Adopter>, shutdown: &Shutdown) -> J
         tasks.spawn(mix::watch(live.clone(), shutdown.clone()));
     }
     tasks
+}
+
+/// Starts what keeps the house in order, in threads of its own or with clocks of others: keys, ledger, registry, shadow.
+fn keep_house(
+    config: &Config,
+    live: &Arc<Live>,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Option<Arc<Anchoring>> {
+    tasks.spawn(live.logins.clone().keep_keys(shutdown.clone()));
+    tasks.spawn(upkeep(config, live).watch(shutdown.clone()));
+    tasks.spawn(retention(config, live).watch(shutdown.clone()));
+    tasks.spawn(registry::watch(live.clone(), shutdown.clone()));
+    tasks.spawn(shadow::watch(live.clone(), shutdown.clone()));
+    let anchoring = Anchoring::of(config, live.recorder.ledger.clone(), &live.world).map(Arc::new)?;
+    tasks.spawn(anchoring.clone().watch(shutdown.clone()));
+    Some(anchoring)
 }
 
 /// Who removes what the ledger keeps no longer.
