@@ -228,13 +228,17 @@ fn stepped(step: &GrantStepped) -> Decision {
     let from = step.from.as_ref().filter(|from| *from != to);
     let stands = from.map_or_else(|| format!("it is {to}"), |from| format!("it was {from} and is {to}"));
     let said = step.reason.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+    let tells = match case.starts_with("list-") {
+        true => format!("`portcullis access attest {case}` tells the whole list"),
+        false => format!("`portcullis access show {case}` tells the whole case"),
+    };
     Decision {
         grant: Some(case.to_string()),
         ..blank(
             step.taken.to_rfc3339(),
             step.what.as_str(),
             format!("{} did so{said}; {stands} since", step.by),
-            format!("`portcullis access show {case}` tells the whole case"),
+            tells,
         )
     }
 }

@@ -158,6 +158,7 @@ fn rules() -> Outcome<Rules> {
         widest: Widest::default(),
         device_zone: None,
         gaps: Vec::new(),
+        ..Rules::default()
     })
 }
 

@@ -6,6 +6,8 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use mail::Timestamp;
 
+use crate::attestation::YearlyDay;
+
 /// Which days the organisation works, and where.
 #[derive(Clone, Debug)]
 pub struct Calendar {
@@ -30,6 +32,40 @@ impl Calendar {
             |_| String::new(),
             |at| at.to_zoned(self.zone.clone()).date().to_string(),
         )
+    }
+
+    /// When this day of the year began last.
+    pub(crate) fn began_last(&self, day: YearlyDay, now: Timestamp) -> Option<Timestamp> {
+        let year = self.year(now)?;
+        let this = self.begin(day, year)?;
+        if this <= now {
+            Some(this)
+        } else {
+            self.begin(day, year - 1)
+        }
+    }
+
+    /// When it begins next.
+    #[must_use]
+    pub fn begins_next(&self, day: YearlyDay, now: Timestamp) -> Option<Timestamp> {
+        let year = self.year(now)?;
+        let this = self.begin(day, year)?;
+        if this > now {
+            Some(this)
+        } else {
+            self.begin(day, year + 1)
+        }
+    }
+
+    fn year(&self, now: Timestamp) -> Option<i16> {
+        let now = jiff::Timestamp::from_millisecond(now.0).ok()?;
+        // Beyond these nobody keeps grants, and a year more or less is one still.
+        Some(now.to_zoned(self.zone.clone()).year()).filter(|year| (1..9_000).contains(year))
+    }
+
+    fn begin(&self, day: YearlyDay, year: i16) -> Option<Timestamp> {
+        let begin = day.in_year(year)?.to_zoned(self.zone.clone()).ok()?;
+        Some(Timestamp(begin.timestamp().as_millisecond()))
     }
 
     /// Whether people are at work on this day.

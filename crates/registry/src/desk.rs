@@ -1,9 +1,11 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
+mod attest;
 mod credentials;
 mod import;
 mod known;
 mod links;
+mod lists;
 mod past;
 mod pinned;
 mod successor;
@@ -21,6 +23,7 @@ use serde_json::json;
 
 use crate::acknowledgement::ACKNOWLEDGEMENTS;
 use crate::actor::{Actor, Person};
+use crate::attestation::{Heads, NoAnswer, YearlyDay};
 use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
@@ -33,6 +36,7 @@ use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
 use known::Known;
 
+pub use attest::AnswerTo;
 pub use import::NotImported;
 pub use past::Granted;
 
@@ -58,6 +62,10 @@ pub struct Rules {
     pub device_zone: Option<Box<str>>,
     /// Times of which it is not known whether mail came; in order.
     pub gaps: Vec<(Timestamp, Timestamp)>,
+    /// The heads of departments.
+    pub heads: Heads,
+    /// The day of the year on which each head gets the list of their department; never, where there is none.
+    pub attestation: Option<YearlyDay>,
 }
 
 /// Why nothing was done, and what leads on.
@@ -82,6 +90,9 @@ pub enum DeskError {
         /// Why.
         why: NoStep,
     },
+    /// A list is not answered, or made, so.
+    #[error(transparent)]
+    List(#[from] NoAnswer),
     /// It cannot be imported.
     #[error("it cannot be imported: {why}")]
     NoImport {
@@ -148,13 +159,22 @@ pub struct Desk<S> {
     store: S,
     rules: Rules,
     known: Known,
+    /// The day of which every list was made already.
+    listed: Option<Timestamp>,
+    /// When lists were looked after last.
+    lists_looked_at: Option<Timestamp>,
 }
 
 impl<S: Store> Desk<S> {
     /// Over a store, under these rules.
     pub fn new(store: S, rules: Rules) -> Self {
-        let known = Known::default();
-        Self { store, rules, known }
+        Self {
+            store,
+            rules,
+            known: Known::default(),
+            listed: None,
+            lists_looked_at: None,
+        }
     }
 
     /// Lets other rules hold.
@@ -162,6 +182,8 @@ impl<S: Store> Desk<S> {
         self.rules = rules;
         // What forms mean may be something else now.
         self.known = Known::default();
+        self.listed = None;
+        self.lists_looked_at = None;
     }
 
     /// The last instant at which a grant may hold that is given now.
@@ -319,6 +341,7 @@ impl<S: Store> Desk<S> {
         for id in self.known.successors() {
             self.take_place(id, now)?;
         }
+        self.look_after_lists(now)?;
         Ok(happened)
     }
 
@@ -406,7 +429,9 @@ impl<S: Store> Desk<S> {
         let mut tries = 1;
         loop {
             match one(self) {
-                Err(DeskError::Store(StoreError::Changed(_))) if tries < TRIES => tries += 1,
+                Err(DeskError::Store(StoreError::Changed(_) | StoreError::ListChanged(_))) if tries < TRIES => {
+                    tries += 1
+                }
                 done => return done,
             }
         }

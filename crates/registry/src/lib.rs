@@ -6,6 +6,7 @@
 mod abuse;
 mod acknowledgement;
 mod actor;
+mod attestation;
 mod calendar;
 mod case;
 mod check;
@@ -27,13 +28,17 @@ mod terms;
 pub use abuse::{Abuse, Alert, Verdict};
 pub use acknowledgement::{ACKNOWLEDGEMENTS, Acknowledged, Signature, TextVersion};
 pub use actor::{Actor, Person, Role};
+pub use attestation::{
+    Attestation, Entry, Heads, ListDeadline, ListId, ListLetter, ListStep, ListTaking, Lists, NewList, NoAnswer,
+    Outcome, Shown, Standing, YearlyDay, next_of_list,
+};
 pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
 pub use credential::{
     Claimed, Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded,
 };
-pub use desk::{Desk, DeskError, Granted, NotImported, Rules};
+pub use desk::{AnswerTo, Desk, DeskError, Granted, NotImported, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
@@ -50,10 +55,10 @@ pub use network::{
     one_machine,
 };
 pub use notice::{Audience, Notice};
-pub use post::{Addresses, Doors, HEARD_OCTETS_MAX, Heard, Matter, Posting, Relay, about, heard, postings};
+pub use post::{Addresses, Doors, HEARD_OCTETS_MAX, Heard, Matter, Posting, Relay, about, about_list, heard, postings};
 pub use promise::promised;
 pub use store::{
-    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PostgresOptions, PostgresStore,
+    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, OfList, Pinned, PostgresOptions, PostgresStore,
     SqliteStore, Store, StoreError, Taken, Taking,
 };
 pub use terms::Terms;

@@ -11,6 +11,7 @@ use mail::Timestamp;
 use world::Rng;
 use zeroize::Zeroizing;
 
+use crate::attestation::ListId;
 use crate::calendar::Calendar;
 use crate::store::CaseId;
 
@@ -34,16 +35,19 @@ pub enum Purpose {
     Secret,
     /// Its owner renews it.
     Renew,
+    /// A head says which grants of a list their department still needs.
+    Attest,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Acknowledge,
         Self::VerifyMail,
         Self::KeepOrRemove,
         Self::Secret,
         Self::Renew,
+        Self::Attest,
     ];
 
     /// As it is stored.
@@ -55,6 +59,7 @@ impl Purpose {
             Self::KeepOrRemove => "keep-or-remove",
             Self::Secret => "secret",
             Self::Renew => "renew",
+            Self::Attest => "attest",
         }
     }
 
@@ -134,13 +139,15 @@ impl fmt::Debug for Token {
 /// What a link stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Whose case.
+    /// Whose case; of a list, one of those on it.
     pub case: CaseId,
+    /// Which list, where it is about one.
+    pub list: Option<ListId>,
     /// What for.
     pub purpose: Purpose,
     /// Where it was sent to: who answers by it has shown to read mail there.
     pub address: Box<str>,
-    /// SHA-256 of what was asked for when it was sent.
+    /// SHA-256 of what was asked for when it was sent, or of the list as it was shown.
     pub request: [u8; 32],
     /// When it was sent.
     pub made: Timestamp,
@@ -174,6 +181,9 @@ pub enum DeadLink {
     /// What it was about was changed since.
     #[error("the request was edited since this link was sent; a new link was sent, or will be")]
     Void,
+    /// The list it was about was answered, or is somebody else's to answer by now.
+    #[error("this list has been answered already, or somebody else answers it by now")]
+    Settled,
 }
 
 impl Link {
@@ -231,6 +241,7 @@ mod tests {
     fn it_works_until_its_last_instant_once_and_only_for_what_it_was_sent_for() {
         let link = Link {
             case: CaseId(1001),
+            list: None,
             purpose: Purpose::Acknowledge,
             address: "dean@example.edu".into(),
             request: [1; 32],

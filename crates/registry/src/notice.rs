@@ -75,6 +75,12 @@ pub enum Notice {
     EndedByOperator,
     /// M49: others operate it, or answer for it, from now on.
     ContactsChanged,
+    /// M50: the yearly list of a department's grants, and the link by which its head answers.
+    ListAsked,
+    /// M51: no head answers for such a list; somebody has to.
+    ListUnanswered,
+    /// M52: it is removed, as its department no longer needs it.
+    NotAttested,
 }
 
 /// Who gets a letter.
@@ -94,6 +100,8 @@ pub enum Audience {
     Network,
     /// The department, where nobody else is left.
     Department,
+    /// Who runs the relay.
+    Admin,
 }
 
 impl Audience {
@@ -108,11 +116,12 @@ impl Audience {
             Self::Security => "security",
             Self::Network => "network",
             Self::Department => "department",
+            Self::Admin => "admin",
         }
     }
 
     /// Every audience.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Requestor,
         Self::Technical,
         Self::Owner,
@@ -120,6 +129,7 @@ impl Audience {
         Self::Security,
         Self::Network,
         Self::Department,
+        Self::Admin,
     ];
 
     /// Reads what [`code`](Self::code) wrote.
@@ -131,7 +141,7 @@ impl Audience {
 
 impl Notice {
     /// Every letter.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::Received,
         Self::DraftForgotten,
         Self::MoreNeeded,
@@ -168,9 +178,12 @@ impl Notice {
         Self::SuspendedByOperator,
         Self::EndedByOperator,
         Self::ContactsChanged,
+        Self::ListAsked,
+        Self::ListUnanswered,
+        Self::NotAttested,
     ];
 
-    /// `M01` to `M49`.
+    /// `M01` to `M52`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -210,6 +223,9 @@ impl Notice {
             Self::SuspendedByOperator => "M47",
             Self::EndedByOperator => "M48",
             Self::ContactsChanged => "M49",
+            Self::ListAsked => "M50",
+            Self::ListUnanswered => "M51",
+            Self::NotAttested => "M52",
         }
     }
 
@@ -222,13 +238,14 @@ impl Notice {
     /// Who gets it as a rule; a step may name others beside them.
     #[must_use]
     pub const fn audience(self) -> &'static [Audience] {
-        use Audience::{Department, Head, Network, Owner, Requestor, Security, Technical};
+        use Audience::{Admin, Department, Head, Network, Owner, Requestor, Security, Technical};
         match self {
             Self::DraftForgotten | Self::AnswerReceived | Self::HeadWasAsked => &[Requestor],
             Self::MoreNeeded | Self::NoAnswer | Self::Received | Self::Rejected | Self::Approved => {
                 &[Requestor, Technical]
             }
-            Self::HeadAsked => &[Head],
+            Self::HeadAsked | Self::ListAsked => &[Head],
+            Self::ListUnanswered => &[Admin],
             Self::SecurityAsked => &[Security, Requestor],
             Self::Recipe | Self::Unused => &[Technical],
             Self::Refused | Self::OverVolume => &[Technical, Owner],
@@ -236,7 +253,9 @@ impl Notice {
             Self::Works | Self::SuspendedUnused | Self::InUseAgain | Self::Kept => &[Requestor, Technical],
             Self::StillNeeded | Self::Removed | Self::SuspendedIdle | Self::EndedIdle => &[Requestor, Technical, Owner],
             Self::EndNears | Self::Renewed | Self::Reinstated | Self::Superseded => &[Requestor, Technical, Owner],
-            Self::SuspendedByOperator | Self::EndedByOperator | Self::ContactsChanged => &[Requestor, Technical, Owner],
+            Self::SuspendedByOperator | Self::EndedByOperator | Self::ContactsChanged | Self::NotAttested => {
+                &[Requestor, Technical, Owner]
+            }
             Self::Ended => &[Requestor, Technical, Head],
             Self::SuspendedAbuse | Self::EndedAbuse => &[Technical, Requestor, Head, Security],
             Self::Drifted | Self::SuspendedDrift => &[Technical, Network],

@@ -20,6 +20,8 @@ pub struct Terms {
     pub idle_answer: (u32, u32, u32, u32),
     /// From that suspension to the end.
     pub idle_over: u32,
+    /// A department's yearly list: reminder, reminder, the administrators are told, the house is told that nobody answered.
+    pub attestation: (u32, u32, u32, u32),
     /// Before the end of a grant, widest first.
     pub end_nears: [u32; 5],
     /// After its end in which it may still be renewed.
@@ -47,6 +49,7 @@ impl Default for Terms {
             idle: 365,
             idle_answer: (7, 14, 21, 30),
             idle_over: 30,
+            attestation: (7, 14, 21, 30),
             end_nears: [60, 30, 14, 7, 1],
             grace: 30,
             orphan: 30,

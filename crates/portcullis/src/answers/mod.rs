@@ -4,6 +4,7 @@
 //! that read mail follow links too; only a button does, and it works once. Refuses to know who somebody is beyond the
 //! address that their link was sent to.
 
+mod list;
 mod page;
 mod question;
 mod reply;
@@ -48,6 +49,9 @@ impl Answers {
 
     /// The page of a link. Changes nothing. Blocks.
     fn look(&self, token: &str) -> Page {
+        if let Some(page) = self.look_at_list(token).transpose() {
+            return page.unwrap_or_else(|why| page::failed(&why)).signed(&self.organisation);
+        }
         let page = match self.followed(token) {
             Ok((link, kept)) => question::page(&link, &kept, self.longest(), None, &Fields::default()),
             Err(why) => page::failed(&why),
@@ -57,9 +61,12 @@ impl Answers {
 
     /// Takes an answer. Blocks.
     fn take(&self, token: &str, fields: &Fields, whence: &Whence) -> Page {
-        let page = self
-            .taken(token, fields, whence)
-            .unwrap_or_else(|why| self.again(token, &why, fields));
+        let page = match self.take_for_list(token, fields, whence).transpose() {
+            Some(page) => page.unwrap_or_else(|why| page::failed(&why)),
+            None => self
+                .taken(token, fields, whence)
+                .unwrap_or_else(|why| self.again(token, &why, fields)),
+        };
         page.signed(&self.organisation)
     }
 

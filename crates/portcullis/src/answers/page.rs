@@ -97,7 +97,7 @@ pub(super) fn secret(kept: &Kept, address: &str, secret: &str) -> Page {
 pub(super) fn failed(why: &DeskError) -> Page {
     let (status, said) = match why {
         DeskError::Store(StoreError::Link(why)) => (StatusCode::GONE, why.to_string()),
-        DeskError::NoStep { .. } => (
+        DeskError::NoStep { .. } | DeskError::List(_) => (
             StatusCode::CONFLICT,
             "This case has gone on since the letter was written; nothing is left to be answered.".to_owned(),
         ),

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use mail::Timestamp;
 use maud::{Markup, html};
-use registry::{ACKNOWLEDGEMENTS, Kept, Link, Purpose, TextVersion};
+use registry::{ACKNOWLEDGEMENTS, Contact, Kept, Link, Purpose, TextVersion};
 
 use super::page::Page;
 use super::reply::Fields;
@@ -19,6 +19,8 @@ pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<S
         Purpose::Renew => ("Shall it go on?", renew(kept, longest)),
         Purpose::Secret => ("Your secret is ready to be made", secret(kept)),
         Purpose::VerifyMail => ("Is this your address?", verify(link)),
+        // Its page is another: it is about many cases (`list.rs`).
+        Purpose::Attest => ("What does your department still need?", html! {}),
     };
     let status = match wrong {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -74,10 +76,34 @@ fn renew(kept: &Kept, longest: Timestamp) -> Markup {
     html! {
         @if let Some(until) = kept.case.until { p { "It ends on " strong { (until.to_date()) } "." } }
         (facts(kept))
+        (people_and_volume(kept))
         form method="post" {
-            button name="do" value="renew" { "It is still needed: let it go on until " (longest.to_date()) }
+            button name="do" value="renew" { "All of this holds, and it is still needed: let it go on until " (longest.to_date()) }
         }
         p { "If it is not, there is nothing to do. If something has changed, write to the help desk instead." }
+    }
+}
+
+/// What whoever renews a grant says to be so still, beside what it is.
+fn people_and_volume(kept: &Kept) -> Markup {
+    let form = &kept.form;
+    let person = |contact: &Contact| [&*contact.name, &*contact.email].join(" ");
+    let owner = match form.owner.email.trim() {
+        "" => &form.requestor,
+        _ => &form.owner,
+    };
+    let last = kept
+        .case
+        .last_accepted
+        .map_or_else(|| "none".to_owned(), Timestamp::to_date);
+    html! {
+        p { "You confirm that these people are right, and that it sends about as much:" }
+        dl {
+            dt { "Answers for it" } dd { (person(owner).trim()) }
+            dt { "Operates it" } dd { (person(&form.technical).trim()) }
+            dt { "Sends" } dd { "up to " (form.volume.per_day) " messages a day" }
+            dt { "Last message" } dd { (last) }
+        }
     }
 }
 

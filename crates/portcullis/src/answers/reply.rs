@@ -39,7 +39,7 @@ impl Fields {
     }
 
     /// Text that somebody wrote, without what would only disturb a letter.
-    fn text(&self, name: &str, most: usize) -> Box<str> {
+    pub(super) fn text(&self, name: &str, most: usize) -> Box<str> {
         let kept = self
             .get(name)
             .chars()

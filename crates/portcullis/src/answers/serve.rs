@@ -20,7 +20,7 @@ use crate::http::Site;
 /// Where links lead.
 pub const PATH: &str = "/a/";
 /// Octets of an answer.
-const BODY_OCTETS_MAX: usize = 16 * 1024;
+const BODY_OCTETS_MAX: usize = 64 * 1024;
 /// Characters of what a browser calls itself.
 const AGENT_MAX: usize = 300;
 /// No script, nothing from elsewhere, in nobody's frame; forms go where they came from.

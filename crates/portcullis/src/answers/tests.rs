@@ -1,3 +1,5 @@
+mod list;
+
 use std::path::Path;
 
 use argon2::PasswordVerifier;
@@ -12,7 +14,8 @@ use world::World;
 
 use super::*;
 
-const REGISTER: &str = "ip,mac,fqdn,type\n10.1.2.3,00:00:5e:00:53:01,copier.example.edu,static\n";
+const REGISTER: &str = "ip,mac,fqdn,type\n10.1.2.3,00:00:5e:00:53:01,copier.example.edu,static\n\
+                        10.1.2.4,00:00:5e:00:53:02,copier.example.edu,static\n";
 
 /// A registry in a folder, opened twice: by the pages, and by everybody else.
 struct Office {

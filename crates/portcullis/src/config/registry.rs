@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::CertificateFiles;
 use mail::Mailbox;
-use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
+use registry::{Calendar, Heads, Person, PostgresOptions, Role, Terms, Widest, YearlyDay};
 
 /// Where the registry is kept, and what it is measured by.
 #[derive(Clone, Debug)]
@@ -20,6 +20,10 @@ pub struct RegistrySettings {
     pub device_zone: Option<Box<str>>,
     /// How wide a grant may be.
     pub widest: Widest,
+    /// The day of the year on which heads get the lists of their departments.
+    pub attestation: Option<YearlyDay>,
+    /// The heads of departments.
+    pub heads: Heads,
     /// How long everything may take.
     pub terms: Terms,
     /// When the organisation works.

@@ -48,6 +48,8 @@ pub fn rules(settings: &RegistrySettings, house: House<'_>) -> (Rules, Vec<Repor
         widest: settings.widest,
         device_zone: settings.device_zone.clone(),
         gaps: Vec::new(),
+        heads: settings.heads.clone(),
+        attestation: settings.attestation,
     };
     (rules, reports)
 }

@@ -20,6 +20,8 @@ impl Files {
             network: NetworkFiles::default(),
             device_zone: None,
             widest: registry::Widest::default(),
+            attestation: None,
+            heads: registry::Heads::default(),
             terms: registry::Terms::default(),
             calendar: registry::Calendar::default(),
             roles: vec![

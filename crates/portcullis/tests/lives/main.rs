@@ -8,6 +8,7 @@
 mod copier_gets_a_credential;
 mod exception_comes_to_its_end;
 mod exception_waits_for_the_network;
+mod head_answers_the_yearly_list;
 mod house;
 mod mail_that_was_not_approved;
 #[path = "../peers/house/mod.rs"]

@@ -4,7 +4,7 @@ use mail::Timestamp;
 use serde_json::json;
 use world::Rng;
 
-use super::{Beside, Desk, DeskError};
+use super::{Beside, Desk, DeskError, hex};
 use crate::actor::{Actor, Person, Role};
 use crate::form::Form;
 use crate::life::{Event, NoStep};
@@ -25,6 +25,7 @@ impl<S: Store> Desk<S> {
         let token = Token::fresh(rng);
         let link = Link {
             case: id,
+            list: None,
             purpose,
             address: address.trim().into(),
             request: kept.case.request,
@@ -53,6 +54,10 @@ impl<S: Store> Desk<S> {
             let mut beside = Beside::of(event);
             let evidence = beside.evidence.get_or_insert_with(|| json!({}));
             if let Some(evidence) = evidence.as_object_mut() {
+                // Its people, its volume and what it is for were shown, and said to be so still.
+                if matches!(event, Event::Renew { .. }) {
+                    evidence.insert("form_sha256".to_owned(), json!(hex(&kept.case.request)));
+                }
                 evidence.insert("by_link_to".to_owned(), json!(link.address));
                 evidence.insert("from".to_owned(), json!(whence.address));
                 evidence.insert("agent".to_owned(), json!(whence.agent));

@@ -15,7 +15,7 @@ pub(super) const DIGEST: &str = "digest";
 pub(super) const LAYOUT: &str = "layout";
 
 /// What a letter's words may speak of, and what that is. What does not apply to a letter is empty in it.
-pub const PLACEHOLDERS: [(&str, &str); 16] = [
+pub const PLACEHOLDERS: [(&str, &str); 17] = [
     ("id", "the case, as in pc-1042"),
     ("what", "what it is, and where: the copier 10.1.2.3 (Chemistry)"),
     ("requestor", "who asked"),
@@ -28,6 +28,7 @@ pub const PLACEHOLDERS: [(&str, &str); 16] = [
     ("days", "how many days"),
     ("message", "the id of the first message"),
     ("recipe", "the settings of the device"),
+    ("list", "the grants of a department, where it is about all of them"),
     ("action", "the link that answers without a login, where there is one"),
     ("link", "the page of the case, where there is one"),
     ("help", "who helps"),

@@ -54,6 +54,8 @@ pub struct About {
     pub message: String,
     /// The settings of the device.
     pub recipe: String,
+    /// The grants of a department, where it is about all of them.
+    pub list: String,
     /// The link that answers.
     pub action: String,
     /// The page of the case.

@@ -92,6 +92,7 @@ fn everything() -> About {
         days: words(),
         message: words(),
         recipe: words(),
+        list: words(),
         action: "https://gate.example/answer".to_owned(),
         link: "https://gate.example/case".to_owned(),
         help: words(),

@@ -9,7 +9,7 @@ use crate::calendar::Calendar;
 use crate::case::Case;
 use crate::terms::Terms;
 
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What has come due by now; where several things have, the one that narrows access most.
@@ -77,7 +77,8 @@ fn of_state(
         DraftForgotten, HeadReminder, HeadReminderBoth, HeadSilent, IdleHeadTold, IdleOver, IdleReminder,
         IdleUnanswered, InformationMissing, InformationReminder, NetworkNotReady, Unused, UnusedReminder,
     };
-    let in_days = |steps: &[(Deadline, u32)]| step_of(case, steps, |from, days| from.plus(DAY * days));
+    let in_days =
+        |steps: &[(Deadline, u32)]| step_of(case.reminded, case.entered, steps, |from, days| from.plus(DAY * days));
     match case.state {
         State::Draft => in_days(&[(DraftForgotten, terms.draft)]),
         State::NeedsInformation => in_days(&[
@@ -85,7 +86,8 @@ fn of_state(
             (InformationMissing, terms.information.1),
         ]),
         State::AwaitingHeadAck => step_of(
-            case,
+            case.reminded,
+            case.entered,
             &[
                 (HeadReminder, terms.head_business.0),
                 (HeadReminderBoth, terms.head_business.1),
@@ -115,19 +117,21 @@ fn of_state(
     }
 }
 
-/// The next of several steps. Where one was taken late, as nobody was there to take it, those behind it wait as well:
-/// two reminders never come together, and nobody is suspended a moment after being asked.
-fn step_of(
-    case: &Case,
-    steps: &[(Deadline, u32)],
+/// The next of several steps behind something that was `entered`, `reminded` of so often and then last. Where one was
+/// taken late, as nobody was there to take it, those behind it wait as well: two reminders never come together, and
+/// nobody is suspended a moment after being asked.
+pub(crate) fn step_of<D: Copy>(
+    reminded: (u8, Timestamp),
+    entered: Timestamp,
+    steps: &[(D, u32)],
     after: impl Fn(Timestamp, u32) -> Timestamp,
-) -> Option<(Deadline, Timestamp)> {
-    let (taken, at) = case.reminded;
+) -> Option<(D, Timestamp)> {
+    let (taken, at) = reminded;
     let taken = usize::from(taken);
     let (deadline, days) = *steps.get(taken)?;
     let (from, before) = match taken.checked_sub(1).and_then(|last| steps.get(last)) {
         Some((_, before)) => (at, *before),
-        None => (case.entered, 0),
+        None => (entered, 0),
     };
     Some((deadline, after(from, days.saturating_sub(before))))
 }

@@ -17,6 +17,11 @@ pub(super) fn step(case: &Case, event: &Event, now: Timestamp) -> Result<Option<
         Event::Remove { .. } if case.state.is_live() && !abused => {
             revoked(Revocation::Owner).tells(Notice::Removed).keeps(Evidence::Words)
         }
+        Event::NotAttested { .. } if case.state.is_live() && !abused => revoked(Revocation::Owner)
+            .tells(Notice::NotAttested)
+            .keeps(Evidence::List),
+        // It widens nothing: neither its end nor its state is another, nor what counts as use of it.
+        Event::Attest { .. } if case.state.is_live() => Step::stay(case).keeps(Evidence::List),
         Event::Abuse { .. } if case.state.is_live() && !abused => suspended(Suspension::Abuse)
             .tells(Notice::SuspendedAbuse)
             .keeps(Evidence::Alert),

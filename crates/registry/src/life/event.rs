@@ -107,6 +107,16 @@ pub enum Event {
         /// Why.
         reason: Box<str>,
     },
+    /// The head of its department, or somebody in their place, has looked at it and lets it be.
+    Attest {
+        /// On which list, and whose.
+        list: Box<str>,
+    },
+    /// Its department no longer needs it: so its head said, or somebody in their place.
+    NotAttested {
+        /// On which list, and why.
+        reason: Box<str>,
+    },
     /// It shall go on.
     Renew {
         /// The last instant at which it shall hold.
@@ -249,6 +259,8 @@ impl Event {
             Self::Troubled { trouble, .. } => trouble.code(),
             Self::Keep { .. } => "keep",
             Self::Remove { .. } => "remove",
+            Self::Attest { .. } => "attest",
+            Self::NotAttested { .. } => "not-attested",
             Self::Renew { .. } => "renew",
             Self::Abuse { .. } => "abuse",
             Self::Drifted { .. } => "drifted",
@@ -277,6 +289,7 @@ impl Event {
             Self::Decide { .. } => &[Security],
             Self::Keep { .. } => &[Requestor, Owner, Technical],
             Self::Remove { .. } => &[Requestor, Owner, Technical, Head],
+            Self::Attest { .. } | Self::NotAttested { .. } => &[Head, Admin, Security],
             Self::Renew { .. } => &[Owner, Requestor],
             Self::Contacts { .. } => &[Owner, Requestor, Technical, Admin],
             Self::Reinstate { .. } | Self::Revoke { .. } => &[Admin, Security],
@@ -308,6 +321,8 @@ impl Event {
             | Self::Troubled { said, .. }
             | Self::Keep { reason: said }
             | Self::Remove { reason: said }
+            | Self::Attest { list: said }
+            | Self::NotAttested { reason: said }
             | Self::Suspend { reason: said }
             | Self::Revoke { reason: said }
             | Self::Decide { controls: said, .. }

@@ -41,7 +41,8 @@ fn needed(case: &Case, event: &Event) -> &'static [Role] {
 /// Whoever asks for it does not take its risk, and neither of them approves it.
 fn not_their_own(case: &Case, event: &Event, who: &Person) -> Result<(), NoStep> {
     let barred: &[Role] = match event {
-        Event::Acknowledge(_) => &[Role::Requestor],
+        // Nobody attests what they asked for; to give it up is anybody's.
+        Event::Acknowledge(_) | Event::Attest { .. } => &[Role::Requestor],
         Event::Complete { .. } | Event::Review { .. } | Event::Decide { .. } | Event::Reinstate { .. } => {
             &[Role::Requestor, Role::Head]
         }

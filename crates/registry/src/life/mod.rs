@@ -31,6 +31,7 @@ use crate::check::Check;
 use crate::notice::{Audience, Notice};
 use crate::terms::Terms;
 
+pub(crate) use due::{DAY, step_of};
 pub use due::{due, next_due};
 pub use event::{Deadline, Event, Risk};
 pub use idle::idle_days;
@@ -68,6 +69,8 @@ pub enum Evidence {
     Difference,
     /// The case that takes its place.
     Successor,
+    /// The list on which the head of its department had it, and its hash.
+    List,
 }
 
 /// What follows from an event.
@@ -234,6 +237,8 @@ pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &T
             service::step(case, event, now, terms)?
         }
         Event::Remove { .. }
+        | Event::Attest { .. }
+        | Event::NotAttested { .. }
         | Event::Abuse { .. }
         | Event::Drifted { .. }
         | Event::Matches

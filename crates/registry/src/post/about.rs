@@ -78,6 +78,7 @@ pub fn about(
             String::new()
         },
         action: action.unwrap_or_default().to_owned(),
+        list: String::new(),
         link: if relay.pages.is_empty() {
             String::new()
         } else {
@@ -159,6 +160,7 @@ fn answered_by(relay: &Relay, notice: Notice, at: Timestamp, step: Option<&Taken
         Notice::MoreNeeded => after(terms.information.1),
         Notice::NetworkAsked => after(terms.network),
         Notice::StillNeeded => after(terms.idle_answer.3),
+        Notice::ListAsked | Notice::ListUnanswered => after(terms.attestation.3),
         Notice::SuspendedIdle => after(terms.idle_over),
         // What ended while it was suspended is nobody's to renew.
         Notice::Ended if step.is_some_and(|step| matches!(step.to, State::Revoked(_))) => None,

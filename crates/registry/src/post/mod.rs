@@ -2,6 +2,7 @@
 
 mod about;
 mod heard;
+mod listed;
 mod recipe;
 #[cfg(test)]
 mod tests;
@@ -11,11 +12,13 @@ use std::time::Duration;
 
 use mail::Timestamp;
 
+use crate::attestation::ListId;
 use crate::notice::{Audience, Notice};
 use crate::store::{A_DAY, Kept, Letter};
 
 pub use about::{Relay, about};
 pub use heard::{HEARD_OCTETS_MAX, Heard, heard};
+pub use listed::about_list;
 pub use recipe::Doors;
 
 /// What is not urgent waits so long for its like.
@@ -94,7 +97,7 @@ pub fn postings(
         let Some(notice) = Notice::of(&letter.notice) else {
             continue;
         };
-        let to = reached(&letter.audience, kept, addresses, bad);
+        let to = reached(letter, kept, addresses, bad);
         if to.is_empty() {
             continue;
         }
@@ -162,8 +165,15 @@ fn join(matters: &mut Vec<Matter>, matter: Matter) {
 }
 
 fn is_same(one: &Matter, other: &Matter) -> bool {
-    let what = |matter: &Matter| (matter.letter.case, matter.letter.at, matter.letter.step, matter.notice);
+    let what = |matter: &Matter| {
+        let Letter { case, at, step, .. } = matter.letter;
+        (case, at, step, matter.notice, list(&matter.letter))
+    };
     what(one) == what(other)
+}
+
+fn list(letter: &Letter) -> Option<ListId> {
+    letter.list.as_ref().map(|list| list.id)
 }
 
 fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>, now: Timestamp) -> bool {
@@ -176,10 +186,10 @@ fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>
 }
 
 /// Where an audience of a case is reached; those who run the relay where it is nowhere else.
-fn reached(audience: &str, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<String>) -> Vec<String> {
+fn reached(letter: &Letter, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<String>) -> Vec<String> {
     let form = &kept.form;
     let one = |address: &str| vec![address.trim().to_ascii_lowercase()];
-    let Some(audience) = Audience::of(audience) else {
+    let Some(audience) = Audience::of(&letter.audience) else {
         return Vec::new();
     };
     let mut to = match audience {
@@ -188,14 +198,19 @@ fn reached(audience: &str, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<St
         // Who asked answers for it where nobody else is named.
         Audience::Owner if form.owner.email.trim().is_empty() => one(&form.requestor.email),
         Audience::Owner => one(&form.owner.email),
-        Audience::Head => one(kept.case.head.as_ref().map_or("", |head| head.address())),
+        // A list asks the head of its department, whoever took the risk of a grant on it.
+        Audience::Head => {
+            let head = letter.list.as_ref().map_or(&kept.case.head, |list| &list.head);
+            one(head.as_ref().map_or("", |head| head.address()))
+        }
         Audience::Security => addresses.security.clone(),
         Audience::Network => addresses.network.clone(),
+        Audience::Admin => addresses.admins.clone(),
         Audience::Department => one(addresses.departments.get(&kept.scope).map_or("", String::as_str)),
     };
     to.retain(|address| !address.is_empty() && !bad.contains(address));
     // A case without a head has nobody to tell; everybody else who cannot be reached is somebody's to look after.
-    if to.is_empty() && audience != Audience::Head {
+    if to.is_empty() && (audience != Audience::Head || letter.list.is_some()) {
         to.clone_from(&addresses.admins);
     }
     to.sort();

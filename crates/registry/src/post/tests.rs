@@ -57,6 +57,7 @@ fn waiting(first: u64, kept: &Kept, notice: Notice, at: Timestamp) -> Vec<(Lette
                 at,
                 step: None,
                 message: None,
+                list: None,
             };
             (letter, kept.clone())
         })

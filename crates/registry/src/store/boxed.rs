@@ -6,6 +6,7 @@ use mail::Timestamp;
 
 use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
+use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, Lists, NewList};
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
@@ -120,6 +121,26 @@ impl<S: Store + ?Sized> Store for Box<S> {
     }
     fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError> {
         (**self).unreachable()
+    }
+    fn make_list(
+        &mut self,
+        new: &NewList,
+        actor: &Actor,
+        letters: &[ListLetter],
+    ) -> Result<Option<Attestation>, StoreError> {
+        (**self).make_list(new, actor, letters)
+    }
+    fn lists(&mut self, which: Lists) -> Result<Vec<Attestation>, StoreError> {
+        (**self).lists(which)
+    }
+    fn take_list(&mut self, from: &Attestation, taking: &ListTaking<'_>) -> Result<Attestation, StoreError> {
+        (**self).take_list(from, taking)
+    }
+    fn history_of_list(&mut self, id: ListId) -> Result<Vec<ListStep>, StoreError> {
+        (**self).history_of_list(id)
+    }
+    fn untold_of_lists(&mut self) -> Result<Vec<ListStep>, StoreError> {
+        (**self).untold_of_lists()
     }
     fn pin(&mut self, said: &Pinned) -> Result<(), StoreError> {
         (**self).pin(said)

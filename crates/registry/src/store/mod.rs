@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use mail::Timestamp;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Person};
+use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, Lists, NewList};
 use crate::case::Case;
 use crate::credential::{Credential, NewCredential};
 use crate::form::Form;
@@ -151,6 +152,17 @@ pub struct Letter {
     pub step: Option<u64>,
     /// The message it may have been sent in already: whoever claimed it was not heard of again.
     pub message: Option<Box<str>>,
+    /// The list it is about, where it is about one and not about the case alone.
+    pub list: Option<OfList>,
+}
+
+/// A letter's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfList {
+    /// Which.
+    pub id: ListId,
+    /// Whom it asks now.
+    pub head: Option<Person>,
 }
 
 impl Letter {
@@ -223,6 +235,9 @@ pub enum StoreError {
     /// Somebody else was faster; look again, and decide again.
     #[error("{0} has changed meanwhile; look at it again")]
     Changed(CaseId),
+    /// The same of a department's list.
+    #[error("{0} has changed meanwhile; look at it again")]
+    ListChanged(ListId),
     /// There is none.
     #[error("there is no {0}")]
     Missing(CaseId),
@@ -369,6 +384,28 @@ pub trait Store: Send {
 
     /// Whom mail does not reach, and since when.
     fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError>;
+
+    /// Makes the list of a department and keeps the letters about it; `None` where there is one that this one would only
+    /// repeat. An earlier one that nobody answered in time is replaced.
+    fn make_list(
+        &mut self,
+        new: &NewList,
+        actor: &Actor,
+        letters: &[ListLetter],
+    ) -> Result<Option<Attestation>, StoreError>;
+
+    /// Lists of departments, oldest first.
+    fn lists(&mut self, which: Lists) -> Result<Vec<Attestation>, StoreError>;
+
+    /// Keeps a step of a list with the steps of its grants and its letters, all or nothing. [`StoreError::ListChanged`], or
+    /// [`StoreError::Changed`] of a grant, where they are not what the step was taken from.
+    fn take_list(&mut self, from: &Attestation, taking: &ListTaking<'_>) -> Result<Attestation, StoreError>;
+
+    /// Every step of a list, oldest first.
+    fn history_of_list(&mut self, id: ListId) -> Result<Vec<ListStep>, StoreError>;
+
+    /// Steps of lists that the ledger was not told of, oldest first.
+    fn untold_of_lists(&mut self) -> Result<Vec<ListStep>, StoreError>;
 
     /// Keeps what somebody said of a grant of the configuration file.
     fn pin(&mut self, said: &Pinned) -> Result<(), StoreError>;

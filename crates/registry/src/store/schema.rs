@@ -126,6 +126,44 @@ ALTER TABLE credentials ADD COLUMN token TEXT;
     "
 ALTER TABLE letters ADD COLUMN step BIGINT;
 ",
+    "
+CREATE TABLE attestations (
+    id         BIGINT PRIMARY KEY,
+    version    BIGINT NOT NULL,
+    scope      TEXT NOT NULL,
+    department TEXT NOT NULL,
+    known_as   TEXT NOT NULL,
+    head       TEXT,
+    made       BIGINT NOT NULL,
+    asked      BIGINT NOT NULL,
+    reminders  BIGINT NOT NULL,
+    reminded   BIGINT NOT NULL,
+    standing   TEXT NOT NULL,
+    hash       OCTETS NOT NULL
+);
+CREATE INDEX attestations_by_department ON attestations (scope, known_as);
+CREATE INDEX attestations_by_standing ON attestations (standing);
+CREATE TABLE attested (
+    list_id BIGINT NOT NULL REFERENCES attestations (id),
+    case_id BIGINT NOT NULL REFERENCES cases (id),
+    shown   TEXT NOT NULL,
+    outcome TEXT,
+    PRIMARY KEY (list_id, case_id)
+);
+CREATE TABLE attestation_steps (
+    sequence BIGINT PRIMARY KEY,
+    list_id  BIGINT NOT NULL REFERENCES attestations (id),
+    at       BIGINT NOT NULL,
+    actor    TEXT NOT NULL,
+    event    TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    said     TEXT
+);
+CREATE INDEX attestation_steps_by_list ON attestation_steps (list_id);
+ALTER TABLE letters ADD COLUMN list_id BIGINT;
+CREATE INDEX letters_by_list ON letters (list_id);
+ALTER TABLE links ADD COLUMN list_id BIGINT;
+",
 ];
 
 /// The newest version.

@@ -207,6 +207,32 @@ mod tests {
     }
 
     #[test]
+    fn letters_and_links_from_before_there_were_lists_are_about_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("registry.db");
+        let connection = Connection::open(&file).unwrap();
+        for version in &VERSIONS[..5] {
+            connection.execute_batch(&version.replace("OCTETS", "BLOB")).unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO cases (id, version, scope, form, track, state, entered, reminders, reminded, requestor, request) \
+                 VALUES (1001, 1, '', '{}', 'exception', 'draft', 0, 0, 0, 'a@b', zeroblob(32));
+                 INSERT INTO letters (number, case_id, notice, audience, urgent, at) VALUES (1, 1001, 'M06', 'head', 1, 0);
+                 INSERT INTO links (hash, case_id, purpose, address, request, made, ends) \
+                 VALUES (zeroblob(32), 1001, 'renew', 'a@b', zeroblob(32), 0, 9);
+                 PRAGMA user_version = 5",
+            )
+            .unwrap();
+        drop(connection);
+        let mut store = SqliteStore::open(&file).unwrap();
+        let at = mail::Timestamp(1);
+        assert_eq!(store.waiting(at).unwrap()[0].list, None);
+        assert_eq!(store.look_at_link(&[0; 32], at).unwrap().list, None);
+        assert_eq!(store.lists(crate::attestation::Lists::All).unwrap(), []);
+    }
+
+    #[test]
     fn a_newer_registry_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("registry.db");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail::Timestamp;
-use registry::{Kept, Role, promised};
+use registry::{Kept, Lists, Role, promised};
 use serde_json::{Value, json};
 
 use super::office::Office;
@@ -54,6 +54,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         .list(args.scope.as_deref())
         .map_err(anyhow::Error::from)?;
     let mut due: Vec<Due> = all.iter().flat_map(|kept| of(kept, &office)).collect();
+    due.extend(lists(&mut office, args.scope.as_deref())?);
+    if all.iter().any(|kept| kept.case.state.is_live()) {
+        due.extend(yearly_day(&office));
+    }
     due.extend(pinned(&office));
     due.retain(|one| one.at <= until);
     due.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
@@ -98,6 +102,43 @@ fn of(kept: &Kept, office: &Office<'_>) -> Vec<Due> {
         due.push(one(at, what.to_owned(), role.name().to_owned()));
     }
     due
+}
+
+/// The lists of departments that wait for an answer; those that nobody answered in time are late.
+fn lists(office: &mut Office<'_>, scope: Option<&str>) -> Result<Vec<Due>, Trouble> {
+    let open = office.desk.store().lists(Lists::Open).map_err(anyhow::Error::from)?;
+    let open = open
+        .into_iter()
+        .filter(|list| scope.is_none_or(|scope| *list.scope == *scope));
+    let due = open.map(|list| {
+        let head = list.head.as_ref().map_or("an administrator", |head| head.address());
+        Due {
+            at: office.desk.ends_of(&list),
+            id: list.id.to_string(),
+            what: format!(
+                "{} is to have answered: portcullis access attest {}",
+                Printable(head),
+                list.id
+            ),
+            by: "list-unanswered".to_owned(),
+            about: format!("{} grants of {}", list.waiting().count(), list.whose()),
+            owner: head.to_owned(),
+        }
+    });
+    Ok(due.collect())
+}
+
+/// The day on which the heads are asked next.
+fn yearly_day(office: &Office<'_>) -> Option<Due> {
+    let day = office.settings.attestation?;
+    Some(Due {
+        at: office.settings.calendar.begins_next(day, office.now())?,
+        id: "-".to_owned(),
+        what: "the head of each department is asked which grants it still needs".to_owned(),
+        by: "attestation".to_owned(),
+        about: "portcullis access attest".to_owned(),
+        owner: "every department".to_owned(),
+    })
 }
 
 /// The ends of the grants of the configuration file.

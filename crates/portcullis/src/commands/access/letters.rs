@@ -113,8 +113,10 @@ mod tests {
         std::fs::create_dir(&letters).unwrap();
         std::fs::write(letters.join("M13.txt"), "Subject: Er druckt\n").unwrap();
         let told = write(&letters).unwrap();
+        let count = registry::own_words().count() - 1;
         assert!(
-            told.text.contains("39 files were written into") && told.text.contains("Left as they are: M13.txt."),
+            told.text.contains(&format!("{count} files were written into"))
+                && told.text.contains("Left as they are: M13.txt."),
             "{}",
             told.text
         );

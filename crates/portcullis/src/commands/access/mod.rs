@@ -8,6 +8,7 @@ mod ack;
 mod advice;
 mod approve;
 mod around;
+mod attest;
 mod checks;
 mod due;
 mod export;
@@ -88,6 +89,8 @@ enum Command {
     Revoke(revoke::Args),
     #[command(about = "Let a grant go on behind its end, or say that an idle one is still needed")]
     Renew(renew::Args),
+    #[command(about = "Ask the head of a department which of its grants are still needed, or answer for them")]
+    Attest(attest::Args),
     #[command(about = "Make a fresh secret, with the old one beside it for a while; or name another certificate")]
     Rotate(rotate::Args),
     #[command(about = "Import who could relay before: Postfix's lists and tables, or CSV")]
@@ -203,6 +206,7 @@ pub fn answer(args: Args, around: &Around) -> anyhow::Result<Answer> {
         Command::Reinstate(args) => (reinstate::run(&args, around), args.common.json),
         Command::Revoke(args) => (revoke::run(&args, around), args.common.json),
         Command::Renew(args) => (renew::run(&args, around), args.common.json),
+        Command::Attest(args) => (attest::run(&args, around), args.common.json),
         Command::Rotate(args) => (rotate::run(&args, around), args.common.json),
         Command::Import(args) => (import::run(&args, around), args.common.json),
         Command::Letters(args) => (letters::run(&args), args.json),

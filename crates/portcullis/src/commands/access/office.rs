@@ -167,7 +167,8 @@ impl<'a> Office<'a> {
             DeskError::NoImport { why } => about(Refusal::new(format!("it cannot be imported: {why}")))
                 .maybe_advise(advice::of(&why, kept, self))
                 .into(),
-            DeskError::Store(why @ (StoreError::Changed(_) | StoreError::Missing(_))) => {
+            DeskError::List(why) => about(Refusal::new(why.to_string())).into(),
+            DeskError::Store(why @ (StoreError::Changed(_) | StoreError::ListChanged(_) | StoreError::Missing(_))) => {
                 about(Refusal::new(why.to_string())).into()
             }
             DeskError::Store(why) => Trouble::Failed(why.into()),

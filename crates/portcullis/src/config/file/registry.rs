@@ -7,7 +7,7 @@ use mail::Mailbox;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Count, Day, List, Maybe, Text};
+use super::{At, Count, Day, List, Maybe, Named, Text};
 
 /// The registry of grants: who may relay beside what this file says.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -56,6 +56,13 @@ pub struct Registry {
     /// The folder with words of letters that are used in place of the built-in ones, and read again when they change.
     /// `portcullis access letters --write DIR` writes the built-in ones there to begin from.
     pub letters: Maybe<PathBuf>,
+    /// The day of each year on which the head of each department gets one list of all its grants, month first, as in
+    /// "11-01"; or "never". Default: 11-01.
+    pub attestation: Maybe<String>,
+    /// The head of each department, as in `Chemistry = "dean@example.edu"`; `"*"` is every department that is not named. One
+    /// of another scope than `scope` is written with it, as in `"customer/Sales"` or `"customer/*"`. Default: the head on
+    /// whom the exceptions of a department agree. What has no head is asked of the administrators.
+    pub heads: Named<At<Text<Mailbox>>>,
     /// How long everything may take.
     pub terms: Terms,
     /// Who decides.
@@ -117,6 +124,9 @@ pub struct Terms {
     pub idle_answer: Option<At<Vec<At<u32>>>>,
     /// From that suspension to the end of the grant. Default: 30.
     pub idle_over: Count,
+    /// Of the list of a department that its head does not answer: until the reminder, the second one, the administrators are
+    /// told as well, it counts as unanswered. Default: 7, 14, 21, 30.
+    pub attestation: Option<At<Vec<At<u32>>>>,
     /// Before the end of a grant, at which its people are told. Default: 60, 30, 14, 7, 1.
     pub end_nears: Option<At<Vec<At<u32>>>>,
     /// After its end, in which it may still be renewed. Default: 30.

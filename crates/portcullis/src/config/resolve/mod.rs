@@ -3,6 +3,7 @@
 //! One file per section. Each takes what was written and gives what its room needs; whatever is missing,
 //! contradictory or unwise is noted on the [`Desk`] and the reading goes on, so that one check says it all.
 
+mod attestation;
 mod certificates;
 mod desk;
 mod directory;

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use policy::Organisation;
 use registry::{Calendar, Person, PostgresOptions, Role, Terms, Widest};
 
-use super::certificates;
 use super::desk::{Desk, value, values};
 use super::organisation::is_ours;
+use super::{attestation, certificates};
 use crate::config::file::{self, At, Count, List, Maybe, Text};
 use crate::config::{
     AnswersSettings, CertificateFiles, DatabaseSettings, NetworkFiles, Problem, RegistryPlace, RegistrySettings,
@@ -30,9 +30,13 @@ pub(super) fn resolve(
     desk: &mut Desk<'_>,
 ) -> Option<RegistrySettings> {
     let written = written.as_ref()?;
+    let place = place(written, spool, desk);
+    let scope = scope(&written.scope, desk);
     Some(RegistrySettings {
-        place: place(written, spool, desk),
-        scope: scope(&written.scope, desk),
+        attestation: attestation::day(written, desk),
+        heads: attestation::heads(&written.heads, &scope, organisation, desk),
+        place,
+        scope,
         network: network(written, desk),
         device_zone: words(&written.device_zone, "this names no zone", desk),
         widest: widest(&written.widest, desk),
@@ -320,6 +324,9 @@ fn terms(written: &file::Terms, desk: &mut Desk<'_>) -> Terms {
     }
     if let Some(all) = several(&written.idle_answer, upwards, desk) {
         terms.idle_answer = all.into();
+    }
+    if let Some(all) = several(&written.attestation, upwards, desk) {
+        terms.attestation = all.into();
     }
     if let Some(all) = several(&written.end_nears, Order::Downwards, desk) {
         terms.end_nears = all;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mail::Timestamp;
-use registry::{Actor, CaseId, DeskError, Form, Heard, Kept};
+use registry::{Actor, Attestation, CaseId, DeskError, Form, Heard, Kept, Lists};
 
 use crate::registrar::Registry as Desk;
 
@@ -14,10 +14,10 @@ pub(super) fn note(desk: &mut Desk, heard: &[Heard], now: Timestamp) -> Result<B
     for one in heard {
         match one {
             Heard::Returned { message, to } => {
-                for kept in cases(desk, message)? {
-                    let contacts = contacts(&kept);
-                    unreached.extend(to.iter().filter(|to| contacts.contains(*to)).cloned());
-                }
+                let cases = cases(desk, message)?;
+                let mut contacts: BTreeSet<String> = cases.iter().flat_map(contacts).collect();
+                contacts.extend(heads_of_lists(desk, &cases)?);
+                unreached.extend(to.iter().filter(|to| contacts.contains(*to)).cloned());
             }
             Heard::Answer { to, from, subject } => answered(desk, to, &format!("{from}: {subject}"), now)?,
         }
@@ -46,6 +46,17 @@ fn cases(desk: &mut Desk, message: &str) -> Result<Vec<Kept>, DeskError> {
         cases.extend(desk.store().get(id)?);
     }
     Ok(cases)
+}
+
+/// Those who are asked about lists on which these cases stand.
+fn heads_of_lists(desk: &mut Desk, cases: &[Kept]) -> Result<BTreeSet<String>, DeskError> {
+    let is_on = |list: &Attestation| {
+        let mut entries = list.entries.iter();
+        entries.any(|entry| cases.iter().any(|kept| kept.id == entry.case))
+    };
+    let open = desk.store().lists(Lists::Open)?.into_iter().filter(is_on);
+    let heads = open.filter_map(|list| list.head);
+    Ok(heads.map(|head| head.address().to_ascii_lowercase()).collect())
 }
 
 fn contacts(kept: &Kept) -> BTreeSet<String> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use admission::ContactLetter;
 use mail::{Mailbox, Timestamp};
 use registry::{
-    Authentication, CaseId, Claim, DeskError, Kept, Letters, Notice, Posting, Purpose, Written, about, postings,
+    About, Authentication, CaseId, Claim, DeskError, Kept, Letters, ListStep, Matter, Notice, OfList, Person, Posting,
+    Purpose, Written, about, about_list, postings,
 };
 use world::Rng;
 
@@ -213,6 +214,11 @@ fn write(
     let relay = setup.relay();
     let mut texts = Vec::new();
     for matter in &posting.matters {
+        if let Some(list) = &matter.letter.list {
+            let about = about_its_list(desk, setup, (&posting.to, matter, list), (now, rng))?;
+            texts.extend(written(words, matter.notice, &about));
+            continue;
+        }
         let Some(kept) = cases.get(&matter.letter.case) else {
             continue;
         };
@@ -226,12 +232,7 @@ fn write(
             _ => None,
         };
         let about = about(&relay, kept, &matter.letter, matter.notice, step, action.as_deref());
-        match words.write(matter.notice, &about) {
-            Ok(written) => texts.push(written),
-            Err(why) => {
-                tracing::error!(event = "registry.letter_not_written", case = %kept.id, %why, "somebody is not told")
-            }
-        }
+        texts.extend(written(words, matter.notice, &about));
     }
     let to = posting.to.iter().filter_map(|to| Mailbox::parse(to).ok()).collect();
     let written = match texts.len() {
@@ -251,6 +252,38 @@ fn write(
         written,
         numbers,
     }))
+}
+
+/// What a letter about a department's list speaks of. The link in it is for the head whom the list asks alone.
+fn about_its_list(
+    desk: &mut registrar::Registry,
+    setup: &Setup,
+    (to, matter, of): (&[String], &Matter, &OfList),
+    (now, rng): (Timestamp, &dyn Rng),
+) -> Result<About, DeskError> {
+    let list = desk.list(of.id)?;
+    let action = match (&setup.settings.answers, to, &list.head) {
+        (Some(answers), [to], Some(head)) if matter.notice == Notice::ListAsked && *head == Person::new(to) => {
+            let (token, _) = desk.link_to_list(list.id, to, now, rng)?;
+            Some(format!("{}{PATH}{}", answers.url, token.as_str()))
+        }
+        _ => None,
+    };
+    let history = desk.store().history_of_list(list.id)?;
+    let caused = |step: &&ListStep| matter.letter.step == Some(step.sequence);
+    let step = history.iter().find(caused);
+    Ok(about_list(&setup.relay(), &list, now, step, action.as_deref()))
+}
+
+/// The letter; nothing where it cannot be written, which is said.
+fn written(words: &Letters, notice: Notice, about: &About) -> Option<Written> {
+    match words.write(notice, about) {
+        Ok(written) => Some(written),
+        Err(why) => {
+            tracing::error!(event = "registry.letter_not_written", case = %about.id, %why, "somebody is not told");
+            None
+        }
+    }
 }
 
 /// What nobody guesses: who names it has the letter.

@@ -1,8 +1,8 @@
-//! Steps of cases, and what was said of grants of the file, told to the ledger: by commands too, while a gate ran or not.
+//! Steps of cases and of departments' lists, and what was said of grants of the file, told to the ledger: by commands too, while a gate ran or not.
 
 use ledger::{Event, GrantStepped, Words};
 use policy::Name;
-use registry::{CaseId, DeskError, Pinned, State, Suspension, Taken};
+use registry::{CaseId, DeskError, ListStep, Pinned, State, Suspension, Taken};
 
 use super::Registry;
 use crate::registrar::Registry as Desk;
@@ -16,7 +16,8 @@ pub(super) async fn tell(registry: &Registry, recorder: &Recorder, untold: Untol
     };
     let steps = untold.steps.iter().map(|(id, step)| stepped(*id, step));
     let pinned = untold.pinned.iter().map(|(number, said)| stopped(*number, said));
-    for told in steps.chain(pinned) {
+    let lists = untold.lists.iter().map(listed);
+    for told in steps.chain(pinned).chain(lists) {
         recorder.testify(Event::GrantStepped(Box::new(told))).await;
     }
     recorder.ledger.flush().await;
@@ -33,15 +34,18 @@ pub(super) struct Untold {
     steps: Vec<(CaseId, Taken)>,
     /// What was said of grants of the file.
     pinned: Vec<(u64, Pinned)>,
+    /// Steps of departments' lists.
+    lists: Vec<ListStep>,
 }
 
 impl Untold {
-    /// So many of the oldest. Both kinds share their numbers, and the last number is what is noted: nothing may be among
+    /// So many of the oldest. All kinds share their numbers, and the last number is what is noted: nothing may be among
     /// them before which something was not read.
     pub(super) fn read(desk: &mut Desk, limit: u32) -> Result<Self, DeskError> {
         let store = desk.store();
         let whole = store.revision()?;
         let (mut steps, mut pinned) = (store.untold(limit)?, store.untold_of_pinned()?);
+        let mut lists = store.untold_of_lists()?;
         let is_cut = u32::try_from(steps.len()).is_ok_and(|count| count >= limit);
         let last = steps
             .last()
@@ -49,12 +53,17 @@ impl Untold {
             .map_or(whole, |(_, step)| step.sequence.min(whole));
         steps.retain(|(_, step)| step.sequence <= last);
         pinned.retain(|(number, _)| *number <= last);
-        Ok(Self { steps, pinned })
+        lists.retain(|step| step.sequence <= last);
+        Ok(Self { steps, pinned, lists })
     }
 
     fn last(&self) -> Option<u64> {
         let steps = self.steps.iter().map(|(_, step)| step.sequence);
-        steps.chain(self.pinned.iter().map(|(number, _)| *number)).max()
+        let lists = self.lists.iter().map(|step| step.sequence);
+        steps
+            .chain(self.pinned.iter().map(|(number, _)| *number))
+            .chain(lists)
+            .max()
     }
 }
 
@@ -75,6 +84,20 @@ fn stopped(number: u64, said: &Pinned) -> GrantStepped {
         to: Words::new(to.code()),
         by: Words::new(&said.actor),
         reason: Some(Words::new(&said.why)),
+    }
+}
+
+/// A department's list stands in the ledger under its own name, beside the grants on it.
+fn listed(step: &ListStep) -> GrantStepped {
+    GrantStepped {
+        grant: step.list.to_string().into(),
+        step: step.sequence,
+        taken: step.at,
+        what: Words::new(&step.event),
+        from: None,
+        to: Words::new(step.standing.code()),
+        by: Words::new(&step.actor),
+        reason: step.said.as_deref().map(Words::new),
     }
 }
 

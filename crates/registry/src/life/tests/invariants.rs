@@ -140,6 +140,8 @@ fn events() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(Trouble::ALL.to_vec()).prop_map(|trouble| Event::Troubled { trouble, said: said("553") }),
         1 => Just(Event::Keep { reason: said("yes") }),
         1 => Just(Event::Remove { reason: said("no") }),
+        4 => Just(Event::Attest { list: said("list-1") }),
+        1 => Just(Event::NotAttested { reason: said("list-1") }),
         3 => untils().prop_map(|until| Event::Renew { until }),
         1 => Just(Event::Abuse { alert: said("phish") }),
         1 => any::<bool>().prop_map(|dynamic| Event::Drifted { observed: said("else"), dynamic }),
@@ -231,6 +233,15 @@ fn holds(before: &Case, after: &Case, event: &Event, actor: &Actor, now: Timesta
             Event::Acknowledge(_) => !after.state.admits_mail(),
             _ => false,
         });
+    }
+    // Whoever attests a grant gives it nothing: not a day, not a state, not a word that others had to say.
+    if matches!(event, Event::Attest { .. }) {
+        assert_eq!(before, after);
+        assert_ne!(actor.person(), Some(&before.requestor));
+    }
+    // And whoever does not, ends it.
+    if matches!(event, Event::NotAttested { .. }) {
+        assert_eq!(after.state, State::Revoked(Revocation::Owner));
     }
     // Nothing but an approval makes mail flow that did not.
     if !before.state.admits_mail() && after.state.admits_mail() {

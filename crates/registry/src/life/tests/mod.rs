@@ -1,5 +1,6 @@
 //! The life of a grant, row by row, and what holds for every life.
 
+mod attested;
 mod imported;
 mod invariants;
 mod requests;

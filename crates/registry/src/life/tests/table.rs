@@ -38,6 +38,8 @@ fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
         },
         Event::Keep { reason: said("exams") },
         Event::Remove { reason: said("sold") },
+        Event::Attest { list: said("list-1") },
+        Event::NotAttested { reason: said("list-1") },
         Event::Abuse { alert: said("phish") },
         Event::Matches,
         Event::Abandoned,

@@ -12,6 +12,7 @@ use crate::terms::Terms;
 fn link(kept: &Kept, purpose: Purpose) -> Link {
     Link {
         case: kept.id,
+        list: None,
         purpose,
         address: "dean@example.edu".into(),
         request: kept.case.request,

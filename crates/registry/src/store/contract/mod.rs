@@ -1,5 +1,6 @@
 //! What holds for every store.
 
+mod attestations;
 mod credentials;
 mod gate;
 mod letters;
@@ -69,6 +70,7 @@ pub(super) fn keeps<S: Store>(fresh: impl Fn() -> S) {
     a_whole_life_is_read_back_from_its_steps(fresh());
     what_changed_behind_a_revision_is_told(fresh());
     steps_of_all_cases_have_one_order(fresh());
+    attestations::keeps(&fresh);
     credentials::keeps(&fresh);
     letters::keeps(&fresh);
     links::keeps(&fresh);

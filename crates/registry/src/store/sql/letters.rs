@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use mail::Timestamp;
 
 use super::super::database::{Database, Value};
-use super::super::{A_DAY, CaseId, Claim, Letter, StoreError};
+use super::super::{A_DAY, CaseId, Claim, Letter, OfList, StoreError};
 use super::fields::Fields;
+use crate::actor::Person;
+use crate::attestation::ListId;
 use crate::notice::{Audience, Notice};
 
 const IT: &str = "a letter of it";
@@ -19,6 +21,27 @@ pub(super) fn keep(
     audience: Audience,
     (step, now): (u64, Timestamp),
 ) -> Result<(), StoreError> {
+    insert(database, id, None, (notice, audience), (step, now))
+}
+
+/// The same, about a list on which this case stands.
+pub(super) fn keep_of_list(
+    database: &mut impl Database,
+    id: CaseId,
+    list: ListId,
+    letter: (Notice, Audience),
+    when: (u64, Timestamp),
+) -> Result<(), StoreError> {
+    insert(database, id, Some(list), letter, when)
+}
+
+fn insert(
+    database: &mut impl Database,
+    id: CaseId,
+    list: Option<ListId>,
+    (notice, audience): (Notice, Audience),
+    (step, now): (u64, Timestamp),
+) -> Result<(), StoreError> {
     let values = [
         Value::from(id.0),
         Value::from(notice.code()),
@@ -26,10 +49,11 @@ pub(super) fn keep(
         Value::from(notice.is_urgent()),
         Value::from(now),
         Value::from(step),
+        Value::from(list.map(|list| list.0)),
     ];
     database.execute(
-        "INSERT INTO letters (number, case_id, notice, audience, urgent, at, step) \
-         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5, $6)",
+        "INSERT INTO letters (number, case_id, notice, audience, urgent, at, step, list_id) \
+         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM letters), $1, $2, $3, $4, $5, $6, $7)",
         &values,
     )?;
     Ok(())
@@ -37,7 +61,8 @@ pub(super) fn keep(
 
 pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Vec<Letter>, StoreError> {
     let rows = database.query(
-        "SELECT case_id, number, notice, audience, urgent, at, step, message FROM letters \
+        "SELECT case_id, number, notice, audience, urgent, at, step, message, list_id, attestations.head \
+         FROM letters LEFT JOIN attestations ON attestations.id = list_id \
          WHERE sent IS NULL AND (claimed IS NULL OR claimed <= $1) ORDER BY number",
         &[Value::from(now)],
     )?;
@@ -52,9 +77,18 @@ pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Ve
             at: fields.time(IT)?,
             step: fields.maybe_int(IT)?,
             message: fields.maybe_text(IT)?.map(Box::from),
+            list: of_list(&mut fields)?,
         })
     };
     rows.into_iter().map(letter).collect()
+}
+
+fn of_list(fields: &mut Fields) -> Result<Option<OfList>, StoreError> {
+    let (id, head) = (fields.maybe_int(IT)?, fields.maybe_text(IT)?);
+    Ok(id.map(|id| OfList {
+        id: ListId(id),
+        head: head.as_deref().map(Person::new),
+    }))
 }
 
 pub(super) fn claim<D: Database>(database: &mut D, claim: &Claim<'_>) -> Result<bool, StoreError> {
@@ -134,7 +168,9 @@ pub(super) fn written_to(
 
 pub(super) fn cases(database: &mut impl Database, message: &str) -> Result<Vec<CaseId>, StoreError> {
     let rows = database.query(
-        "SELECT DISTINCT case_id FROM letters WHERE message = $1 ORDER BY case_id",
+        "SELECT case_id FROM letters WHERE message = $1 UNION \
+         SELECT attested.case_id FROM letters JOIN attested ON attested.list_id = letters.list_id WHERE message = $1 \
+         ORDER BY case_id",
         &[Value::from(message)],
     )?;
     rows.into_iter().map(|row| Ok(Fields::with_case(row)?.0)).collect()

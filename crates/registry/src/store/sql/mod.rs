@@ -1,5 +1,6 @@
 //! The registry in statements that every database understands. A file for each thing that is kept.
 
+mod attestations;
 mod cases;
 mod credentials;
 mod fields;
@@ -18,6 +19,7 @@ use mail::Timestamp;
 use super::database::{Database, Row, Value, atomically};
 use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
 use crate::actor::Actor;
+use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, Lists, NewList};
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
@@ -217,6 +219,36 @@ impl<D: Database> Store for Sql<D> {
 
     fn unreachable(&mut self) -> Result<Vec<(Box<str>, Timestamp)>, StoreError> {
         gate::unreachable(&mut self.database)
+    }
+
+    fn make_list(
+        &mut self,
+        new: &NewList,
+        actor: &Actor,
+        letters: &[ListLetter],
+    ) -> Result<Option<Attestation>, StoreError> {
+        atomically(&mut self.database, |database| {
+            attestations::make(database, new, actor, letters)
+        })
+    }
+
+    fn lists(&mut self, which: Lists) -> Result<Vec<Attestation>, StoreError> {
+        attestations::read(&mut self.database, which)
+    }
+
+    fn take_list(&mut self, from: &Attestation, taking: &ListTaking<'_>) -> Result<Attestation, StoreError> {
+        atomically(&mut self.database, |database| {
+            attestations::take(database, from, taking)
+        })
+    }
+
+    fn history_of_list(&mut self, id: ListId) -> Result<Vec<ListStep>, StoreError> {
+        attestations::history(&mut self.database, id)
+    }
+
+    fn untold_of_lists(&mut self) -> Result<Vec<ListStep>, StoreError> {
+        let told = gate::told_until(&mut self.database)?;
+        attestations::after(&mut self.database, told)
     }
 
     fn pin(&mut self, said: &Pinned) -> Result<(), StoreError> {
