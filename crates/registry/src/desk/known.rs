@@ -48,6 +48,12 @@ impl Known {
         self.cases.iter().map(|(id, remembered)| (*id, &remembered.case))
     }
 
+    /// Whether a case is set up and has not ended.
+    pub(super) fn is_live(&self, id: CaseId) -> bool {
+        let remembered = self.cases.get(&id);
+        remembered.is_some_and(|remembered| remembered.case.state.is_live())
+    }
+
     /// Grants that take the place of others.
     pub(super) fn successors(&self) -> Vec<CaseId> {
         let taking = self

@@ -8,7 +8,8 @@ use mail::Timestamp;
 use super::{Desk, DeskError};
 use crate::actor::{Actor, Person};
 use crate::attestation::{
-    Attestation, ListDeadline, ListLetter, ListTaking, Lists, NewList, NoAnswer, Shown, Standing, department, list_due,
+    Attestation, ListDeadline, ListLetter, ListTaking, Lists, NewList, NoAnswer, Outcome, Shown, Standing, department,
+    list_due,
 };
 use crate::notice::{Audience, Notice};
 use crate::store::{CaseId, Kept, Store, StoreError};
@@ -31,6 +32,7 @@ impl<S: Store> Desk<S> {
             return Ok(());
         }
         self.make_yearly_lists(now)?;
+        self.look(now)?;
         for list in self.store.lists(Lists::Open)? {
             match self.look_after(list, now) {
                 // Somebody answered in this moment: it is looked at again with the next tick.
@@ -163,11 +165,15 @@ impl<S: Store> Desk<S> {
     }
 
     fn look_after(&mut self, list: Attestation, now: Timestamp) -> Result<(), DeskError> {
+        if list.waiting().all(|entry| !self.known.is_live(entry.case)) {
+            return self.nothing_is_left(&list, now);
+        }
         let list = self.asked_of_whom_it_is_now(list, now)?;
         let Some(deadline) = list_due(&list, now, &self.rules.terms) else {
             return Ok(());
         };
         let mut next = list.clone();
+        self.pass_over_what_ended(&mut next);
         next.reminded = (list.reminded.0.saturating_add(1), now);
         let asks = asks(list.head.as_ref());
         let letters: &[ListLetter] = match deadline {
@@ -200,6 +206,33 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 
+    /// What has ended by itself is nobody's to answer for.
+    fn pass_over_what_ended(&self, list: &mut Attestation) {
+        let waiting = list.entries.iter_mut().filter(|entry| entry.outcome.is_none());
+        for entry in waiting.filter(|entry| !self.known.is_live(entry.case)) {
+            entry.outcome = Some(Outcome::Ended);
+        }
+    }
+
+    /// Every grant of which nobody has said anything has ended: nobody is asked any more.
+    fn nothing_is_left(&mut self, list: &Attestation, now: Timestamp) -> Result<(), DeskError> {
+        let mut next = list.clone();
+        self.pass_over_what_ended(&mut next);
+        next.standing = Standing::Answered;
+        let taking = ListTaking {
+            next: &next,
+            event: "ended",
+            said: Some("what was left on it has ended by itself"),
+            actor: &Actor::rule(THE_DAY),
+            now,
+            steps: &[],
+            letters: &[],
+            link: None,
+        };
+        self.store.take_list(list, &taking)?;
+        Ok(())
+    }
+
     /// Where the configuration names another head meanwhile, or the one who was asked is gone, the list is theirs to answer
     /// who answer for it now, and their time begins.
     fn asked_of_whom_it_is_now(&mut self, list: Attestation, now: Timestamp) -> Result<Attestation, DeskError> {
@@ -217,11 +250,11 @@ impl<S: Store> Desk<S> {
         if head == list.head {
             return Ok(list);
         }
-        self.hand_over(&list, head, now)
+        self.ask_another(&list, head, now)
     }
 
     /// The list is somebody else's to answer.
-    fn hand_over(
+    fn ask_another(
         &mut self,
         list: &Attestation,
         head: Option<Person>,

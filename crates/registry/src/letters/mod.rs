@@ -26,6 +26,8 @@ pub use files::{PLACEHOLDERS, own_words};
 const FUEL: u64 = 20_000;
 /// Octets a letter may have; a reason that somebody wrote is a few lines.
 const OCTETS_MAX: usize = 64 * 1024;
+/// Octets of several as one: somebody may head every department there is.
+const GATHERED_OCTETS_MAX: usize = 4 * 1024 * 1024;
 
 /// What the words may speak of. What does not apply is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -268,7 +270,9 @@ impl Letters {
         let template = self.words.get_template(template);
         let written = template.and_then(|template| template.render(about));
         let written = written.map_err(|why| WordsError::of(file, &why))?;
-        if written.len() > OCTETS_MAX {
+        let is_gathered = [DIGEST, LAYOUT].contains(&file.rsplit_once('.').map_or(file, |(code, _)| code));
+        let most = if is_gathered { GATHERED_OCTETS_MAX } else { OCTETS_MAX };
+        if written.len() > most {
             return Err(WordsError::new(file, "the letter is too long"));
         }
         Ok(written)

@@ -203,3 +203,21 @@ fn what_is_written_out_to_begin_from_says_the_same_as_before() {
     told.sort_unstable();
     assert_eq!(names, told);
 }
+
+#[test]
+fn whoever_heads_every_department_gets_all_of_their_lists_in_one_letter() {
+    let letters = Letters::ours().unwrap();
+    let long = About {
+        list: "pc-1042: a copier\n".repeat(1_800),
+        ..about()
+    };
+    let one = letters.write(Notice::ListAsked, &long).unwrap();
+    let all = letters.digest(&vec![one; 40], "Example University").unwrap();
+    assert_eq!(all.text.matches("pc-1042: a copier").count(), 40 * 1_800);
+    // What stands in a single letter is bounded all the same.
+    let endless = About {
+        list: "pc-1042: a copier\n".repeat(18_000),
+        ..about()
+    };
+    assert!(letters.write(Notice::ListAsked, &endless).is_err());
+}
