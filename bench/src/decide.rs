@@ -8,8 +8,8 @@ use anyhow::Context;
 use ipnet::IpNet;
 use mail::{DomainPattern, ForwardPath, ReversePath, Timestamp, Tolerances};
 use policy::{
-    By, Class, ContentClass, Fact, Facts, FromHeader, Generation, Grant, GrantState, Listener, Live, Organisation,
-    Place, Role, Rulebook, Scope, SenderPattern, Snapshot, Ungranted, Usage, Verdict, decide,
+    By, CertificateId, Class, ContentClass, Fact, Facts, FromHeader, Generation, Grant, GrantState, Listener, Live,
+    Organisation, Place, Role, Rulebook, Scope, SenderPattern, Snapshot, Ungranted, Usage, Verdict, decide,
 };
 
 use crate::stats::quantile;
@@ -52,7 +52,7 @@ struct Message {
     from: Vec<mail::Mailbox>,
     client: IpAddr,
     login: Option<String>,
-    pin: Option<[u8; 32]>,
+    certificate: Vec<CertificateId>,
 }
 
 impl Message {
@@ -62,7 +62,7 @@ impl Message {
             client: Fact::Known(self.client),
             encrypted: Fact::Known(true),
             login: Fact::Known(self.login.as_deref()),
-            pin: Fact::Known(self.pin),
+            certificate: Fact::Known(&self.certificate),
             now: NOW,
             sender: Fact::Known(&self.sender),
             recipient: Fact::Known(&self.recipient),
@@ -84,10 +84,10 @@ fn messages(grants: u32) -> anyhow::Result<Vec<Message>> {
             // A stride without a common factor visits every grant.
             let number = message.wrapping_mul(7919) % grants;
             let sender: mail::Mailbox = sender(number).parse()?;
-            let (mut client, mut login, mut pin) = (IpAddr::from([10, 255, 0, 1]), None, None);
+            let (mut client, mut login, mut certificate) = (IpAddr::from([10, 255, 0, 1]), None, Vec::new());
             match by(number)? {
                 By::Login(name) => login = Some(name.to_string()),
-                By::Certificate(digest) => pin = Some(digest),
+                By::Certificate(ids) => certificate = ids,
                 By::Address(networks) => client = networks.first().context("no network")?.addr(),
             }
             Ok(Message {
@@ -96,7 +96,7 @@ fn messages(grants: u32) -> anyhow::Result<Vec<Message>> {
                 recipient: ForwardPath::Mailbox(format!("reader{message}@far.example").parse()?),
                 client,
                 login,
-                pin,
+                certificate,
             })
         })
         .collect()
@@ -116,7 +116,7 @@ pub(crate) fn by(number: u32) -> anyhow::Result<By> {
                 .iter_mut()
                 .zip(number.to_be_bytes())
                 .for_each(|(octet, value)| *octet = value);
-            By::Certificate(digest)
+            By::Certificate(vec![CertificateId::Key(digest)])
         }
         _ => By::Address(vec![IpNet::new(IpAddr::from([10, b, c, d]), 32)?]),
     })

@@ -184,6 +184,8 @@ fn origin(session: u64, client: IpAddr, grant: Option<Name>) -> Origin {
             cipher: Words::new("TLS13_AES_256_GCM_SHA384"),
             verified: None,
             client_cert: None,
+            client_names: Vec::new(),
+            client_doubt: None,
         }),
         login: None,
         grant,

@@ -23,7 +23,7 @@ impl Admission {
     pub fn connect(&self, visitor: &Visitor) -> Result<(), Rejection> {
         self.ask(visitor, |mut facts| {
             facts.login = Fact::NotYet;
-            facts.pin = Fact::NotYet;
+            facts.certificate = Fact::NotYet;
             facts
         })
         .map(|_| ())

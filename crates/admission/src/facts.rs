@@ -66,7 +66,7 @@ pub fn gather<'a>(
         client: Fact::Known(visitor.client),
         encrypted: Fact::Known(visitor.tls.is_some()),
         login: Fact::Known(visitor.login.as_deref()),
-        pin: Fact::Known(visitor.pin),
+        certificate: Fact::Known(&visitor.certificate),
         now,
         sender,
         recipient,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::{Domain, EventId, ForwardPath, Mailbox, MessageId, Reply, ReversePath, SessionId, Timestamp};
-use policy::{AuthRefusal, BoxFuture, Fact, Generation, Name, NoticeKind, Permit, Role};
+use policy::{AuthRefusal, BoxFuture, CertificateId, Fact, Generation, Name, NoticeKind, Permit, Role};
 
 use crate::facts::{FromScan, Learned};
 use crate::transaction::Rejection;
@@ -33,8 +33,8 @@ pub struct Visitor {
     pub tls: Option<TlsSeen>,
     /// The login it proved.
     pub login: Option<Arc<str>>,
-    /// SHA-256 of the SubjectPublicKeyInfo of the certificate it proved.
-    pub pin: Option<[u8; 32]>,
+    /// What is known of the certificate it proved; empty where it proved none.
+    pub certificate: Vec<CertificateId>,
 }
 
 /// How a session is protected.
@@ -44,6 +44,8 @@ pub struct TlsSeen {
     pub version: Box<str>,
     /// As in `TLS13_AES_256_GCM_SHA384`.
     pub cipher: Box<str>,
+    /// Why authorities do not vouch for the certificate that was shown; empty where one does, or none is asked.
+    pub doubt: Box<str>,
 }
 
 /// What testimony remembers of a message.

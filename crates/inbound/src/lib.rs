@@ -13,6 +13,7 @@ mod login;
 mod names;
 pub mod reply;
 mod session;
+mod shown;
 
 pub use doors::{Aside, ClientLimits, Doors, DoorsConfig, Place, Standing, TurnedAway};
 pub use errand::Errand;

@@ -316,7 +316,7 @@ impl Gate {
             ptr: None,
             tls: None,
             login: None,
-            pin: None,
+            certificate: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, TlsSeen, Transaction, Visitor};
+use admission::{Admission, Admitted, LoginTold, Mending, Refused, Rejection, Room, Transaction, Visitor};
 use bytes::Bytes;
 use mail::{EnhancedCode, EventId, ForwardPath, MailParams, Mechanism, RcptParams, Reply, ReversePath, Tolerances};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Role, Verdict, contains};
@@ -16,6 +16,7 @@ use crate::errand::Errands;
 use crate::login::{self, Progress};
 use crate::names::ReverseName;
 use crate::reply::{self, Occasion};
+use crate::shown;
 
 mod spool_reply;
 
@@ -491,16 +492,18 @@ impl SessionHandler for Session {
     }
 
     fn tls(&mut self, tls: TlsFacts) {
-        self.visitor.tls = Some(TlsSeen {
-            version: tls.version.name().into(),
-            cipher: tls.cipher.into(),
-        });
-        self.visitor.pin = tls.peer.map(|peer| peer.spki_sha256);
+        let seen = shown::seen(&tls);
+        self.visitor.certificate = tls.peer.as_ref().map(shown::ids).unwrap_or_default();
         self.channel_binding = tls.channel_binding.map(Into::into);
         // What was said in the clear is forgotten (RFC 3207 §4.2).
         self.visitor.hello = Box::default();
         self.visitor.login = None;
         self.forget_transaction();
+        if !seen.doubt.is_empty() {
+            let what = format!("nobody vouches for the client's certificate: {}", seen.doubt);
+            self.hall.admission.witness().noted(&self.visitor, &what);
+        }
+        self.visitor.tls = Some(seen);
     }
 
     fn closed(&mut self, ended: &Ended) {

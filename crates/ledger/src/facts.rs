@@ -57,6 +57,21 @@ pub struct Tls {
     /// SHA-256 of the public key of the certificate the client proved, in hexadecimal; absent where it showed none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cert: Option<Words>,
+    /// The names in that certificate for which an authority of ours vouched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_names: Vec<Vouched>,
+    /// Why none did, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_doubt: Option<Words>,
+}
+
+/// A name, and whose word it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// As in `dns:ups-7.example.edu`.
+    pub name: Words,
+    /// The authority.
+    pub by: Name,
 }
 
 /// A refusal.

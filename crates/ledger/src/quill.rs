@@ -7,7 +7,7 @@ use std::fmt;
 
 use policy::Fact;
 
-use crate::facts::{Accepted, AcceptedRecipient, Ground, Origin, Tls};
+use crate::facts::{Accepted, AcceptedRecipient, Ground, Origin, Tls, Vouched};
 use crate::judged::{Judged, Spoken};
 use crate::text::Words;
 
@@ -71,6 +71,18 @@ impl Quill<'_> {
             self.put(truth(verified));
         }
         self.words("client_cert", tls.client_cert.as_ref());
+        if !tls.client_names.is_empty() {
+            self.name("client_names");
+            self.list(&tls.client_names, Self::vouched);
+        }
+        self.words("client_doubt", tls.client_doubt.as_ref());
+        self.put("}");
+    }
+
+    fn vouched(&mut self, vouched: &Vouched) {
+        self.put("{\"name\":");
+        self.string(vouched.name.as_str());
+        self.text("by", &vouched.by);
         self.put("}");
     }
 
@@ -270,6 +282,11 @@ mod tests {
                 cipher: Words::new("X"),
                 verified: Some(false),
                 client_cert: Some(Words::new("ab")),
+                client_names: vec![Vouched {
+                    name: Words::new("cn:a \"b\""),
+                    by: Name::from("campus"),
+                }],
+                client_doubt: Some(Words::new("others: it has expired")),
             }),
             login: Some(Words::new("ann")),
             grant: Some(Name::from("ann's \"grant\"")),

@@ -155,6 +155,8 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         cipher: "TLS13_AES_256".into(),
         verified: Some(true),
         client_cert: None,
+        client_names: Vec::new(),
+        client_doubt: None,
     });
     let login = Login {
         origin,

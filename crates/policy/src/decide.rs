@@ -296,8 +296,8 @@ impl<'c, R: Reader, T: Trail> Case<'c, R, T> {
             // Whoever may yet log in is not judged by the address, neither for nor against.
             None => return Ok(Reason::GrantAllows),
         }
-        let pin = self.reader.pin(&self.snapshot.pins);
-        match self.known(Check::Certificate, pin)? {
+        let certificate = self.reader.certificate(&self.snapshot.certificates);
+        match self.known(Check::Certificate, certificate)? {
             Some(Some(index)) => return self.grant(index),
             Some(None) => {}
             None => return Ok(Reason::GrantAllows),

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use mail::{DomainPattern, ForwardPath, Mailbox, ReversePath, Timestamp};
 
+use crate::certificate::CertificateId;
 use crate::model::{Route, SenderPattern};
 use crate::ports::Usage;
-use crate::snapshot::{AddressTable, DomainTable, ForwardTable, LoginTable, PinTable};
+use crate::snapshot::{AddressTable, CertificateTable, DomainTable, ForwardTable, LoginTable};
 
 /// A fact, or the answer to a comparison with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,8 +106,8 @@ pub struct Facts<'a> {
     pub encrypted: Fact<bool>,
     /// The login the client proved, if any.
     pub login: Fact<Option<&'a str>>,
-    /// SHA-256 of the SubjectPublicKeyInfo of the certificate the client proved, if any.
-    pub pin: Fact<Option<[u8; 32]>>,
+    /// What is known of the certificate the client proved; empty where it proved none.
+    pub certificate: Fact<&'a [CertificateId]>,
     /// The present moment.
     pub now: Timestamp,
     /// The envelope sender.
@@ -140,7 +141,7 @@ pub trait Reader {
     /// What the login is worth.
     fn login(&mut self, table: &LoginTable) -> Fact<LoginAnswer>;
     /// The grant bound to the client's certificate.
-    fn pin(&mut self, table: &PinTable) -> Fact<Option<u32>>;
+    fn certificate(&mut self, table: &CertificateTable) -> Fact<Option<u32>>;
     /// The grant whose address exception is the narrowest around the client.
     fn address(&mut self, table: &AddressTable) -> Fact<Option<u32>>;
     /// Whether now is before the instant.

@@ -12,6 +12,7 @@
 pub const ENGINE: &str = env!("POLICY_ENGINE");
 
 mod basis;
+mod certificate;
 mod checks;
 mod decide;
 pub mod diff;
@@ -27,6 +28,7 @@ mod reason;
 mod snapshot;
 
 pub use basis::{Basis, FactDigest, Generation, Name, NoticeKind, Permit, Standing, notice_permit};
+pub use certificate::CertificateId;
 pub use checks::{Check, Finding};
 pub use decide::{Decision, Ground, NoTrail, Trail, Verdict, decide, decide_with};
 pub use explain::{Explanation, NearMiss, Step, explain};
@@ -46,5 +48,5 @@ pub use ports::{
 };
 pub use reason::Reason;
 pub use snapshot::{
-    AddressTable, Conflict, DomainTable, ForwardTable, LoginTable, PinTable, Snapshot, contains, unmapped,
+    AddressTable, CertificateTable, Conflict, DomainTable, ForwardTable, LoginTable, Snapshot, contains, unmapped,
 };

@@ -9,7 +9,7 @@ use crate::basis::FactDigest;
 use crate::facts::{ContentClass, Fact, Facts, FromAnswer, FromHeader, LoginAnswer, Reader, RecipientForm};
 use crate::model::{Recipients, Route, SenderPattern};
 use crate::ports::Usage;
-use crate::snapshot::{AddressTable, DomainTable, ForwardTable, LoginTable, PinTable, contains};
+use crate::snapshot::{AddressTable, CertificateTable, DomainTable, ForwardTable, LoginTable, contains};
 
 /// Answers from one message's facts.
 pub struct Live<'f, 'a> {
@@ -48,8 +48,8 @@ impl Reader for Live<'_, '_> {
         })
     }
 
-    fn pin(&mut self, table: &PinTable) -> Fact<Option<u32>> {
-        self.facts.pin.map(|pin| pin.and_then(|pin| table.find(&pin)))
+    fn certificate(&mut self, table: &CertificateTable) -> Fact<Option<u32>> {
+        self.facts.certificate.map(|shown| table.find(shown))
     }
 
     fn address(&mut self, table: &AddressTable) -> Fact<Option<u32>> {
@@ -183,7 +183,7 @@ pub fn digest(facts: &Facts<'_>) -> FactDigest {
     facts.client.hash(&mut hasher);
     facts.encrypted.hash(&mut hasher);
     facts.login.hash(&mut hasher);
-    facts.pin.hash(&mut hasher);
+    facts.certificate.hash(&mut hasher);
     facts.now.hash(&mut hasher);
     facts.sender.hash(&mut hasher);
     facts.recipient.hash(&mut hasher);

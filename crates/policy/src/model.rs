@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use mail::{Domain, DomainPattern, Mailbox, ReversePath, Timestamp, Tolerances};
 
 use crate::basis::Name;
+use crate::certificate::CertificateId;
 use crate::hello::HelloPattern;
 use crate::intent::Intent;
 
@@ -165,8 +166,8 @@ pub struct Forward {
 pub enum By {
     /// It logs in under this name.
     Login(Name),
-    /// It presents a certificate whose SubjectPublicKeyInfo has this SHA-256.
-    Certificate([u8; 32]),
+    /// It presents a certificate that is known by one of these.
+    Certificate(Vec<CertificateId>),
     /// It comes from one of these addresses: an exception for what cannot authenticate.
     Address(Vec<IpNet>),
 }

@@ -9,6 +9,7 @@ use mail::{Domain, DomainPattern, Mailbox, Timestamp};
 use prefix_trie::PrefixMap;
 
 use crate::basis::{Generation, Name};
+use crate::certificate::CertificateId;
 use crate::live::Fnv;
 use crate::model::{By, Forward, Grant, Listener, Place, Route, Rulebook, Zone};
 
@@ -27,15 +28,34 @@ impl LoginTable {
     }
 }
 
-/// Pinned certificates to grants.
+/// Certificates to grants.
 #[derive(Clone, Debug, Default)]
-pub struct PinTable(HashMap<[u8; 32], u32>);
+pub struct CertificateTable(HashMap<CertificateId, u32>);
 
-impl PinTable {
-    /// The grant of this SubjectPublicKeyInfo digest.
+impl CertificateTable {
+    /// The grant of a certificate of which this is known.
     #[must_use]
-    pub fn find(&self, pin: &[u8; 32]) -> Option<u32> {
-        self.0.get(pin).copied()
+    pub fn find(&self, shown: &[CertificateId]) -> Option<u32> {
+        self.bound(shown).map(|(_, grant)| grant)
+    }
+
+    /// The same, with what of it decided. A key says more than a name: where the key has a grant, that is the one. Names
+    /// that lead to two grants lead nowhere.
+    pub(crate) fn bound<'s>(&self, shown: &'s [CertificateId]) -> Option<(&'s CertificateId, u32)> {
+        let mut bound = shown.iter().filter_map(|id| Some((id, *self.0.get(id)?)));
+        let first = bound.next()?;
+        let is_key = |id: &CertificateId| matches!(id, CertificateId::Key(_));
+        if is_key(first.0) {
+            return Some(first);
+        }
+        let mut alone = true;
+        for other in bound {
+            if is_key(other.0) {
+                return Some(other);
+            }
+            alone &= other.1 == first.1;
+        }
+        alone.then_some(first)
     }
 }
 
@@ -143,7 +163,7 @@ pub struct Snapshot {
     hash: u64,
     rulebook: Rulebook,
     pub(crate) logins: LoginTable,
-    pub(crate) pins: PinTable,
+    pub(crate) certificates: CertificateTable,
     pub(crate) addresses: AddressTable,
     pub(crate) own: DomainTable<()>,
     pub(crate) routes: DomainTable<u32>,
@@ -222,7 +242,10 @@ impl Snapshot {
             self.check_zone(grant.zone.as_ref(), grant.place, conflicts);
             let formers = match &grant.by {
                 By::Login(login) => vec![self.logins.0.insert(login.to_ascii_lowercase().into(), index)],
-                By::Certificate(pin) => vec![self.pins.0.insert(*pin, index)],
+                By::Certificate(ids) => ids
+                    .iter()
+                    .map(|id| self.certificates.0.insert(id.clone(), index))
+                    .collect(),
                 By::Address(networks) => networks
                     .iter()
                     .map(|network| self.addresses.insert(*network, index))

@@ -8,7 +8,9 @@ mod house;
 use house::{DAY, WRITTEN, book, copier, domains, grant, nets, senders, snapshot};
 use mail::Timestamp;
 use policy::diff::{Diff, diff};
-use policy::{By, Class, GrantState, Live, Recipients, Role, Rulebook, Scope, Snapshot, Ungranted, decide};
+use policy::{
+    By, CertificateId, Class, GrantState, Live, Recipients, Role, Rulebook, Scope, Snapshot, Ungranted, decide,
+};
 
 fn change(before: impl FnOnce(&mut Rulebook), after: impl FnOnce(&mut Rulebook)) -> Diff {
     let (mut old, mut new) = (book(), book());
@@ -193,7 +195,7 @@ fn what_is_taken_away_is_told_too() {
 #[test]
 fn a_certificate_that_gets_a_grant_is_no_longer_judged_by_its_address() {
     let pinned = change(nothing, |book| {
-        let mut new = grant("pinned", By::Certificate([9; 32]), 80);
+        let mut new = grant("pinned", By::Certificate(vec![CertificateId::Key([9; 32])]), 80);
         new.senders = senders(&["lab@chem.own.test"]);
         book.grants.push(new);
     });

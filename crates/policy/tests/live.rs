@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use mail::{DomainPattern, ForwardPath};
 use policy::{
-    ContentClass, Decision, Fact, FactDigest, Facts, FromHeader, Ground, Live, Reader, Reason, Recipients, Role,
-    Standing, Ungranted, Usage, Verdict, decide, digest,
+    CertificateId, ContentClass, Decision, Fact, FactDigest, Facts, FromHeader, Ground, Live, Reader, Reason,
+    Recipients, Role, Standing, Ungranted, Usage, Verdict, decide, digest,
 };
 use world::{NOW, facts, forward, from, route, rulebook, snapshot, to};
 
@@ -133,7 +133,7 @@ fn every_fact_counts_in_the_digest() {
         |facts| facts.client = Fact::Known("10.0.0.2".parse().unwrap()),
         |facts| facts.encrypted = Fact::Known(false),
         |facts| facts.login = Fact::Known(Some("copier")),
-        |facts| facts.pin = Fact::Known(Some([7; 32])),
+        |facts| facts.certificate = Fact::Known(&[CertificateId::Key([7; 32])]),
         |facts| facts.now = NOW.plus(std::time::Duration::from_secs(1)),
         |facts| facts.exists = Fact::Known(false),
         |facts| facts.octets = Fact::Known(2),

@@ -8,8 +8,9 @@ mod world;
 use ipnet::IpNet;
 use mail::{DomainPattern, Timestamp};
 use policy::{
-    AddressTable, By, ContentClass, DomainTable, Fact, Facts, ForwardTable, FromAnswer, Ground, Live, LoginAnswer,
-    LoginTable, PinTable, Reader, RecipientForm, Role, Route, Rulebook, SenderPattern, Usage, Verdict, decide,
+    AddressTable, By, CertificateId, CertificateTable, ContentClass, DomainTable, Fact, Facts, ForwardTable,
+    FromAnswer, Ground, Live, LoginAnswer, LoginTable, Reader, RecipientForm, Role, Route, Rulebook, SenderPattern,
+    Usage, Verdict, decide,
 };
 use world::{facts, from, grant, net, rulebook, snapshot, to};
 
@@ -36,7 +37,7 @@ impl Reader for Counting<'_, '_> {
         client_in(networks: &[IpNet]) -> Fact<bool>, networks.len();
         encrypted() -> Fact<bool>, 0;
         login(table: &LoginTable) -> Fact<LoginAnswer>, 1;
-        pin(table: &PinTable) -> Fact<Option<u32>>, 1;
+        certificate(table: &CertificateTable) -> Fact<Option<u32>>, 1;
         address(table: &AddressTable) -> Fact<Option<u32>>, 1;
         now_before(instant: Timestamp) -> bool, 1;
         sender_in(patterns: &[SenderPattern]) -> Fact<bool>, patterns.len();
@@ -64,7 +65,7 @@ fn with_grants(count: u32) -> Rulebook {
             let mut grant = grant(&format!("login{number}"));
             grant.by = match number % 3 {
                 0 => grant.by,
-                1 => By::Certificate(pin(number)),
+                1 => By::Certificate(vec![pin(number)]),
                 _ => By::Address(vec![host(number)]),
             };
             grant
@@ -73,10 +74,10 @@ fn with_grants(count: u32) -> Rulebook {
     book
 }
 
-fn pin(number: u32) -> [u8; 32] {
+fn pin(number: u32) -> CertificateId {
     let mut pin = [0; 32];
     pin[..4].copy_from_slice(&number.to_be_bytes());
-    pin
+    CertificateId::Key(pin)
 }
 
 fn host(number: u32) -> IpNet {
@@ -89,7 +90,7 @@ fn costs(count: u32) -> Vec<(usize, usize)> {
     let snapshot = snapshot(with_grants(count));
     let (sender, recipient) = (from("scan@own.test"), to("bob@foreign.test"));
     let last = |kind: u32| (0..count).rev().find(|number| number % 3 == kind).unwrap();
-    let login = format!("login{}", last(0));
+    let (login, shown) = (format!("login{}", last(0)), pin(last(1)));
     let plain = facts(&sender, &recipient);
     let cases: [(Facts<'_>, Option<u32>); 4] = [
         (
@@ -101,7 +102,7 @@ fn costs(count: u32) -> Vec<(usize, usize)> {
         ),
         (
             Facts {
-                pin: Fact::Known(Some(pin(last(1)))),
+                certificate: Fact::Known(std::slice::from_ref(&shown)),
                 ..plain.clone()
             },
             Some(last(1)),

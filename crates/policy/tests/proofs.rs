@@ -11,8 +11,8 @@ use house::{
 use mail::{Host, Timestamp};
 use policy::prove::{Breach, Proof, Severity, prove, prove_change};
 use policy::{
-    AsWhom, Assertion, By, Class, Door, GrantState, Live, Must, Role, Rulebook, Scope, Snapshot, ToWhom, Ungranted,
-    Who, decide,
+    AsWhom, Assertion, By, CertificateId, Class, Door, GrantState, Live, Must, Role, Rulebook, Scope, Snapshot, ToWhom,
+    Ungranted, Who, decide,
 };
 
 /// The first breach of a property of a spoiled configuration; its counterexample is what live judgement does.
@@ -466,7 +466,7 @@ fn ten_times_the_grants_are_not_much_more_than_ten_times_the_cells() {
         book.grants.extend((0..count).map(|number| {
             let by = match number % 3 {
                 0 => By::Login(format!("login{number}").as_str().into()),
-                1 => By::Certificate([u8::try_from(number).unwrap() + 100; 32]),
+                1 => By::Certificate(vec![CertificateId::Key([u8::try_from(number).unwrap() + 100; 32])]),
                 _ => By::Address(nets(&[&format!("10.21.0.{number}/32")])),
             };
             grant(&format!("g{number}"), by, 100)

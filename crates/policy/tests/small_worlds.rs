@@ -22,7 +22,7 @@ mod world;
 mod reference;
 
 use policy::prove::{Cell, Detail, Seen, explore};
-use policy::{ContentClass, Fact, Facts, Generation, Live, Rulebook, Snapshot, Usage, decide};
+use policy::{CertificateId, ContentClass, Fact, Facts, Generation, Live, Rulebook, Snapshot, Usage, decide};
 use world::{chosen_rulebook, every};
 
 fn long() -> bool {
@@ -58,7 +58,13 @@ fn vary(cell: &Cell, facts: &mut Facts<'_>, which: usize) {
         4 => vary!(usage, [Fact::Known(Usage::Soft), Fact::Known(Usage::Hard)]),
         5 => vary!(masked, [Fact::Known(true), Fact::Unknown]),
         6 => vary!(content, [Fact::Known(ContentClass::Refuse), Fact::Unknown]),
-        7 => vary!(pin, [Fact::Known(Some([9; 32])), Fact::NotYet]),
+        7 => vary!(
+            certificate,
+            [
+                Fact::Known(&[CertificateId::Key([9; 32])] as &[CertificateId]),
+                Fact::NotYet
+            ]
+        ),
         _ => vary!(client, [Fact::Known("203.0.113.1".parse().unwrap()), Fact::Unknown]),
     }
 }

@@ -4,6 +4,7 @@
 //! slowing down and locking out who guesses (per login and address, so that no stranger locks a device out). Refuses to
 //! know what a login may do: that is judgement's.
 
+mod authorities;
 mod credentials;
 mod directory;
 mod exchange;
@@ -32,11 +33,12 @@ use dns::Resolver;
 use mail::{Mechanism, Mechanisms, Timestamp};
 use policy::{AuthContext, AuthExchange, AuthRefusal, Authenticator, Name, Principal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wire::{Phase, Shutdown};
+use wire::{Authorities, Phase, Shutdown};
 use world::{Clock, Rng, World};
 use zeroize::Zeroizing;
 
 use crate::config::{LimitSettings, SecretHash};
+use authorities::Vouchers;
 use directory::Directory;
 use lockout::Lockout;
 use otherwise::Otherwise;
@@ -46,6 +48,7 @@ use stops::Stops;
 use table::{Sources, Table};
 use token::Issuers;
 
+pub use authorities::AuthoritySettings;
 pub use credentials::{proof_of, proof_of_chosen, proof_of_hash, proof_of_scram, verifiers};
 pub use directory::{Account, DirectorySettings, Filter, FoundBy, LOGIN, Search};
 pub use guesses::KeptOut;
@@ -63,7 +66,7 @@ pub use verifier::{Secret, Verifier};
 const CORES_PER_HASH: usize = 2;
 /// Hashes computed at once beside those, for who proved itself before.
 const HASHES_FOR_PROVED: usize = 1;
-/// How often it is looked whether an issuer's keys are old.
+/// How often it is looked whether an issuer's keys are old, or an authority's files are others.
 const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// How long the answer is held back to who is locked out, or finds no place in the line.
 const UNSEEN_DELAY: Duration = Duration::from_secs(2);
@@ -75,6 +78,8 @@ pub struct Vouching {
     pub issuers: BTreeMap<Name, IssuerSettings>,
     /// The directory that knows people's passwords.
     pub directory: Option<DirectorySettings>,
+    /// Who vouches for the names in clients' certificates.
+    pub authorities: BTreeMap<Name, AuthoritySettings>,
 }
 
 /// Everybody who can prove who they are. Each source of logins is swapped whole when it changes; exchanges that begin from
@@ -91,6 +96,8 @@ struct Inner {
     /// Who vouches for clients beside us.
     issuers: ArcSwap<Issuers>,
     directory: ArcSwapOption<Directory>,
+    authorities: Authorities,
+    vouchers: Mutex<Vouchers>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     /// Makes the salts of logins that do not exist.
@@ -133,6 +140,8 @@ impl Logins {
             sources: Mutex::new(sources),
             issuers: ArcSwap::from_pointee(Issuers::none()),
             directory: ArcSwapOption::empty(),
+            authorities: Authorities::default(),
+            vouchers: Mutex::default(),
             clock,
             remembered: Mutex::new(Remembered::new(key)),
             rng,
@@ -168,6 +177,15 @@ impl Logins {
         self
     }
 
+    /// Lets this be who vouches for the names in clients' certificates; see [`authorities`](Self::authorities).
+    #[must_use]
+    pub fn vouching_through(mut self, authorities: Authorities) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.authorities = authorities;
+        }
+        self
+    }
+
     /// Takes the logins of another configuration; those of the registry stay.
     pub fn configure(&self, file: BTreeMap<Name, Verifier>, limits: LimitSettings) {
         self.change(|sources| {
@@ -189,15 +207,23 @@ impl Logins {
         let directory = others.directory.clone();
         let directory = directory.map(|settings| Arc::new(Directory::new(settings, world, resolver)));
         self.inner.directory.store(directory);
+        lock(&self.inner.vouchers).configure(&others.authorities, &self.inner.authorities);
     }
 
-    /// Fetches the keys of issuers now and then, until the shutdown.
+    /// Who vouches for the names in clients' certificates: to be asked at handshakes, and always those of now.
+    #[must_use]
+    pub fn authorities(&self) -> Authorities {
+        self.inner.authorities.clone()
+    }
+
+    /// Fetches the keys of issuers and reads the files of authorities now and then, until the shutdown.
     pub async fn keep_keys(self: Arc<Self>, mut shutdown: Shutdown) {
         loop {
             let issuers = self.inner.issuers.load_full();
             let now = self.inner.clock.monotonic();
             let look = async {
                 issuers.refresh(now).await;
+                lock(&self.inner.vouchers).refresh(&self.inner.authorities);
                 self.inner.clock.sleep_until(now + KEYS_LOOKED_AT_EVERY).await;
             };
             tokio::select! {

@@ -64,7 +64,7 @@ impl Recollection {
         if self.sender.is_none() {
             // Asked at the door, before anybody could prove anything.
             facts.login = Fact::NotYet;
-            facts.pin = Fact::NotYet;
+            facts.certificate = Fact::NotYet;
         }
         facts
     }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use mail::Timestamp;
+use mail::{SubjectName, Timestamp};
+use policy::CertificateId;
 use serde::{Deserialize, Serialize};
 use world::Rng;
 use zeroize::Zeroizing;
@@ -81,7 +82,7 @@ pub enum CredentialKind {
     DeviceSecret,
     /// A generated secret of one program among several under the same grant.
     ApplicationPassword,
-    /// A certificate, known by its key.
+    /// A certificate, known by its key or by a name in it.
     Certificate,
     /// A token that somebody else issues, known by what it claims.
     Token,
@@ -145,8 +146,19 @@ pub enum Proof {
     },
     /// SHA-256 of a certificate's SubjectPublicKeyInfo.
     Key([u8; 32]),
+    /// A name in a certificate, for which an authority vouches.
+    Subject(Subject),
     /// A token that somebody else issues, for whoever it says this of.
     Token(Claimed),
+}
+
+/// A name in a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Who vouches for it, by the name that the configuration gives them.
+    pub authority: Box<str>,
+    /// The name, as in `dns:ups-7.example.edu`.
+    pub name: Box<str>,
 }
 
 /// What a token has to say.
@@ -158,11 +170,27 @@ pub struct Claimed {
     pub claims: BTreeMap<String, String>,
 }
 
+impl Proof {
+    /// By what the gates know a certificate, where it is one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateId> {
+        match self {
+            Self::Key(key) => Some(CertificateId::Key(*key)),
+            Self::Subject(subject) => Some(CertificateId::Subject {
+                authority: (&*subject.authority).into(),
+                name: SubjectName::parse(&subject.name).ok()?,
+            }),
+            Self::Secret { .. } | Self::Token(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Secret { .. } => "Secret(..)",
             Self::Key(_) => "Key(..)",
+            Self::Subject(_) => "Subject(..)",
             Self::Token(_) => "Token(..)",
         })
     }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mail::{DomainPattern, Timestamp};
-use policy::Grant;
+use policy::{CertificateId, Grant};
 use serde_json::json;
 
 use crate::acknowledgement::ACKNOWLEDGEMENTS;
@@ -27,7 +27,6 @@ use crate::attestation::{Heads, NoAnswer, YearlyDay};
 use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
-use crate::credential::Proof;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
 use crate::link::TokenHash;
@@ -376,20 +375,23 @@ impl<S: Store> Desk<S> {
     /// Every grant there is now, for the gates.
     pub fn grants(&mut self, now: Timestamp) -> Result<Vec<Grant>, DeskError> {
         let keyed = self.look(now)?.has_certificates();
-        let keys = if keyed { self.keys(now)? } else { BTreeMap::new() };
-        Ok(self.known.grants(&keys))
+        let certificates = if keyed {
+            self.certificates(now)?
+        } else {
+            BTreeMap::new()
+        };
+        Ok(self.known.grants(&certificates))
     }
 
-    /// The newest certificate of each case that has one, as what it is known by.
-    fn keys(&mut self, now: Timestamp) -> Result<BTreeMap<CaseId, [u8; 32]>, DeskError> {
-        let credentials = self.store.live_credentials(now)?;
-        let keys = credentials
-            .into_iter()
-            .filter_map(|(id, credential)| match credential.proof {
-                Proof::Key(key) => Some((id, key)),
-                Proof::Secret { .. } | Proof::Token(_) => None,
-            });
-        Ok(keys.collect())
+    /// By what the certificates that hold now are known: beside a new one the former does, until its end.
+    fn certificates(&mut self, now: Timestamp) -> Result<BTreeMap<CaseId, Vec<CertificateId>>, DeskError> {
+        let mut certificates: BTreeMap<CaseId, Vec<CertificateId>> = BTreeMap::new();
+        for (id, credential) in self.store.live_credentials(now)? {
+            if let Some(certificate) = credential.proof.certificate() {
+                certificates.entry(id).or_default().push(certificate);
+            }
+        }
+        Ok(certificates)
     }
 
     fn due(&self, case: &Case, now: Timestamp) -> Option<Deadline> {

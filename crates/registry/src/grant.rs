@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail::Mailbox;
-use policy::{By, Grant, GrantState, LimitSpec, Place};
+use policy::{By, CertificateId, Grant, GrantState, LimitSpec, Place};
 
 use crate::form::{Authentication, Request};
 use crate::store::Kept;
@@ -12,17 +12,18 @@ use crate::store::Kept;
 const FLOOR_PER_DAY: u32 = 20;
 
 /// The grant a case is, where it can be one: it was set up and has not ended, and its form can still be read. One that
-/// does not serve for now is suspended, so that clients hear that and nothing else. `key` is the SHA-256 of the newest
-/// certificate's SubjectPublicKeyInfo: without one, a grant by certificate is nobody's yet.
+/// does not serve for now is suspended, so that clients hear that and nothing else. `certificates` are
+/// those by which it is shown: without one, a grant by certificate is nobody's yet.
 #[must_use]
-pub fn grant(kept: &Kept, request: &Request, key: Option<[u8; 32]>) -> Option<Grant> {
+pub fn grant(kept: &Kept, request: &Request, certificates: &[CertificateId]) -> Option<Grant> {
     let case = &kept.case;
     let until = case.until.filter(|_| case.state.is_live() && case.is_decided())?;
     let name: Arc<str> = kept.id.to_string().into();
     let by = match request.authentication {
         Authentication::None => By::Address(vec![request.at]),
         Authentication::Password | Authentication::OAuth2 => By::Login(name.clone()),
-        Authentication::Certificate => By::Certificate(key?),
+        Authentication::Certificate if certificates.is_empty() => return None,
+        Authentication::Certificate => By::Certificate(certificates.to_vec()),
     };
     let networks = match by {
         By::Address(_) => Vec::new(),

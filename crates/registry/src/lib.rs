@@ -36,7 +36,7 @@ pub use calendar::Calendar;
 pub use case::{Case, Track};
 pub use check::Check;
 pub use credential::{
-    Claimed, Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, superseded,
+    Claimed, Credential, CredentialKind, NewCredential, OVERLAP, Proof, ScramVerifier, Secret, Subject, superseded,
 };
 pub use desk::{AnswerTo, Desk, DeskError, Granted, NotImported, Rules};
 pub use form::{

@@ -26,6 +26,7 @@ pub use proxy::{Proxied, ProxyError, ProxyHeader, accept_proxied, parse_proxy_he
 pub use serve::{Asked, Ended, Patience, ServeConfig, SessionHandler, drive_server};
 pub use shutdown::{Phase, Shutdown, ShutdownTrigger};
 pub use tls::{
-    Asking, Distrust, Identity, IdentityConcern, IdentityError, PeerCertificate, Roots, RootsError, TlsClient,
-    TlsFacts, TlsFailure, TlsOutcome, TlsServer, TlsSetupError, TlsVersion, Trust, Verified,
+    Asking, Authorities, Authority, AuthorityError, Distrust, Identity, IdentityConcern, IdentityError,
+    PeerCertificate, Roots, RootsError, TlsClient, TlsFacts, TlsFailure, TlsOutcome, TlsServer, TlsSetupError,
+    TlsVersion, Trust, Verified, Vouched, names_for_clients,
 };

@@ -307,9 +307,10 @@ pub(crate) fn copier() -> Visitor {
         tls: Some(TlsSeen {
             version: "TLSv1.3".into(),
             cipher: "TLS13_AES_256_GCM_SHA384".into(),
+            doubt: "".into(),
         }),
         login: Some("copier".into()),
-        pin: None,
+        certificate: Vec::new(),
     }
 }
 

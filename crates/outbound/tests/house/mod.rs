@@ -113,7 +113,7 @@ pub fn permit(granted: bool) -> Permit {
         client: Fact::Known("192.0.2.77".parse().unwrap()),
         encrypted: Fact::Known(true),
         login: Fact::Known(granted.then_some("erp")),
-        pin: Fact::Known(None),
+        certificate: Fact::Known(&[]),
         now: Timestamp(GENESIS),
         sender: Fact::Known(if granted { &sender } else { &outsider }),
         recipient: Fact::Known(&recipient),

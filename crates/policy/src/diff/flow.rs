@@ -9,7 +9,9 @@ use crate::basis::Name;
 use crate::decide::{Decision, Ground};
 use crate::facts::RecipientForm;
 use crate::model::Place;
-use crate::prove::{Cell, Forms, Login, Names, Pin, Ranges, Seen, Side, Story, Subject, breadth, ground_name, words};
+use crate::prove::{
+    Cell, Certificate, Forms, Login, Names, Ranges, Seen, Side, Story, Subject, breadth, ground_name, words,
+};
 use crate::reason::Reason;
 
 /// How wide a flow is; the widest is the greatest.
@@ -128,7 +130,7 @@ impl Flow {
             width: Width {
                 external: here.external(&part.recipient).is_some(),
                 anonymous: !matches!(part.login, Seen::Known(Login::Named(_)))
-                    && !matches!(part.pin, Seen::Known(Pin::Is(_))),
+                    && !matches!(part.certificate, Seen::Known(Certificate::Is(_))),
                 clients: clients.map_or(128, |clients| Ranges::breadth(clients)),
                 senders: breadth(senders),
                 recipients: breadth(recipients),
@@ -166,9 +168,9 @@ fn ground(here: &Subject<'_>, decision: &Decision) -> (String, Place) {
 }
 
 fn identity(part: &Cell) -> String {
-    match (&part.login, &part.pin) {
+    match (&part.login, &part.certificate) {
         (Seen::Known(Login::Named(name)), _) => format!("login `{name}`"),
-        (_, Seen::Known(Pin::Is([a, b, c, d, ..]))) => format!("certificate {a:02x}{b:02x}{c:02x}{d:02x}"),
+        (_, Seen::Known(Certificate::Is(id))) => format!("certificate {id}"),
         _ => "no login".to_owned(),
     }
 }

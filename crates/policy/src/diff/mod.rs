@@ -96,7 +96,7 @@ fn missing<'t>(
         listener: Some(counterpart),
         ..cell.clone()
     };
-    other.walk(&start, Some(&here.snapshot.pins), &mut |part, judged| {
+    other.walk(&start, Some(&here.snapshot.certificates), &mut |part, judged| {
         if !judged.verdict.accepts() {
             note(part, Some(judged));
         }

@@ -19,7 +19,7 @@ use super::tables::{Offer, Tables};
 use crate::decide::{Decision, decide};
 use crate::facts::Fact;
 use crate::model::{By, Grant, Route, SenderPattern};
-use crate::snapshot::{PinTable, Snapshot};
+use crate::snapshot::{CertificateTable, Snapshot};
 
 /// How finely paths are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) struct Brancher<'s> {
     detail: Detail,
     start: Cell,
     /// Where certificates that the starting cell calls unbound were looked up.
-    elsewhere: Option<&'s PinTable>,
+    elsewhere: Option<&'s CertificateTable>,
     /// The answer chosen at each fork of this path, and how many there are.
     path: Vec<(u32, u32)>,
     at: usize,
@@ -123,7 +123,7 @@ impl<'s> Brancher<'s> {
     pub(crate) fn walk(
         &mut self,
         start: &Cell,
-        elsewhere: Option<&'s PinTable>,
+        elsewhere: Option<&'s CertificateTable>,
         visit: &mut dyn FnMut(&Cell, &Decision) -> ControlFlow<()>,
     ) {
         self.start = start.clone();

@@ -7,6 +7,7 @@ use mail::{ForwardPath, Mailbox, ReversePath, Timestamp};
 use super::names::Names;
 use super::ranges::Ranges;
 use crate::basis::Name;
+use crate::certificate::CertificateId;
 use crate::facts::{ContentClass, Fact, Facts, FromHeader};
 use crate::ports::Usage;
 use crate::snapshot::Snapshot;
@@ -60,12 +61,12 @@ pub enum Login {
 }
 
 /// What certificate a client proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pin {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
     /// None, or one to which no grant is bound.
     Unbound,
-    /// One with this SHA-256 of its SubjectPublicKeyInfo.
-    Is([u8; 32]),
+    /// One that is known by this.
+    Is(CertificateId),
 }
 
 /// What the From header is.
@@ -91,7 +92,7 @@ pub struct Cell {
     /// The login.
     pub login: Seen<Login>,
     /// The certificate.
-    pub pin: Seen<Pin>,
+    pub certificate: Seen<Certificate>,
     /// The first instant.
     pub from_time: Timestamp,
     /// The last instant.
@@ -125,7 +126,7 @@ impl Cell {
             client: Seen::Unread,
             encrypted: Seen::Unread,
             login: Seen::Unread,
-            pin: Seen::Unread,
+            certificate: Seen::Unread,
             from_time: Timestamp(i64::MIN),
             until: Timestamp(i64::MAX),
             sender: Seen::Unread,
@@ -177,11 +178,12 @@ impl Cell {
                 (Login::Other, Some(login)) => snapshot.logins.find(login).is_none(),
                 _ => false,
             })
-            && self.pin.holds(facts.pin, |own, pin| match (own, pin) {
-                (Pin::Unbound, None) => true,
-                (Pin::Unbound, Some(pin)) => snapshot.pins.find(&pin).is_none(),
-                (Pin::Is(own), Some(pin)) => *own == pin,
-                (Pin::Is(_), None) => false,
+            && self.certificate.holds(facts.certificate, |own, shown| {
+                match (own, snapshot.certificates.bound(shown)) {
+                    (Certificate::Unbound, bound) => bound.is_none(),
+                    (Certificate::Is(own), Some((by, _))) => own == by,
+                    (Certificate::Is(own), None) => shown.contains(own),
+                }
             })
     }
 }
@@ -208,8 +210,8 @@ pub struct Witness {
     pub encrypted: Fact<bool>,
     /// The login.
     pub login: Fact<Option<Name>>,
-    /// The certificate's pin.
-    pub pin: Fact<Option<[u8; 32]>>,
+    /// What is known of the certificate.
+    pub certificate: Fact<Vec<CertificateId>>,
     /// The instant.
     pub now: Timestamp,
     /// The envelope sender.
@@ -250,7 +252,7 @@ impl Witness {
             client: self.client,
             encrypted: self.encrypted,
             login: borrowed(&self.login, Option::as_deref),
-            pin: self.pin,
+            certificate: borrowed(&self.certificate, Vec::as_slice),
             now: self.now,
             sender: borrowed(&self.sender, |path| path),
             recipient: borrowed(&self.recipient, |path| path),

@@ -95,11 +95,11 @@ impl<'f> Changed<'f> {
                     .cloned()
                     .collect(),
             ),
-            pins: Arc::new(
-                all.pins
+            certificates: Arc::new(
+                all.certificates
                     .iter()
                     .filter(|(_, grant)| focus.contains(grant))
-                    .copied()
+                    .cloned()
                     .collect(),
             ),
             exceptions: Arc::new(

@@ -417,6 +417,9 @@ pub(crate) fn clients_of(grant: &Grant) -> String {
     match &grant.by {
         By::Address(networks) => written(networks),
         By::Login(name) => format!("login `{name}`"),
-        By::Certificate(_) => "a certificate".to_owned(),
+        By::Certificate(ids) => {
+            let all: Vec<String> = ids.iter().map(|id| format!("certificate {id}")).collect();
+            all.join(", ")
+        }
     }
 }

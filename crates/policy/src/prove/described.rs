@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cell::{Cell, Login, Pin, Seen};
+use super::cell::{Cell, Certificate, Login, Seen};
 use super::names::Names;
 use super::ranges::Ranges;
 use super::region::{Atom, Region};
@@ -86,8 +86,8 @@ impl<'s> Described<'s> {
                 both.login = meet(&both.login, &Login::None, |own, _| {
                     (*own == Login::None).then_some(Login::None)
                 })?;
-                both.pin = meet(&both.pin, &Pin::Unbound, |own, _| {
-                    (*own == Pin::Unbound).then_some(Pin::Unbound)
+                both.certificate = meet(&both.certificate, &Certificate::Unbound, |own, _| {
+                    (*own == Certificate::Unbound).then_some(Certificate::Unbound)
                 })?;
             }
             Who::Login(name) => {
@@ -109,7 +109,7 @@ impl<'s> Described<'s> {
             listener: Some(listener),
             encrypted: Seen::Known(self.assertion.encrypted.unwrap_or(true)),
             login: Seen::Known(Login::None),
-            pin: Seen::Known(Pin::Unbound),
+            certificate: Seen::Known(Certificate::Unbound),
             client: self
                 .clients
                 .as_ref()
@@ -120,7 +120,10 @@ impl<'s> Described<'s> {
             (Who::Login(name), _) => start.login = Seen::Known(Login::Named(name.clone())),
             (_, Some(index)) => match subject.snapshot.grant(index).map(|grant| &grant.by) {
                 Some(By::Login(name)) => start.login = Seen::Known(Login::Named(name.clone())),
-                Some(By::Certificate(pin)) => start.pin = Seen::Known(Pin::Is(*pin)),
+                // Each of them opens the same.
+                Some(By::Certificate(ids)) if let Some(id) = ids.first() => {
+                    start.certificate = Seen::Known(Certificate::Is(id.clone()));
+                }
                 Some(By::Address(_)) if self.clients.is_none() => {
                     let area = subject.tables.areas.get(&index).cloned();
                     start.client = Seen::Known(area.unwrap_or_else(|| Arc::new(Ranges::none())));

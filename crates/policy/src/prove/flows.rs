@@ -206,7 +206,7 @@ fn has_unknown(cell: &Cell) -> bool {
     matches!(cell.client, Seen::Unknown)
         || matches!(cell.encrypted, Seen::Unknown)
         || matches!(cell.login, Seen::Unknown)
-        || matches!(cell.pin, Seen::Unknown)
+        || matches!(cell.certificate, Seen::Unknown)
         || matches!(cell.sender, Seen::Unknown)
         || matches!(cell.recipient, Seen::Unknown)
         || matches!(cell.exists, Seen::Unknown)

@@ -28,7 +28,7 @@ mod witness;
 mod words;
 
 pub use brancher::Detail;
-pub use cell::{Cell, From, Login, Pin, Seen, Witness};
+pub use cell::{Cell, Certificate, From, Login, Seen, Witness};
 pub use names::Names;
 pub use proof::{ASSUMPTIONS, Proof, prove, prove_change, prove_watched};
 pub use property::{Breach, Judged, Property, Severity, Story};

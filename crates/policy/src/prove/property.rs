@@ -158,9 +158,9 @@ impl fmt::Display for Story {
             Fact::Known(false) => f.write_str(", no TLS")?,
             _ => {}
         }
-        match (&message.login, message.pin) {
+        match (&message.login, &message.certificate) {
             (Fact::Known(Some(login)), _) => write!(f, ", login `{login}`")?,
-            (_, Fact::Known(Some([a, b, c, d, ..]))) => write!(f, ", certificate {a:02x}{b:02x}{c:02x}{d:02x}")?,
+            (_, Fact::Known(shown)) if let Some(id) = shown.first() => write!(f, ", certificate {id}")?,
             _ => f.write_str(", no login")?,
         }
         match &message.sender {

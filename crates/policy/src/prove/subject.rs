@@ -34,19 +34,19 @@ impl<'s> Subject<'s> {
     pub(crate) fn only(&self, grant: u32) -> Offer {
         let mut offer = Offer {
             logins: Arc::default(),
-            pins: Arc::default(),
+            certificates: Arc::default(),
             exceptions: Arc::default(),
             others: Others::default(),
         };
         match self.snapshot.grant(grant).map(|grant| &grant.by) {
             Some(By::Login(name)) => offer.logins = Arc::new(vec![(name.clone(), grant)]),
-            Some(By::Certificate(pin)) => {
+            Some(By::Certificate(ids)) => {
                 offer.others.no_login = true;
-                offer.pins = Arc::new(vec![(*pin, grant)]);
+                offer.certificates = Arc::new(ids.iter().map(|id| (id.clone(), grant)).collect());
             }
             Some(By::Address(_)) => {
                 offer.others.no_login = true;
-                offer.others.no_pin = true;
+                offer.others.no_certificate = true;
                 offer.exceptions = Arc::new(vec![grant]);
             }
             None => {}

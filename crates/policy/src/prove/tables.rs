@@ -9,6 +9,7 @@ use mail::Mailbox;
 use super::ranges::{Ranges, ends};
 use super::region::{Atom, Region, atom_of};
 use crate::basis::Name;
+use crate::certificate::CertificateId;
 use crate::model::{By, Recipients};
 use crate::snapshot::{Snapshot, unmapped};
 
@@ -18,7 +19,7 @@ pub(crate) struct Offer {
     /// Logins and their grants.
     pub(crate) logins: Arc<Vec<(Name, u32)>>,
     /// Certificates and their grants.
-    pub(crate) pins: Arc<Vec<([u8; 32], u32)>>,
+    pub(crate) certificates: Arc<Vec<(CertificateId, u32)>>,
     /// Grants with address exceptions.
     pub(crate) exceptions: Arc<Vec<u32>>,
     /// Whether clients without a grant of that kind are looked at too.
@@ -33,7 +34,7 @@ pub(crate) struct Others {
     /// Clients whose login has no grant.
     pub(crate) ungranted_login: bool,
     /// Clients without a certificate that has a grant.
-    pub(crate) no_pin: bool,
+    pub(crate) no_certificate: bool,
     /// Clients without an exception.
     pub(crate) no_exception: bool,
 }
@@ -42,7 +43,7 @@ impl Others {
     pub(crate) const ALL: Self = Self {
         no_login: true,
         ungranted_login: true,
-        no_pin: true,
+        no_certificate: true,
         no_exception: true,
     };
 }
@@ -144,17 +145,17 @@ impl Tables {
 }
 
 fn offer(snapshot: &Snapshot) -> Offer {
-    let (mut logins, mut pins) = (Vec::new(), Vec::new());
+    let (mut logins, mut certificates) = (Vec::new(), Vec::new());
     for (index, grant) in (0u32..).zip(&snapshot.rulebook().grants) {
         match &grant.by {
             By::Login(name) => logins.push((name.clone(), index)),
-            By::Certificate(pin) => pins.push((*pin, index)),
+            By::Certificate(ids) => certificates.extend(ids.iter().map(|id| (id.clone(), index))),
             By::Address(_) => {}
         }
     }
     Offer {
         logins: Arc::new(logins),
-        pins: Arc::new(pins),
+        certificates: Arc::new(certificates),
         exceptions: Arc::default(),
         others: Others::ALL,
     }

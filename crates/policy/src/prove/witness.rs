@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use mail::{ForwardPath, Mailbox, ReversePath, Timestamp};
 
-use super::cell::{Cell, From, Login, Pin, Seen, Witness};
+use super::cell::{Cell, Certificate, From, Login, Seen, Witness};
 use super::names::Names;
 use crate::basis::Name;
 use crate::facts::{ContentClass, Fact};
@@ -26,9 +26,11 @@ impl Cell {
             client: value(&self.client, ANY_CLIENT, |ranges| ranges.sample())?,
             encrypted: plain(&self.encrypted, true),
             login: value(&self.login, None, |login| Some(login_of(login, snapshot)))?,
-            pin: value(&self.pin, None, |pin| match pin {
-                Pin::Unbound => Some(None),
-                Pin::Is(pin) => Some(Some(*pin)),
+            certificate: value(&self.certificate, Vec::new(), |certificate| {
+                Some(match certificate {
+                    Certificate::Unbound => Vec::new(),
+                    Certificate::Is(id) => vec![id.clone()],
+                })
             })?,
             now: self.moment(),
             from: self.header(&sender)?,

@@ -5,8 +5,9 @@
 use ipnet::IpNet;
 use mail::{DomainPattern, Timestamp, Tolerances};
 use policy::{
-    AsWhom, Assertion, By, Class, Door, Forward, Generation, Grant, GrantState, Intent, Listener, Must, Organisation,
-    Place, Recipients, Role, Route, Rulebook, Scope, SenderPattern, Snapshot, ToWhom, Ungranted, Who, Zone,
+    AsWhom, Assertion, By, CertificateId, Class, Door, Forward, Generation, Grant, GrantState, Intent, Listener, Must,
+    Organisation, Place, Recipients, Role, Route, Rulebook, Scope, SenderPattern, Snapshot, ToWhom, Ungranted, Who,
+    Zone,
 };
 
 pub(crate) const DAY: i64 = 86_400_000;
@@ -151,7 +152,11 @@ pub(crate) fn book() -> Rulebook {
             until: Timestamp(WRITTEN.0 + 100 * DAY),
             place: Place { line: 36 },
         }],
-        grants: vec![erp(), copier(), grant("partner", By::Certificate([7; 32]), 58)],
+        grants: vec![
+            erp(),
+            copier(),
+            grant("partner", By::Certificate(vec![CertificateId::Key([7; 32])]), 58),
+        ],
         intent: Intent {
             assertions: vec![
                 never_from("10.66.0.0/16"),

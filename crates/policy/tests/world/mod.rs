@@ -10,14 +10,23 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 use mail::{ForwardPath, Mailbox, ReversePath, Timestamp, Tolerances};
 use policy::{
-    By, Class, ContentClass, Fact, Facts, Forward, FromHeader, Generation, Grant, GrantState, LimitSpec, Listener,
-    Organisation, Place, Recipients, Role, Route, Rulebook, Scope, SenderPattern, Snapshot, Ungranted, Usage, Zone,
+    By, CertificateId, Class, ContentClass, Fact, Facts, Forward, FromHeader, Generation, Grant, GrantState, LimitSpec,
+    Listener, Organisation, Place, Recipients, Role, Route, Rulebook, Scope, SenderPattern, Snapshot, Ungranted, Usage,
+    Zone,
 };
 
 /// The present moment of every small world.
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000);
 /// Octets a grant allows in a small world.
 pub(crate) const OCTETS_MAX: u64 = 1000;
+
+/// What clients show: nothing, the certificates of grants, and one of nobody's.
+static CERTIFICATES: [&[CertificateId]; 4] = [
+    &[],
+    &[CertificateId::Key([1; 32])],
+    &[CertificateId::Key([2; 32])],
+    &[CertificateId::Key([9; 32])],
+];
 
 pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
@@ -122,7 +131,7 @@ pub(crate) fn facts<'a>(sender: &'a ReversePath, recipient: &'a ForwardPath) -> 
         client: Fact::Known("10.0.0.1".parse().unwrap()),
         encrypted: Fact::Known(true),
         login: Fact::Known(None),
-        pin: Fact::Known(None),
+        certificate: Fact::Known(&[]),
         now: NOW,
         sender: Fact::Known(sender),
         recipient: Fact::Known(recipient),
@@ -150,7 +159,7 @@ pub(crate) fn chosen_grant(number: usize, choice: [usize; 6]) -> Grant {
     let mut grant = grant(["one", "two", "three", "four"][number]);
     grant.by = match choice[0] {
         0 => grant.by,
-        1 => By::Certificate([u8::try_from(number).unwrap() + 1; 32]),
+        1 => By::Certificate(vec![CertificateId::Key([u8::try_from(number).unwrap() + 1; 32])]),
         2 => By::Address(nets(&["10.0.0.0/8"])),
         3 => By::Address(nets(&["10.0.0.0/16"])),
         4 => By::Address(nets(&["192.0.2.0/24", "2001:db8::/32"])),
@@ -308,7 +317,7 @@ pub(crate) fn chosen_facts(choice: [usize; 13]) -> Facts<'static> {
         client: fact(&values.clients, choice[0]),
         encrypted: fact(&[true, false], choice[1]),
         login: fact(&[None, Some("one"), Some("TWO"), Some("nobody")], choice[2]),
-        pin: fact(&[None, Some([1; 32]), Some([2; 32]), Some([9; 32])], choice[3]),
+        certificate: fact(&CERTIFICATES, choice[3]),
         now: NOW,
         sender: fact_of(&values.senders, choice[4]),
         recipient: fact_of(&values.recipients, choice[5]),

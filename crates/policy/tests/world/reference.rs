@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use mail::{ForwardPath, Host, ReversePath};
 use policy::{
-    By, Class, ContentClass, Decision, Fact, Facts, FromHeader, Grant, GrantState, Ground, Reason, Recipients, Role,
-    Rulebook, Scope, SenderPattern, Ungranted, Usage, Verdict,
+    By, CertificateId, Class, ContentClass, Decision, Fact, Facts, FromHeader, Grant, GrantState, Ground, Reason,
+    Recipients, Role, Rulebook, Scope, SenderPattern, Ungranted, Usage, Verdict,
 };
 
 /// How a condition stands.
@@ -157,16 +157,23 @@ fn front_gate(book: &Rulebook, facts: &Facts<'_>, must: &mut Expected) {
 }
 
 fn without_login(book: &Rulebook, ungranted: Ungranted, facts: &Facts<'_>, must: &mut Expected) {
-    match facts.pin {
+    match facts.certificate {
         Fact::Unknown => return must.undecided(Fact::Unknown),
         Fact::NotYet => return must.undecided(Fact::NotYet),
-        Fact::Known(Some(shown)) => {
-            let bound = |grant: &Grant| matches!(&grant.by, By::Certificate(pin) if *pin == shown);
-            if let Some(index) = book.grants.iter().position(bound) {
-                return by_grant(book, index, facts, must);
+        Fact::Known(shown) => {
+            let (keys, names): (Vec<_>, Vec<_>) = shown.iter().partition(|id| matches!(id, CertificateId::Key(_)));
+            let bound_by = |ids: &[&CertificateId]| -> Vec<usize> {
+                let bound =
+                    |grant: &Grant| matches!(&grant.by, By::Certificate(own) if own.iter().any(|id| ids.contains(&id)));
+                (0..book.grants.len())
+                    .filter(|index| bound(&book.grants[*index]))
+                    .collect()
+            };
+            match (&bound_by(&keys)[..], &bound_by(&names)[..]) {
+                ([index, ..], _) | ([], [index]) => return by_grant(book, *index, facts, must),
+                _ => {}
             }
         }
-        Fact::Known(None) => {}
     }
     let client = match facts.client {
         Fact::Known(client) => client,

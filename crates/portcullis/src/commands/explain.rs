@@ -130,7 +130,7 @@ pub fn answer(args: &Args, config: &Config, file: &str, now: mail::Timestamp) ->
         client: Fact::Known(case.client),
         encrypted: Fact::Known(case.encrypted),
         login: Fact::Known(case.login.as_deref()),
-        pin: Fact::Known(None),
+        certificate: Fact::Known(&[]),
         now,
         sender: Fact::Known(&case.sender),
         recipient: Fact::Known(&case.recipient),

@@ -151,6 +151,8 @@ fn tls(words: &str) -> Option<ledger::Tls> {
         cipher: Words::new(cipher),
         verified: Some(worth.starts_with("verified")),
         client_cert: None,
+        client_names: Vec::new(),
+        client_doubt: None,
     })
 }
 

@@ -9,7 +9,7 @@ use mail::{Mechanism, Mechanisms};
 use policy::{By, Name, Role};
 use rustix::process::{Resource, getrlimit};
 use smtp::server::{AuthOffer, Dialect, ServerConfig, Transport};
-use wire::{Asking, Identity, TlsServer};
+use wire::{Asking, Authorities, Identity, TlsServer};
 use world::Clock;
 
 use crate::config::{CertificateFiles, Config, LimitSettings, ListenerSettings};
@@ -19,7 +19,11 @@ use crate::config::{CertificateFiles, Config, LimitSettings, ListenerSettings};
 pub(super) type Certificates = BTreeMap<Name, Arc<TlsServer>>;
 
 /// Reads every certificate the configuration names.
-pub(super) fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Certificates> {
+pub(super) fn certificates(
+    config: &Config,
+    authorities: &Authorities,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Certificates> {
     let asking = asking(config);
     let mut all = Certificates::new();
     for listener in config
@@ -28,7 +32,11 @@ pub(super) fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::R
         .filter(|listener| !listener.certificates.is_empty())
     {
         let identities = identities(&listener.certificates)?;
-        let server = TlsServer::new(identities, asking, clock.clone())?;
+        let mut server = TlsServer::new(identities, asking, clock.clone())?;
+        // Elsewhere no certificate opens anything.
+        if listener.role == Role::Relay {
+            server = server.asking(authorities.clone());
+        }
         all.insert(listener.name.clone(), Arc::new(server));
     }
     Ok(all)

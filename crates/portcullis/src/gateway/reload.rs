@@ -112,7 +112,8 @@ pub(super) async fn serve(
     wish: Wish,
 ) -> Result<String, ReloadError> {
     let serving = live.admission.snapshot().generation();
-    let certificates = front::certificates(config, &live.world.clock).map_err(ReloadError::Unusable)?;
+    let certificates =
+        front::certificates(config, &live.logins.authorities(), &live.world.clock).map_err(ReloadError::Unusable)?;
     let back = back::config(config, &live.world.clock).map_err(ReloadError::Unusable)?;
     let recorded = match decided {
         Some(decided) => Some(

@@ -12,7 +12,7 @@ use outbound::Outbound;
 use parking_lot::Mutex;
 use policy::{Generation, Name, Snapshot};
 use tokio::task::{JoinHandle, JoinSet};
-use wire::{Shutdown, ShutdownTrigger};
+use wire::{Authorities, Shutdown, ShutdownTrigger};
 use world::World;
 
 use super::anchoring::Anchoring;
@@ -51,7 +51,8 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         file,
         keeper,
     } = setting;
-    let certificates = front::certificates(&config, &world.clock)?;
+    let authorities = Authorities::default();
+    let certificates = front::certificates(&config, &authorities, &world.clock)?;
     let back_config = back::config(&config, &world.clock)?;
 
     let claim = succeed::claim(&config, &world, writers, predecessor.as_ref())?;
@@ -79,7 +80,7 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
 
     let (ends, told) = ends();
     let admission = admission(&config, snapshot, stores.intake, &stores.recorder, &world);
-    let logins = Arc::new(logins::open(&config, &world, writers));
+    let logins = Arc::new(logins::open(&config, &world, writers).vouching_through(authorities));
     logins.register(registered);
     logins.trust(&config.vouching, &world, &resolver);
     logins.pinned_by(logins::pins(&admission));

@@ -34,7 +34,7 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
                 let rule = Verifier::Token(TokenRule { issuer, claims });
                 tokens.insert(case.to_string().into(), rule);
             }
-            Proof::Key(_) => {}
+            Proof::Key(_) | Proof::Subject(_) => {}
         }
     }
     let newest_first = |(case, mut secrets): (CaseId, Vec<(u32, Secret)>)| {
@@ -51,7 +51,7 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
 pub fn proof_of(secret: &registry::Secret, beside: &[Credential], rng: &dyn Rng) -> Result<Proof, HashError> {
     let scram_of = |credential: &Credential| match &credential.proof {
         Proof::Secret { scram, .. } => scram.clone(),
-        Proof::Key(_) | Proof::Token(_) => None,
+        Proof::Key(_) | Proof::Subject(_) | Proof::Token(_) => None,
     };
     let former = beside.iter().rev().find_map(scram_of).map(scram::Verifier::from);
     let sealed = seal(secret, former.as_ref(), rng)?;

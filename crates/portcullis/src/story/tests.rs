@@ -76,6 +76,8 @@ fn attempt(to: &str, text: &str) -> Attempt {
             cipher: "X".into(),
             verified: Some(true),
             client_cert: None,
+            client_names: Vec::new(),
+            client_doubt: None,
         }),
         enhanced: Some(EnhancedCode::new(2, 0, 0)),
         text: Words::new(text),

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use admission::{AcceptedRecipient, FromScan, Learned, Recalled, Refused, TlsSeen, Visitor, Weighed};
 use ledger::{FromForm, Ground, Judged, Origin, Words};
-use mail::{Mailbox, Timestamp};
-use policy::{Basis, Fact, Name, Role};
+use mail::{Mailbox, SubjectName, Timestamp};
+use policy::{Basis, CertificateId, Fact, Name, Role};
 
 use crate::recollection::forward_path;
 
@@ -102,7 +102,12 @@ pub(super) fn origin(visitor: &Visitor, grant: Option<Name>) -> Origin {
             version: Words::new(&tls.version),
             cipher: Words::new(&tls.cipher),
             verified: None,
-            client_cert: visitor.pin.map(|pin| Words::new(&hex(&pin))),
+            client_cert: visitor.certificate.iter().find_map(|id| match id {
+                CertificateId::Key(key) => Some(Words::new(&hex(key))),
+                CertificateId::Subject { .. } => None,
+            }),
+            client_names: visitor.certificate.iter().filter_map(vouched).collect(),
+            client_doubt: (!tls.doubt.is_empty()).then(|| Words::new(&tls.doubt)),
         }),
         login: visitor.login.as_deref().map(Words::new),
         grant,
@@ -148,12 +153,32 @@ pub(crate) fn visitor(origin: &Origin) -> Visitor {
         tls: origin.tls.as_ref().map(|tls| TlsSeen {
             version: word(&tls.version),
             cipher: word(&tls.cipher),
+            doubt: tls.client_doubt.as_ref().map(word).unwrap_or_default(),
         }),
         login: origin.login.as_ref().map(|login| login.as_str().into()),
-        pin: origin
-            .tls
-            .as_ref()
-            .and_then(|tls| unhex(tls.client_cert.as_ref()?.as_str())),
+        certificate: origin.tls.as_ref().map(certificate).unwrap_or_default(),
+    }
+}
+
+/// What is known of the certificate of a session: its key first.
+fn certificate(tls: &ledger::Tls) -> Vec<CertificateId> {
+    let key = tls.client_cert.as_ref().and_then(|key| unhex(key.as_str()));
+    let names = tls.client_names.iter().filter_map(|vouched| {
+        Some(CertificateId::Subject {
+            authority: vouched.by.clone(),
+            name: SubjectName::parse(vouched.name.as_str()).ok()?,
+        })
+    });
+    key.map(CertificateId::Key).into_iter().chain(names).collect()
+}
+
+fn vouched(id: &CertificateId) -> Option<ledger::Vouched> {
+    match id {
+        CertificateId::Key(_) => None,
+        CertificateId::Subject { authority, name } => Some(ledger::Vouched {
+            name: Words::new(name.as_str()),
+            by: authority.clone(),
+        }),
     }
 }
 
@@ -197,6 +222,23 @@ mod tests {
         let pin: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
         assert_eq!(unhex(&hex(&pin)), Some(pin));
         assert_eq!(unhex("12"), None);
+    }
+
+    #[test]
+    fn what_is_known_of_a_certificate_reads_back_from_testimony() {
+        let subject = CertificateId::Subject {
+            authority: "campus".into(),
+            name: SubjectName::parse("dns:ups-7.example.edu").unwrap(),
+        };
+        let mut came = visitor(&ourselves());
+        came.certificate = vec![CertificateId::Key([7; 32]), subject];
+        came.tls = Some(TlsSeen {
+            version: "TLSv1.3".into(),
+            cipher: "X".into(),
+            doubt: "others: it has expired".into(),
+        });
+        let again = visitor(&origin(&came, None));
+        assert_eq!((&again.certificate, &again.tls), (&came.certificate, &came.tls));
     }
 
     fn accepted() -> ledger::Accepted {

@@ -16,5 +16,6 @@ mod peers;
 mod phish_comes_through;
 #[path = "../../../registry/src/store/postgres/tests/server.rs"]
 mod postgres;
+mod server_shows_a_certificate;
 mod words_of_others;
 mod year_without_mail;

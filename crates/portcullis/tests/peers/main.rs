@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub)]
 
+mod certificates;
 mod clients;
 mod directory;
 mod endurance;

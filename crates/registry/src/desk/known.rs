@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use mail::Timestamp;
-use policy::{By, Grant};
+use policy::{By, CertificateId, Grant};
 
 use super::{Desk, DeskError};
 use crate::case::Case;
@@ -14,8 +14,8 @@ use crate::grant::grant;
 use crate::life::{State, Suspension};
 use crate::store::{CaseId, Kept, Store};
 
-/// In place of a certificate, until somebody asks.
-const NOT_KNOWN: Option<[u8; 32]> = Some([0; 32]);
+/// In place of certificates, until somebody asks.
+const NOT_KNOWN: &[CertificateId] = &[CertificateId::Key([0; 32])];
 
 /// Every case, as of a revision of the store. Use alone is no revision: what is remembered of it may be old, so that a
 /// case may look idle that is not, and never the other way round.
@@ -29,7 +29,7 @@ pub(super) struct Known {
 #[derive(Debug)]
 struct Remembered {
     case: Case,
-    /// What the gates are told of it; by which certificate, where it is one, is not known here.
+    /// What the gates are told of it; by which certificates, where it is by one, is not known here.
     grant: Option<Grant>,
     /// Where it is, while it is set up.
     at: Option<IpNet>,
@@ -85,11 +85,11 @@ impl Known {
     }
 
     /// Every grant, with these certificates. One whose certificate is not known yet is nobody's.
-    pub(super) fn grants(&self, keys: &BTreeMap<CaseId, [u8; 32]>) -> Vec<Grant> {
+    pub(super) fn grants(&self, certificates: &BTreeMap<CaseId, Vec<CertificateId>>) -> Vec<Grant> {
         let grants = self.cases.iter().filter_map(|(id, remembered)| {
             let mut grant = remembered.grant.clone()?;
-            if let By::Certificate(key) = &mut grant.by {
-                *key = *keys.get(id)?;
+            if let By::Certificate(ids) = &mut grant.by {
+                ids.clone_from(certificates.get(id)?);
             }
             Some(grant)
         });

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use mail::Timestamp;
-use policy::Grant;
+use policy::{CertificateId, Grant};
 
 use super::{Desk, DeskError};
-use crate::credential::{Credential, Proof};
+use crate::credential::Credential;
 use crate::form::{Authentication, Request};
 use crate::grant::grant;
 use crate::life::State;
@@ -84,7 +84,7 @@ fn of(kept: &Kept, request: &Request, steps: &[(Timestamp, State)], credentials:
             .map(|(_, state)| *state);
         let mut then = kept.clone();
         then.case.state = state.unwrap_or(State::Draft);
-        let grant = grant(&then, request, key(credentials, at));
+        let grant = grant(&then, request, &certificates(credentials, at));
         if past.last().and_then(|last| last.grant.as_ref()) != grant.as_ref() {
             past.push(Granted { at, id: kept.id, grant });
         }
@@ -92,12 +92,8 @@ fn of(kept: &Kept, request: &Request, steps: &[(Timestamp, State)], credentials:
     past
 }
 
-/// By which key it was known: the newest that held.
-fn key(credentials: &[Credential], at: Timestamp) -> Option<[u8; 32]> {
+/// By which certificates it was known: those that held.
+fn certificates(credentials: &[Credential], at: Timestamp) -> Vec<CertificateId> {
     let held = credentials.iter().filter(|one| one.made <= at && one.is_live(at));
-    held.filter_map(|one| match one.proof {
-        Proof::Key(key) => Some(key),
-        Proof::Secret { .. } | Proof::Token(_) => None,
-    })
-    .next_back()
+    held.filter_map(|one| one.proof.certificate()).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::form::Authentication;
 use crate::store::Kept;
 
 /// Where devices deliver.
@@ -13,37 +14,50 @@ pub struct Doors {
     pub implicit: Option<u16>,
     /// With STARTTLS, and a login.
     pub submission: Option<u16>,
-    /// For what comes by its address alone.
+    /// For what comes by its address or by a certificate.
     pub relay: Option<u16>,
 }
 
 /// The settings of the device of this case.
 pub(super) fn recipe(kept: &Kept, doors: &Doors) -> String {
     let form = &kept.form;
-    let by_address = form.authentication.trim().eq_ignore_ascii_case("none");
+    let logs_in_by = form.logs_in_by();
     let mut lines = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing into a text does not fail.
         let _ = writeln!(lines, "  {name:<14} {value}");
     };
     line("Server", &doors.host);
-    if by_address {
-        if let Some(port) = doors.relay {
-            line("Port", &format!("{port} (encryption: STARTTLS where the device can)"));
+    match logs_in_by {
+        Some(Authentication::None) => {
+            relay(doors, "STARTTLS where the device can", &mut line);
+            line("Login", "none");
+            line("Known by", &format!("its address, {}", form.address.trim()));
         }
-        line("Login", "none");
-        line("Known by", &format!("its address, {}", form.address.trim()));
-    } else {
-        ports(doors, &mut line);
-        line("User name", &kept.id.to_string());
-        match form.authentication.trim() {
-            kind if kind.eq_ignore_ascii_case("oauth2") => line("Password", "none: a token of your identity provider"),
-            kind if kind.eq_ignore_ascii_case("certificate") => line("Password", "none: the device's certificate"),
-            _ => line("Password", "the secret that you were shown once"),
+        // Where logins are asked for, a certificate opens nothing.
+        Some(Authentication::Certificate) => {
+            relay(doors, "STARTTLS", &mut line);
+            line("Login", "none");
+            line("Known by", "the device's certificate");
+        }
+        by_login => {
+            ports(doors, &mut line);
+            line("User name", &kept.id.to_string());
+            let password = match by_login {
+                Some(Authentication::OAuth2) => "none: a token of your identity provider",
+                _ => "the secret that you were shown once",
+            };
+            line("Password", password);
         }
     }
     line("Sender", &form.senders.join(", "));
     lines.trim_end().to_owned()
+}
+
+fn relay(doors: &Doors, encryption: &str, line: &mut impl FnMut(&str, &str)) {
+    if let Some(port) = doors.relay {
+        line("Port", &format!("{port} (encryption: {encryption})"));
+    }
 }
 
 fn ports(doors: &Doors, line: &mut impl FnMut(&str, &str)) {

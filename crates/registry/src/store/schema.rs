@@ -164,6 +164,9 @@ ALTER TABLE letters ADD COLUMN list_id BIGINT;
 CREATE INDEX letters_by_list ON letters (list_id);
 ALTER TABLE links ADD COLUMN list_id BIGINT;
 ",
+    "
+ALTER TABLE credentials ADD COLUMN subject TEXT;
+",
 ];
 
 /// The newest version.

@@ -7,6 +7,8 @@ use rustls::{CommonState, ProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use x509_parser::parse_x509_certificate;
 
+use super::Vouched;
+
 /// The versions of TLS we speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
@@ -44,8 +46,8 @@ pub struct TlsFacts {
     pub group: Option<&'static str>,
     /// The name the client asked for (SNI, RFC 6066 §3).
     pub sni: Option<Box<str>>,
-    /// The certificate the client proved to hold the key of. Nothing else about it was checked: not its issuer, not its
-    /// dates. Pins are compared by policy.
+    /// The certificate the client proved to hold the key of. What else is known of it stands in
+    /// [`vouched`](PeerCertificate::vouched). Who may do what by it is compared by policy.
     pub peer: Option<PeerCertificate>,
     /// `tls-exporter` channel binding (RFC 9266), with TLS 1.3 only.
     pub channel_binding: Option<[u8; 32]>,
@@ -60,6 +62,8 @@ pub struct PeerCertificate {
     pub spki_sha256: [u8; 32],
     /// Its subject in words, bounded, for logs. Whatever the client wrote; no proof of anything.
     pub subject: Box<str>,
+    /// What the authorities that count say of it.
+    pub vouched: Vec<Vouched>,
 }
 
 impl fmt::Debug for PeerCertificate {
@@ -86,6 +90,7 @@ impl PeerCertificate {
             chain: chain.iter().map(|der| der.to_vec()).collect(),
             spki_sha256,
             subject: subject.get(..end).unwrap_or_default().into(),
+            vouched: Vec::new(),
         })
     }
 }

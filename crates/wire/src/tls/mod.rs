@@ -1,5 +1,6 @@
 //! TLS 1.2 and 1.3, on both sides.
 
+mod authority;
 mod client;
 mod facts;
 mod failure;
@@ -7,6 +8,7 @@ mod hello;
 mod identity;
 mod roots;
 mod server;
+mod subject;
 mod verify;
 
 use std::fmt;
@@ -18,12 +20,14 @@ use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
 use world::Clock;
 
+pub use authority::{Authorities, Authority, AuthorityError, Vouched};
 pub use client::{TlsClient, TlsOutcome, Trust};
 pub use facts::{PeerCertificate, TlsFacts, TlsVersion};
 pub use failure::TlsFailure;
 pub use identity::{Identity, IdentityConcern, IdentityError};
 pub use roots::{Roots, RootsError};
 pub use server::{Asking, TlsServer};
+pub use subject::names_for_clients;
 pub use verify::{Distrust, Verified};
 
 /// TLS could not be set up; a fault of the library's build, never of a peer.
@@ -41,9 +45,13 @@ struct Calendar(Arc<dyn Clock>);
 
 impl TimeProvider for Calendar {
     fn current_time(&self) -> Option<UnixTime> {
-        let millis = u64::try_from(self.0.wall()).ok()?;
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(millis)))
+        moment(&*self.0)
     }
+}
+
+fn moment(clock: &dyn Clock) -> Option<UnixTime> {
+    let millis = u64::try_from(clock.wall()).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_millis(millis)))
 }
 
 impl fmt::Debug for Calendar {

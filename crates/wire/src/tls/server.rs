@@ -13,7 +13,7 @@ use world::{Clock, Stream};
 
 use super::facts::{Settled, TlsFacts, TlsVersion};
 use super::verify::Possession;
-use super::{Calendar, Identity, TlsFailure, TlsSetupError, provider};
+use super::{Authorities, Calendar, Identity, TlsFailure, TlsSetupError, moment, provider};
 use crate::channel::{Channel, Overheard};
 
 /// The label of the channel binding (RFC 9266 §4.2).
@@ -32,6 +32,8 @@ pub enum Asking {
 pub struct TlsServer {
     acceptor: TlsAcceptor,
     wardrobe: Arc<Wardrobe>,
+    authorities: Authorities,
+    clock: Arc<dyn Clock>,
 }
 
 impl TlsServer {
@@ -41,7 +43,7 @@ impl TlsServer {
             identities: ArcSwap::from_pointee(identities),
         });
         let provider = provider();
-        let builder = ServerConfig::builder_with_details(provider.clone(), Arc::new(Calendar(clock)))
+        let builder = ServerConfig::builder_with_details(provider.clone(), Arc::new(Calendar(clock.clone())))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
         let builder = match asking {
             Asking::No => builder.with_no_client_auth(),
@@ -51,7 +53,16 @@ impl TlsServer {
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             wardrobe,
+            authorities: Authorities::default(),
+            clock,
         })
+    }
+
+    /// Asks these about the certificates that clients show.
+    #[must_use]
+    pub fn asking(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
     }
 
     /// Replaces the certificates. Handshakes from now on show the new ones; open sessions keep what they have.
@@ -80,11 +91,23 @@ impl TlsServer {
             Ok(mut tls) => {
                 let (overheard, connection) = tls.get_mut();
                 overheard.forget();
-                let facts = facts(connection);
+                let facts = self.facts(connection);
                 Ok((Channel::Tls(Box::new(TlsStream::Server(tls))), facts))
             }
             Err((error, mut overheard)) => Err(TlsFailure::name(&error, &overheard.forget())),
         }
+    }
+
+    /// What a handshake settled, and what the authorities say of the client. They are asked once, here: a certificate
+    /// that ends or is revoked later counts until its session ends.
+    fn facts(&self, connection: &rustls::ServerConnection) -> TlsFacts {
+        let mut facts = facts(connection);
+        if let (Some(peer), Some(chain)) = (&mut facts.peer, connection.peer_certificates())
+            && let Some(now) = moment(&*self.clock)
+        {
+            peer.vouched = self.authorities.look(chain, now);
+        }
+        facts
     }
 }
 

@@ -31,10 +31,12 @@ pub enum Distrust {
     NotYetValid,
     /// It is made out to others; the first few of them.
     WrongName(Vec<Box<str>>),
-    /// It was not issued for servers.
+    /// It was not issued for this use.
     WrongPurpose,
     /// It was withdrawn.
     Revoked,
+    /// Whether it was withdrawn nobody can say: no list in force speaks of it.
+    RevocationUnknown,
     /// A signature in its chain is wrong: an authority of the same name, perhaps, and another key.
     BadSignature,
     /// It cannot be read.
@@ -47,6 +49,15 @@ pub enum Distrust {
 const NAMES_MAX: usize = 5;
 
 impl Distrust {
+    /// Of an error, whatever it is about.
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            Error::InvalidCertificate(why) => Self::read(why),
+            Error::InvalidCertRevocationList(_) => Self::RevocationUnknown,
+            other => Self::Other(printable(&other.to_string())),
+        }
+    }
+
     pub(super) fn read(error: &CertificateError) -> Self {
         match error {
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
@@ -58,6 +69,9 @@ impl Distrust {
             }
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
             CertificateError::Revoked => Self::Revoked,
+            CertificateError::UnknownRevocationStatus
+            | CertificateError::ExpiredRevocationList
+            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
             CertificateError::BadSignature => Self::BadSignature,
             CertificateError::BadEncoding => Self::Malformed,
             other => Self::Other(printable(&other.to_string())),
@@ -81,8 +95,9 @@ impl fmt::Display for Distrust {
             Self::NotYetValid => f.write_str("it is not valid yet"),
             Self::WrongName(names) if names.is_empty() => f.write_str("it is made out to another name"),
             Self::WrongName(names) => write!(f, "it is made out to {}", names.join(", ")),
-            Self::WrongPurpose => f.write_str("it was not issued for servers"),
+            Self::WrongPurpose => f.write_str("it was not issued for this use"),
             Self::Revoked => f.write_str("it was revoked"),
+            Self::RevocationUnknown => f.write_str("no list in force says whether it was revoked"),
             Self::BadSignature => f.write_str("a signature in its chain is wrong"),
             Self::Malformed => f.write_str("it is malformed"),
             Self::Other(why) => f.write_str(why),
@@ -126,10 +141,7 @@ impl ServerWatch {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Box<str>, Distrust> {
-        let distrust = |error: Error| match error {
-            Error::InvalidCertificate(why) => Distrust::read(&why),
-            other => Distrust::Other(printable(&other.to_string())),
-        };
+        let distrust = |error: Error| Distrust::of(&error);
         let parsed = ParsedCertificate::try_from(leaf).map_err(distrust)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)
@@ -194,7 +206,8 @@ impl ServerCertVerifier for ServerWatch {
 
 /// Asks clients for a certificate and takes any, or none: the client proves to hold its key, and whether that key may
 /// do anything is a matter of pins, which policy compares. Public authorities no longer issue certificates for clients,
-/// so a chain would prove nothing a pin does not.
+/// so a chain to them would prove nothing a pin does not. What authorities of our own say of it is asked after the
+/// handshake ([`Authorities`](super::Authorities)): whoever shows a bad certificate is served like one without.
 #[derive(Debug)]
 pub(super) struct Possession {
     pub(super) provider: Arc<CryptoProvider>,

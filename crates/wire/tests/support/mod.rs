@@ -304,6 +304,47 @@ impl Authority {
         Roots::none().with_pem(self.pem.as_bytes()).unwrap()
     }
 
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// An authority that this one vouches for, with its own certificate in PEM.
+    pub fn under(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let ordinal = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("authority {ordinal}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// What it revoked, in PEM.
+    pub fn revoked(&self, serials: &[u64], (first, last): (i32, i32)) -> String {
+        let (this_update, next_update) = (rcgen::date_time_ymd(first, 1, 1), rcgen::date_time_ymd(last, 1, 1));
+        let revoked = |serial: &u64| rcgen::RevokedCertParams {
+            serial_number: (*serial).into(),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = rcgen::CertificateRevocationListParams {
+            this_update,
+            next_update,
+            crl_number: 1u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_with(names, &rcgen::PKCS_ECDSA_P256_SHA256, |_| {})
     }

@@ -9,12 +9,12 @@ use super::{Brancher, Detail, Question};
 use crate::facts::{ContentClass, Fact, FromAnswer, LoginAnswer, Reader, RecipientForm};
 use crate::model::{Recipients, Route, SenderPattern};
 use crate::ports::Usage;
-use crate::prove::cell::{From, Login, Pin, Seen};
+use crate::prove::cell::{Certificate, From, Login, Seen};
 use crate::prove::names::{Forms, Names};
 use crate::prove::ranges::Ranges;
 use crate::prove::region::{Atom, Region};
 use crate::prove::tables::Existence;
-use crate::snapshot::{AddressTable, DomainTable, ForwardTable, LoginTable, PinTable};
+use crate::snapshot::{AddressTable, CertificateTable, DomainTable, ForwardTable, LoginTable};
 
 /// The fact of a cell as an answer, where it cannot be known otherwise any more.
 macro_rules! settled {
@@ -143,22 +143,22 @@ impl Reader for Brancher<'_> {
         fact
     }
 
-    fn pin(&mut self, table: &PinTable) -> Fact<Option<u32>> {
-        settled!(self.cell.pin);
-        if let Some(Pin::Is(pin)) = self.cell.pin.known() {
-            self.grant = table.find(pin);
+    fn certificate(&mut self, table: &CertificateTable) -> Fact<Option<u32>> {
+        settled!(self.cell.certificate);
+        if let Some(Certificate::Is(id)) = self.cell.certificate.known() {
+            self.grant = table.find(std::slice::from_ref(id));
             return Fact::Known(self.grant);
         }
-        let fresh = self.cell.pin.is_unread();
-        let doubtful = if fresh && self.detail != Detail::Possible && self.offer.others.no_pin {
+        let fresh = self.cell.certificate.is_unread();
+        let doubtful = if fresh && self.detail != Detail::Possible && self.offer.others.no_certificate {
             2
         } else {
             0
         };
-        let unbound = usize::from(self.offer.others.no_pin);
+        let unbound = usize::from(self.offer.others.no_certificate);
         // A certificate that was unbound elsewhere may be bound here.
         let bound = if fresh || self.elsewhere.is_some() {
-            self.offer.pins.len()
+            self.offer.certificates.len()
         } else {
             0
         };
@@ -167,23 +167,27 @@ impl Reader for Brancher<'_> {
         }
         let chosen = self.choose(unbound + bound + doubtful);
         if chosen < unbound {
-            self.cell.pin = Seen::Known(Pin::Unbound);
+            self.cell.certificate = Seen::Known(Certificate::Unbound);
             return Fact::Known(None);
         }
         if chosen - unbound < bound {
-            let Some((pin, grant)) = self.offer.pins.get(chosen - unbound).copied() else {
+            let Some((id, grant)) = self.offer.certificates.get(chosen - unbound).cloned() else {
                 return self.dead();
             };
-            if !fresh && self.elsewhere.is_some_and(|table| table.find(&pin).is_some()) {
+            if !fresh
+                && self
+                    .elsewhere
+                    .is_some_and(|table| table.find(std::slice::from_ref(&id)).is_some())
+            {
                 return self.dead();
             }
-            self.cell.pin = Seen::Known(Pin::Is(pin));
+            self.cell.certificate = Seen::Known(Certificate::Is(id));
             self.grant = Some(grant);
             return Fact::Known(Some(grant));
         }
         let unknown = chosen == unbound + bound;
         let fact = if unknown { Fact::Unknown } else { Fact::NotYet };
-        self.cell.pin = if unknown { Seen::Unknown } else { Seen::NotYet };
+        self.cell.certificate = if unknown { Seen::Unknown } else { Seen::NotYet };
         self.note(&fact);
         fact
     }

@@ -1,12 +1,14 @@
 //! `portcullis access list`: every case, and the grants of the configuration file.
 
+use std::collections::BTreeMap;
+
 use mail::Timestamp;
-use registry::{Kept, State};
+use registry::{CaseId, Kept, State};
 use serde_json::{Value, json};
 
 use super::office::{Office, Refusal};
 use super::pinned::{self, Pin};
-use super::{Around, Common, Told, Trouble, told};
+use super::{Around, Common, Told, Trouble, shown, told};
 use crate::commands::queue::aligned;
 use crate::story::Printable;
 
@@ -58,9 +60,20 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let cases: Vec<&Kept> = all.iter().filter(|kept| args.wants(kept)).collect();
     let pinned = pinned(&mut office, args)?;
     let now = office.now();
+    let mut credentials: BTreeMap<CaseId, Vec<Value>> = BTreeMap::new();
+    for (id, one) in office.desk.store().live_credentials(now).map_err(anyhow::Error::from)? {
+        credentials.entry(id).or_default().push(shown::credential(&one));
+    }
     let json = cases
         .iter()
-        .map(|kept| told::case(kept, office.next_due(kept)))
+        .map(|kept| {
+            let mut json = told::case(kept, office.next_due(kept));
+            if let Some(fields) = json.as_object_mut() {
+                let shown = credentials.remove(&kept.id).unwrap_or_default();
+                fields.insert("credentials".to_owned(), shown.into());
+            }
+            json
+        })
         .chain(pinned.iter().map(|pin| pin.json(now)));
     let json = json!({ "grants": json.collect::<Vec<Value>>() });
     Ok(Told::new(table(&cases, &pinned, now), json))

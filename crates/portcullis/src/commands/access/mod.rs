@@ -28,6 +28,7 @@ mod revoke;
 mod rotate;
 mod secrets;
 mod show;
+mod shown;
 mod suspend;
 mod tokens;
 mod told;

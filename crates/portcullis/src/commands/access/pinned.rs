@@ -206,7 +206,10 @@ impl Pin {
     pub(super) fn shows(&self) -> String {
         match &self.grant.by {
             By::Login(name) => format!("login {name}"),
-            By::Certificate(_) => "certificate".to_owned(),
+            By::Certificate(ids) => {
+                let all: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                format!("certificate {}", all.join(", "))
+            }
             By::Address(networks) => {
                 let all: Vec<String> = networks.iter().map(address).collect();
                 all.join(", ")

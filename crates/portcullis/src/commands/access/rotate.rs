@@ -20,17 +20,18 @@ use crate::commands::queue;
         password that a person chose: it is asked for, or read from standard input. It needs 15 characters and may be as long \
         as a sentence; nothing else is asked of it but that nobody would expect it.\n\nA grant that is shown \
         by a certificate has no secret: --certificate or --key says which. It counts by its public key, whoever issued it and \
-        for whatever use, and in place of the one before.\n\nOne that is shown by a token of an issuer (oauth2) has none either: \
+        for whatever use. With --subject and --authority it counts by a name in it instead, for which an authority of the \
+        configuration vouches, whatever its key. The one before holds beside it, as a secret does.\n\nOne that is shown by a token of an issuer (oauth2) has none either: \
         --token and --claim say whose tokens are good for it, in place of what was said before."
 )]
 pub(super) struct Args {
     /// The case, as in pc-1042.
     #[arg(value_name = "CASE", value_parser = show::id)]
     case: CaseId,
-    /// How long the old secret holds beside the new one. Default: 14d.
+    /// How long the old secret or certificate holds beside the new one. Default: 14d.
     #[arg(long, value_name = "DURATION", value_parser = queue::duration, conflicts_with_all = ["at_once", "add"])]
     overlap: Option<Duration>,
-    /// The old secret holds no longer.
+    /// The old secret or certificate holds no longer.
     #[arg(long, conflicts_with = "add")]
     at_once: bool,
     /// Which secret: what it was called when it was added.
@@ -57,8 +58,13 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     let kept = office.kept(args.case)?;
     let who = office.who(&args.acting)?;
     let id = kept.id;
-    if let Some(key) = args.which.key()? {
-        let known = keys::make_known(&kept, key, &who, &mut office)?;
+    if let Some(proof) = args.which.proof(&kept, &office)? {
+        let overlap = if args.at_once {
+            Some(Duration::ZERO)
+        } else {
+            args.overlap
+        };
+        let known = keys::make_known(&kept, proof, overlap, &who, &mut office)?;
         return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
     }
     if let Some(token) = args.token.claimed() {

@@ -1,11 +1,11 @@
 //! `portcullis access show`: everything about a case.
 
-use registry::{CaseId, Kept, Taken};
+use registry::{CaseId, Credential, Kept, Taken};
 use serde_json::{Value, json};
 
 use super::office::Office;
 use super::pinned::{self, Named};
-use super::{Around, Common, Told, Trouble, told};
+use super::{Around, Common, Told, Trouble, shown, told};
 use crate::story::Printable;
 
 /// Arguments of `access show`.
@@ -34,12 +34,19 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     }
     let kept = office.kept(args.grant.case()?)?;
     let history = office.desk.store().history(kept.id).map_err(anyhow::Error::from)?;
+    let now = office.now();
+    let mut credentials = office.desk.store().credentials(kept.id).map_err(anyhow::Error::from)?;
+    credentials.retain(|one| one.is_live(now));
     let mut json = told::case(&kept, office.next_due(&kept));
     if let Some(fields) = json.as_object_mut() {
+        fields.insert(
+            "credentials".to_owned(),
+            credentials.iter().map(shown::credential).collect(),
+        );
         fields.insert("form".to_owned(), serde_json::to_value(&kept.form).unwrap_or_default());
         fields.insert("history".to_owned(), history.iter().map(step).collect());
     }
-    Ok(Told::new(text(&kept, &history, &office), json))
+    Ok(Told::new(text(&kept, &credentials, &history, &office), json))
 }
 
 /// A step, for programs.
@@ -60,7 +67,7 @@ pub(super) fn step(taken: &Taken) -> Value {
     })
 }
 
-fn text(kept: &Kept, history: &[Taken], office: &Office<'_>) -> String {
+fn text(kept: &Kept, credentials: &[Credential], history: &[Taken], office: &Office<'_>) -> String {
     let mut text = told::outcome(kept, office.next_due(kept));
     if kept.case.unreviewed {
         text.push_str("  note   imported from before there was a registry, and not reviewed yet\n");
@@ -70,6 +77,10 @@ fn text(kept: &Kept, history: &[Taken], office: &Office<'_>) -> String {
         if !value.is_empty() {
             text.push_str(&format!("  {name:<11} {}\n", Printable(&value)));
         }
+    }
+    for one in credentials {
+        let words = shown::words(one, office.now());
+        text.push_str(&format!("  {:<11} {}\n", "shown by", Printable(&words)));
     }
     text.push_str("\nHistory, times in UTC\n");
     let width = history.iter().map(|step| step.event.len()).max().unwrap_or(0);

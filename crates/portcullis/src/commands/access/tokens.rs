@@ -15,7 +15,7 @@ use crate::identities::{TokenRule, Verifier};
 pub(super) struct Which {
     /// Who issues the tokens that show a grant: the name of one of [identities.issuers].
     #[arg(long, value_name = "ISSUER", requires = "claims",
-          conflicts_with_all = ["overlap", "at_once", "label", "add", "chosen", "certificate", "key"])]
+          conflicts_with_all = ["overlap", "at_once", "label", "add", "chosen", "certificate", "key", "subject"])]
     token: Option<String>,
     /// What such a token claims, as in sub=job:reports; may be said several times, and each has to hold.
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim, requires = "token")]

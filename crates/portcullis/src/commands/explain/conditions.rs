@@ -69,7 +69,7 @@ pub(super) fn code(check: Check) -> String {
 pub(super) fn shown_by(grant: &Grant) -> String {
     match &grant.by {
         By::Login(login) => format!("by login {login}"),
-        By::Certificate(_) => "by its certificate".to_owned(),
+        By::Certificate(ids) => format!("by certificate {}", list(ids.iter().map(ToString::to_string))),
         By::Address(networks) => format!("by address {}", list(networks.iter().map(address))),
     }
 }

@@ -1,7 +1,7 @@
 //! `[grants.*]` and `[forwards.*]`: who may, and who answers for it.
 
 use ipnet::IpNet;
-use mail::Mailbox;
+use mail::{Mailbox, SubjectName};
 use policy::{Class, HelloPattern, SenderPattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,7 +67,7 @@ pub struct Grant {
     pub starts: Maybe<Day>,
     /// The last day, in UTC.
     pub until: Maybe<Day>,
-    /// How a client shows that the grant is its own; exactly one of password, token, directory, certificate, address.
+    /// How a client shows that the grant is its own; exactly one of password, token, directory, certificate, subject, address.
     pub by: Maybe<By>,
     /// Where its clients must be, beside what `by` says. Default: anywhere.
     pub networks: List<IpNet>,
@@ -118,6 +118,10 @@ pub struct By {
     pub claims: Named<At<String>>,
     /// It presents a certificate whose public key has this SHA-256.
     pub certificate: Maybe<Text<Pin>>,
+    /// It presents a certificate with this name in it, as in "dns:ups-7.example.edu", for which `authority` vouches.
+    pub subject: Maybe<Text<SubjectName>>,
+    /// Which of `identities.authorities` vouches for `subject`.
+    pub authority: Maybe<String>,
     /// It comes from one of these addresses: an exception for what cannot authenticate.
     pub address: Option<List<IpNet>>,
 }

@@ -16,6 +16,18 @@ pub struct Identities {
     pub issuers: Named<Issuer>,
     /// The directory that knows people's passwords.
     pub directory: Maybe<Directory>,
+    /// Who issues certificates to clients, and vouches for the names in them.
+    pub authorities: Named<Authority>,
+}
+
+/// Somebody who issues certificates to clients.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Authority {
+    /// Its own certificate, PEM; several of them count alike.
+    pub ca: Maybe<PathBuf>,
+    /// The lists of what it and those between it and a client revoked, PEM or DER. Default: nobody looks.
+    pub crl: Maybe<PathBuf>,
 }
 
 /// A directory (LDAP) that knows people's passwords.

@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 pub use self::registry::{Answers, ByRisk, Registry, Roles, Terms, Unshown, WidestPrefix};
 pub use grants::{By, FormerSecret, Forward, Grant, GrantLimits, RawClass, Tolerance};
-pub use identities::{Directory, Identities, Issuer};
+pub use identities::{Authority, Directory, Identities, Issuer};
 pub use intent::{Assertion, Bounds, ByClass, RawIdentity};
 pub use listeners::{Certificate, Listener, RawRole, RawUngranted, Tls};
 pub use organisation::{Change, Organisation, Zone};

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mail::{Domain, DomainPattern, Host, Mailbox, Timestamp};
+use mail::{Domain, DomainPattern, Host, Mailbox, SubjectName, Timestamp};
 use policy::{HelloPattern, SenderPattern, unmapped};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
@@ -164,6 +164,14 @@ impl Spelled for Pin {
         let whole = digits.len() == 64;
         let octets = <[u8; 32]>::try_from(octets).ok().filter(|_| whole);
         octets.map(Self).ok_or_else(|| format!("not {}", Self::WHAT))
+    }
+}
+
+impl Spelled for SubjectName {
+    const WHAT: &'static str =
+        "a name in a certificate, as in dns:ups-7.example.edu; email:, uri:, cn: and dn: are others";
+    fn spell(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|why| format!("{text:?} is no name in a certificate: {why}"))
     }
 }
 

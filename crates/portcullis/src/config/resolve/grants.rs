@@ -1,19 +1,18 @@
 //! Who may relay, and whose mail goes on elsewhere.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use mail::{DomainPattern, Timestamp, Tolerances};
 use policy::{
-    Bounds, By, Class, Forward, Grant, GrantState, HelloPattern, LimitSpec, Name, Rulebook, Scope, SenderPattern,
+    Bounds, By, CertificateId, Class, Grant, GrantState, HelloPattern, LimitSpec, Name, Rulebook, Scope, SenderPattern,
 };
 
 use super::desk::{Desk, in_order, values};
 use super::exceptions;
 use super::organisation::is_ours;
-use super::{secrets, tokens};
+use super::{authorities, secrets, tokens};
 use crate::config::Problem;
-use crate::config::file::{self, At, Day, File, List, Maybe, Named, RawRole, Spelled, Tolerance, Words};
+use crate::config::file::{self, At, Day, File, List, Maybe, RawRole, Spelled, Tolerance, Words};
 use crate::identities::{Verifier, Vouching};
 
 /// Octets of a login at most.
@@ -157,6 +156,7 @@ impl Form<'_, '_, '_> {
             by.token.is_some(),
             by.directory.is_some(),
             by.certificate.is_some(),
+            by.subject.is_some(),
             by.address.is_some(),
         ];
         let spoiled = self.desk.is_spoiled(&["grants", self.name, "by"]);
@@ -165,7 +165,7 @@ impl Form<'_, '_, '_> {
                 self.desk.say(
                     Problem::error(by.span(), "a grant is shown in exactly one way")
                         .why("two ways would be two clients under one name")
-                        .advise("write one of `password`, `token`, `directory`, `certificate`, `address`"),
+                        .advise("write one of `password`, `token`, `directory`, `certificate`, `subject`, `address`"),
                 );
             }
             return None;
@@ -176,13 +176,20 @@ impl Form<'_, '_, '_> {
         if by.token.is_none() {
             tokens::belong_to_nobody(by, self.desk);
         }
+        if by.subject.is_none() {
+            authorities::belong_to_nobody(by, self.desk);
+        }
         if let Some(login) = &by.directory {
             return self.directory(login, logins);
+        }
+        if by.subject.is_some() {
+            let id = authorities::read(by, &self.vouching.authorities, spoiled, self.desk)?;
+            return Some(By::Certificate(vec![id]));
         }
         match (&by.password, &by.token, &by.certificate, &by.address) {
             (Some(login), ..) => self.login(login, by, logins),
             (_, Some(login), ..) => self.token(login, by, logins),
-            (_, _, Some(pin), _) => Some(By::Certificate(pin.0)),
+            (_, _, Some(pin), _) => Some(By::Certificate(vec![CertificateId::Key(pin.0)])),
             (.., Some(networks)) => self.address(by, networks),
             _ => None,
         }
@@ -365,7 +372,10 @@ impl Form<'_, '_, '_> {
 
     fn may_relay(&mut self, name: &At<String>, listener: &file::Listener) {
         let role = listener.role.as_ref().map(|role| **role);
-        let by_login = self.written.by.as_ref().is_none_or(|by| by.password.is_some());
+        let by_login = self.written.by.as_ref().is_none_or(|by| {
+            let other = by.certificate.is_some() || by.subject.is_some() || by.address.is_some();
+            !other
+        });
         let why = match role {
             Some(RawRole::Mx | RawRole::Health) => "nobody relays there",
             Some(RawRole::Submission | RawRole::Submissions) if !by_login => "there only logins count",
@@ -394,7 +404,8 @@ impl Form<'_, '_, '_> {
     }
 }
 
-fn ended(last: &At<Day>, desk: &mut Desk<'_>, what: &str) {
+/// Says that something has ended already.
+pub(super) fn ended(last: &At<Day>, desk: &mut Desk<'_>, what: &str) {
     if last.end() < desk.machine.now {
         desk.say(
             Problem::warning(last.span(), format!("{what} has ended"))
@@ -451,65 +462,4 @@ fn unknown(what: &str, written: &At<String>, known: Vec<&str>, desk: &mut Desk<'
         Some(near) => problem.advise(format!("did you mean `{near}`?")),
         None => problem.advise(format!("declare [{what}s.{}], or correct the name", written.get())),
     });
-}
-
-/// Resolves the forwards into the rulebook.
-pub(super) fn forwards(written: &Named<file::Forward>, rulebook: &mut Rulebook, desk: &mut Desk<'_>) {
-    let mut taken: Vec<(String, Range<usize>)> = Vec::new();
-    for (name, forward) in in_order(written) {
-        let declared = desk.name(name);
-        let place = desk.place(&name.span());
-        let at = name.span();
-        let missing = |key: &str| format!("forward {} has no {key}", name.get());
-        let why = "mail that leaves us again needs somebody who answers for it";
-        let owner = desk.words(&["forwards", name, "owner"], &forward.owner, &at, missing("owner"), why);
-        let reason = desk.words(
-            &["forwards", name, "reason"],
-            &forward.reason,
-            &at,
-            missing("reason"),
-            why,
-        );
-        let why = "a permission without an end outlives its reason";
-        let until = desk.need(&["forwards", name, "until"], &forward.until, &at, missing("until"), why);
-        let why = "a forward leads from an address of ours to another";
-        let from = desk.need(&["forwards", name, "from"], &forward.from, &at, missing("from"), why);
-        let to = desk.need(&["forwards", name, "to"], &forward.to, &at, missing("to"), why);
-        if let Some(last) = until {
-            ended(last, desk, "this forward");
-        }
-        let (Some(from), Some(to)) = (from, to) else { continue };
-        let key = from.to_string().to_lowercase();
-        let former = taken
-            .iter()
-            .find(|(former, _)| *former == key)
-            .map(|(_, at)| at.clone());
-        taken.push((key, from.span()));
-        let ours = from.domain().map(|domain| DomainPattern::Exactly(domain.clone()));
-        if !ours.is_some_and(|ours| is_ours(&rulebook.organisation.domains, &ours)) {
-            let problem = Problem::error(from.span(), "this address is in none of our domains");
-            desk.say(
-                problem
-                    .why("only mail to ourselves can be sent on")
-                    .advise("forward an address of ours"),
-            );
-        }
-        if let Some(former) = former {
-            desk.say(Problem::error(from.span(), "this address is forwarded already").also(former, "here"));
-        }
-        if ***from == ***to {
-            desk.say(Problem::error(to.span(), "this forward leads to itself"));
-        }
-        if let (Some(owner), Some(reason), Some(until)) = (owner, reason, until) {
-            rulebook.forwards.push(Forward {
-                name: declared,
-                from: (***from).clone(),
-                to: (***to).clone(),
-                owner: owner.to_owned(),
-                reason: reason.to_owned(),
-                until: until.end(),
-                place,
-            });
-        }
-    }
 }

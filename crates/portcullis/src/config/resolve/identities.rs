@@ -6,7 +6,7 @@ use std::path::Path;
 use policy::Name;
 
 use super::desk::{Desk, in_order};
-use super::{certificates, directory};
+use super::{authorities, certificates, directory};
 use crate::config::Problem;
 use crate::config::file::{self, At, File, Words};
 use crate::identities::{Algorithm, Introspection, IssuerSettings, KeySource, Place, Rules, ToldBy, Vouching};
@@ -19,6 +19,7 @@ pub(super) fn resolve(file: &File, desk: &mut Desk<'_>) -> Vouching {
     Vouching {
         issuers: issuers(file, desk),
         directory: directory::resolve(file, desk),
+        authorities: authorities::resolve(file, desk),
     }
 }
 

@@ -4,10 +4,12 @@
 //! contradictory or unwise is noted on the [`Desk`] and the reading goes on, so that one check says it all.
 
 mod attestation;
+mod authorities;
 mod certificates;
 mod desk;
 mod directory;
 mod exceptions;
+mod forwards;
 mod grants;
 mod identities;
 mod intent;
@@ -48,7 +50,7 @@ pub fn resolve(source: &Source, read: Read, folder: &Path, machine: &Machine) ->
     rulebook.intent.bounds = intent::bounds(file, &mut desk);
     let gates = listeners::resolve(file, hostname.as_ref(), &mut rulebook, &mut desk);
     let routes = routes::resolve(file, &gates, hostname.as_ref(), &mut rulebook, &mut desk);
-    grants::forwards(&file.forwards, &mut rulebook, &mut desk);
+    forwards::resolve(&file.forwards, &mut rulebook, &mut desk);
     let vouching = identities::resolve(file, &mut desk);
     let logins = grants::resolve(file, &vouching, &mut rulebook, &mut desk);
     rulebook.intent.assertions = intent::assertions(file, &rulebook, &mut desk);

@@ -398,7 +398,7 @@ fn suspended(pinned: Vec<Pinned>) -> BTreeMap<Name, String> {
 fn first_end(credentials: &[(CaseId, Credential)]) -> Option<Timestamp> {
     let keys = credentials
         .iter()
-        .filter(|(_, credential)| matches!(credential.proof, Proof::Key(_) | Proof::Token(_)));
+        .filter(|(_, credential)| matches!(credential.proof, Proof::Key(_) | Proof::Subject(_) | Proof::Token(_)));
     keys.filter_map(|(_, credential)| credential.ends).min()
 }
 

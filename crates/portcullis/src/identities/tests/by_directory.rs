@@ -51,8 +51,8 @@ async fn the_directory_is_believed_of_those_whom_it_was_declared_to_know_and_ask
         ca: None,
     };
     let others = Vouching {
-        issuers: BTreeMap::new(),
         directory: Some(settings),
+        ..Vouching::default()
     };
     logins.trust(&others, &World::real(), &resolver);
     assert_eq!(plain(&logins, b"\0Alice\0ecila").await, Ok(Principal("alice".into())));

@@ -31,7 +31,7 @@ fn logins_by_token(folder: &std::path::Path, signer: &token::forge::Signer) -> L
     let resolver: Arc<dyn Resolver> = Arc::new(dns::Literal::new());
     let others = Vouching {
         issuers: BTreeMap::from([("campus".into(), settings)]),
-        directory: None,
+        ..Vouching::default()
     };
     logins.trust(&others, &World::real(), &resolver);
     logins

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::peers::{PATIENCE, eventually};
@@ -63,13 +63,20 @@ impl Client {
         client
     }
 
-    pub(super) fn start_tls(&mut self, ca: &Path) {
+    /// `shown`: a chain and its key, in PEM.
+    pub(super) fn start_tls(&mut self, ca: &Path, shown: Option<&(String, String)>) {
         self.ask("STARTTLS", "220");
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = ClientConfig::builder().with_root_certificates(roots);
+        let config = match shown {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap);
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+                config.with_client_auth_cert(chain.collect(), key).unwrap()
+            }
+        };
         let name = ServerName::try_from("mail.example.edu").unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
         let Stream::Clear(stream) = self.stream.take().unwrap().into_inner() else {

@@ -225,10 +225,17 @@ impl Campus {
         Client::greeted(self.gate.ports.relay, address.parse().unwrap())
     }
 
+    /// A client at this address that shows a certificate, under TLS, at the listener for devices.
+    pub fn server(&self, address: &str, shown: &(String, String)) -> Client {
+        let mut client = self.device(address);
+        client.start_tls(&self.gate.ca(), Some(shown));
+        client
+    }
+
     /// A client at this address, under TLS, at the listener for whatever logs in.
     pub fn program(&self, address: &str) -> Client {
         let mut client = Client::greeted(self.gate.ports.submission, address.parse().unwrap());
-        client.start_tls(&self.gate.ca());
+        client.start_tls(&self.gate.ca(), None);
         client
     }
 

@@ -7,7 +7,7 @@ use mail::Timestamp;
 use super::super::{CaseId, CredentialChange, Store, StoreError};
 use super::{NOW, ann, create};
 use crate::case::Case;
-use crate::credential::{Claimed, Credential, CredentialKind, NewCredential, Proof, ScramVerifier};
+use crate::credential::{Claimed, Credential, CredentialKind, NewCredential, Proof, ScramVerifier, Subject};
 use crate::life::State;
 
 fn after(seconds: u64) -> Timestamp {
@@ -70,11 +70,20 @@ fn several_are_kept_as_they_are(mut store: impl Store) {
                 .into(),
         }),
     };
+    let subject = NewCredential {
+        kind: CredentialKind::Certificate,
+        label: "device".into(),
+        proof: Proof::Subject(Subject {
+            authority: "campus".into(),
+            name: "cn:the \"ups\"".into(),
+        }),
+    };
     let all = [
         secret("copier", None),
         secret("plotter", Some(scram)),
         certificate,
         token,
+        subject,
     ];
     let before = store.revision().unwrap();
     let kept: Vec<Credential> = all

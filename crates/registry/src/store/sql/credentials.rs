@@ -13,7 +13,7 @@ use crate::credential::{Credential, CredentialKind, NewCredential, Proof, ScramV
 use crate::life::State;
 
 const COLUMNS: &str = "case_id, number, kind, label, argon2, scram_salt, scram_iterations, scram_stored_key, \
-                       scram_server_key, public_key, token, made, ends, used";
+                       scram_server_key, public_key, token, subject, made, ends, used";
 const IT: &str = "a credential of it";
 
 pub(super) fn change(
@@ -69,10 +69,22 @@ fn add(
         &[Value::from(id.0)],
     )?;
     let number = Fields::of(number).int("the number of a credential")?;
-    let (argon2, scram, key, token) = match &new.proof {
-        Proof::Secret { argon2, scram } => (Some(&**argon2), scram.as_ref(), None, None),
-        Proof::Key(key) => (None, None, Some(key), None),
-        Proof::Token(token) => (None, None, None, Some(json!(token).to_string())),
+    let proof = &new.proof;
+    let (argon2, scram) = match proof {
+        Proof::Secret { argon2, scram } => (Some(&**argon2), scram.as_ref()),
+        _ => (None, None),
+    };
+    let key = match proof {
+        Proof::Key(key) => Some(key),
+        _ => None,
+    };
+    let token = match proof {
+        Proof::Token(token) => Some(json!(token).to_string()),
+        _ => None,
+    };
+    let subject = match proof {
+        Proof::Subject(subject) => Some(json!(subject).to_string()),
+        _ => None,
     };
     let values = [
         Value::from(id.0),
@@ -86,6 +98,7 @@ fn add(
         Value::from(scram.map(|scram| &scram.server_key)),
         Value::from(key),
         Value::from(token.as_deref()),
+        Value::from(subject.as_deref()),
         Value::from(now),
         Value::Null,
         Value::Null,
@@ -172,17 +185,16 @@ fn proof(fields: &mut Fields) -> Result<Proof, StoreError> {
         }),
         _ => return Err(fields.damaged(IT)),
     };
-    let (key, token) = (fields.maybe_hash(IT)?, fields.maybe_text(IT)?);
-    match (argon2, scram, key, token) {
-        (Some(argon2), scram, None, None) => Ok(Proof::Secret {
+    let key = fields.maybe_hash(IT)?;
+    let (token, subject) = (fields.maybe_text(IT)?, fields.maybe_text(IT)?);
+    match (argon2, scram, key, token, subject) {
+        (Some(argon2), scram, None, None, None) => Ok(Proof::Secret {
             argon2: argon2.into(),
             scram,
         }),
-        (None, None, Some(key), None) => Ok(Proof::Key(key)),
-        (None, None, None, Some(token)) => match serde_json::from_str(&token) {
-            Ok(token) => Ok(Proof::Token(token)),
-            Err(_) => Err(fields.damaged(IT)),
-        },
+        (None, None, Some(key), None, None) => Ok(Proof::Key(key)),
+        (None, None, None, Some(token), None) => fields.json(IT, &token).map(Proof::Token),
+        (None, None, None, None, Some(subject)) => fields.json(IT, &subject).map(Proof::Subject),
         _ => Err(fields.damaged(IT)),
     }
 }

@@ -1,6 +1,7 @@
 //! A row, taken apart column by column.
 
 use mail::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::super::database::{Row, Value};
 use super::super::{CaseId, StoreError};
@@ -26,6 +27,11 @@ impl Fields {
         let id = CaseId(fields.int("the number of a case")?);
         fields.id = Some(id);
         Ok((id, fields))
+    }
+
+    /// Something that is kept as JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, what: &'static str, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|_| self.damaged(what))
     }
 
     pub(super) fn damaged(&self, what: &'static str) -> StoreError {
