@@ -65,6 +65,20 @@ pub struct Tls {
     pub client_doubt: Option<Words>,
 }
 
+impl Tls {
+    /// What its certificate says of a client, in words; `None` where nobody was asked.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let names = self.client_names.iter();
+        let names: Vec<String> = names.map(|one| format!("{} of {}", one.name, one.by)).collect();
+        match (&self.client_doubt, names.is_empty()) {
+            (_, false) => Some(format!("certificate {}", names.join(", "))),
+            (Some(doubt), true) => Some(format!("a certificate nobody vouches for ({doubt})")),
+            (None, true) => None,
+        }
+    }
+}
+
 /// A name, and whose word it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vouched {

@@ -65,6 +65,9 @@ pub struct Decision {
     /// The login it proved, or failed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
+    /// What its certificate says of it, where an authority was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// The grant it stood on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
@@ -277,6 +280,7 @@ fn blank(at: String, what: &str, because: String, next: String) -> Decision {
         source: None,
         listener: None,
         login: None,
+        certificate: None,
         grant: None,
         from: None,
         to: Vec::new(),
@@ -298,6 +302,7 @@ impl Decision {
             source: Some(origin.client.to_string()),
             listener: Some(origin.listener.to_string()),
             login: origin.login.as_ref().map(ToString::to_string),
+            certificate: origin.tls.as_ref().and_then(ledger::Tls::shown),
             grant: origin.grant.as_ref().map(ToString::to_string),
             ..self
         }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use mail::{SubjectName, Timestamp};
-use policy::CertificateId;
+use policy::{CertificateId, Name};
 use serde::{Deserialize, Serialize};
 use world::Rng;
 use zeroize::Zeroizing;
@@ -86,15 +86,18 @@ pub enum CredentialKind {
     Certificate,
     /// A token that somebody else issues, known by what it claims.
     Token,
+    /// An account of a directory, known by its login there.
+    Account,
 }
 
 impl CredentialKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DeviceSecret,
         Self::ApplicationPassword,
         Self::Certificate,
         Self::Token,
+        Self::Account,
     ];
 
     /// As it is stored and shown.
@@ -105,6 +108,7 @@ impl CredentialKind {
             Self::ApplicationPassword => "application-password",
             Self::Certificate => "certificate",
             Self::Token => "token",
+            Self::Account => "account",
         }
     }
 
@@ -150,6 +154,8 @@ pub enum Proof {
     Subject(Subject),
     /// A token that somebody else issues, for whoever it says this of.
     Token(Claimed),
+    /// The directory's word for whoever logs in so.
+    Account(Box<str>),
 }
 
 /// A name in a certificate.
@@ -180,7 +186,16 @@ impl Proof {
                 authority: (&*subject.authority).into(),
                 name: SubjectName::parse(&subject.name).ok()?,
             }),
-            Self::Secret { .. } | Self::Token(_) => None,
+            Self::Secret { .. } | Self::Token(_) | Self::Account(_) => None,
+        }
+    }
+
+    /// The login of a directory, where it is one.
+    #[must_use]
+    pub fn account(&self) -> Option<Name> {
+        match self {
+            Self::Account(login) => Some((&**login).into()),
+            Self::Secret { .. } | Self::Key(_) | Self::Subject(_) | Self::Token(_) => None,
         }
     }
 }
@@ -192,6 +207,7 @@ impl fmt::Debug for Proof {
             Self::Key(_) => "Key(..)",
             Self::Subject(_) => "Subject(..)",
             Self::Token(_) => "Token(..)",
+            Self::Account(_) => "Account(..)",
         })
     }
 }

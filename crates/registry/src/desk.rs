@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mail::{DomainPattern, Timestamp};
-use policy::{CertificateId, Grant};
+use policy::Grant;
 use serde_json::json;
 
 use crate::acknowledgement::ACKNOWLEDGEMENTS;
@@ -28,6 +28,7 @@ use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
+use crate::grant::KnownBy;
 use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
 use crate::link::TokenHash;
 use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering, one_machine};
@@ -374,24 +375,13 @@ impl<S: Store> Desk<S> {
 
     /// Every grant there is now, for the gates.
     pub fn grants(&mut self, now: Timestamp) -> Result<Vec<Grant>, DeskError> {
-        let keyed = self.look(now)?.has_certificates();
-        let certificates = if keyed {
-            self.certificates(now)?
-        } else {
-            BTreeMap::new()
-        };
-        Ok(self.known.grants(&certificates))
-    }
-
-    /// By what the certificates that hold now are known: beside a new one the former does, until its end.
-    fn certificates(&mut self, now: Timestamp) -> Result<BTreeMap<CaseId, Vec<CertificateId>>, DeskError> {
-        let mut certificates: BTreeMap<CaseId, Vec<CertificateId>> = BTreeMap::new();
-        for (id, credential) in self.store.live_credentials(now)? {
-            if let Some(certificate) = credential.proof.certificate() {
-                certificates.entry(id).or_default().push(certificate);
+        let mut shown: BTreeMap<CaseId, KnownBy> = BTreeMap::new();
+        if self.look(now)?.are_shown_elsewhere() {
+            for (id, credential) in self.store.live_credentials(now)? {
+                shown.entry(id).or_default().learn(&credential.proof);
             }
         }
-        Ok(certificates)
+        Ok(self.known.grants(&shown))
     }
 
     fn due(&self, case: &Case, now: Timestamp) -> Option<Deadline> {

@@ -3,27 +3,55 @@
 use std::sync::Arc;
 
 use mail::Mailbox;
-use policy::{By, CertificateId, Grant, GrantState, LimitSpec, Place};
+use policy::{By, CertificateId, Grant, GrantState, LimitSpec, Name, Place};
 
+use crate::credential::Proof;
 use crate::form::{Authentication, Request};
 use crate::store::Kept;
 
 /// Messages a day that even the smallest grant may send.
 const FLOOR_PER_DAY: u32 = 20;
 
+/// What shows a grant besides its own login: whose it is stands in the rulebook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownBy {
+    /// By what certificates are known; each of them shows it.
+    pub certificates: Vec<CertificateId>,
+    /// The login of a directory.
+    pub account: Option<Name>,
+}
+
+impl KnownBy {
+    /// Learns of a credential that holds. Of several accounts the last one does.
+    pub fn learn(&mut self, proof: &Proof) {
+        self.certificates.extend(proof.certificate());
+        self.account = proof.account().or(self.account.take());
+    }
+
+    /// Whether a grant that is shown so is known by it.
+    #[must_use]
+    pub fn by(&self, authentication: Authentication) -> Option<By> {
+        match authentication {
+            Authentication::Certificate if self.certificates.is_empty() => None,
+            Authentication::Certificate => Some(By::Certificate(self.certificates.clone())),
+            Authentication::Directory => self.account.clone().map(By::Login),
+            Authentication::Password | Authentication::OAuth2 | Authentication::None => None,
+        }
+    }
+}
+
 /// The grant a case is, where it can be one: it was set up and has not ended, and its form can still be read. One that
-/// does not serve for now is suspended, so that clients hear that and nothing else. `certificates` are
-/// those by which it is shown: without one, a grant by certificate is nobody's yet.
+/// does not serve for now is suspended, so that clients hear that and nothing else. One by certificate or directory is
+/// nobody's before it is known by which.
 #[must_use]
-pub fn grant(kept: &Kept, request: &Request, certificates: &[CertificateId]) -> Option<Grant> {
+pub fn grant(kept: &Kept, request: &Request, shown: &KnownBy) -> Option<Grant> {
     let case = &kept.case;
     let until = case.until.filter(|_| case.state.is_live() && case.is_decided())?;
     let name: Arc<str> = kept.id.to_string().into();
     let by = match request.authentication {
         Authentication::None => By::Address(vec![request.at]),
         Authentication::Password | Authentication::OAuth2 => By::Login(name.clone()),
-        Authentication::Certificate if certificates.is_empty() => return None,
-        Authentication::Certificate => By::Certificate(certificates.to_vec()),
+        Authentication::Certificate | Authentication::Directory => shown.by(request.authentication)?,
     };
     let networks = match by {
         By::Address(_) => Vec::new(),

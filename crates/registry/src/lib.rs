@@ -42,7 +42,7 @@ pub use desk::{AnswerTo, Desk, DeskError, Granted, NotImported, Rules};
 pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
-pub use grant::grant;
+pub use grant::{KnownBy, grant};
 pub use letters::{About, Letters, PLACEHOLDERS, Unknown, WordsError, Written, own_words};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, Trouble, due, idle_days, next_due,

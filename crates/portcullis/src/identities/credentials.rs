@@ -12,12 +12,13 @@ use super::secret::{HashError, hash_secret, seal};
 use super::verifier::{Secret, Verifier};
 use crate::config::SecretHash;
 
-/// The logins of the registry: each grant by its name, the newest secret first, or the newest of what a token has to say.
+/// The logins of the registry: each grant by its name, the newest secret first, or the newest of what a token has to say;
+/// and by the login of a directory where that knows its password.
 /// Certificates are no logins.
 #[must_use]
 pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) -> BTreeMap<Name, Verifier> {
     let mut grants: BTreeMap<CaseId, Vec<(u32, Secret)>> = BTreeMap::new();
-    let mut tokens: BTreeMap<Name, Verifier> = BTreeMap::new();
+    let mut others: BTreeMap<Name, Verifier> = BTreeMap::new();
     for (case, credential) in credentials {
         match credential.proof {
             Proof::Secret { argon2, scram } => {
@@ -32,9 +33,13 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
             Proof::Token(Claimed { issuer, claims }) => {
                 let issuer = Name::from(&*issuer);
                 let rule = Verifier::Token(TokenRule { issuer, claims });
-                tokens.insert(case.to_string().into(), rule);
+                others.insert(case.to_string().into(), rule);
             }
-            Proof::Key(_) | Proof::Subject(_) => {}
+            // A name of ours is ours.
+            Proof::Account(login) if CaseId::parse(&login).is_none() => {
+                others.insert(login.to_ascii_lowercase().into(), Verifier::Directory);
+            }
+            Proof::Key(_) | Proof::Subject(_) | Proof::Account(_) => {}
         }
     }
     let newest_first = |(case, mut secrets): (CaseId, Vec<(u32, Secret)>)| {
@@ -42,8 +47,8 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
         let secrets = secrets.into_iter().map(|(_, secret)| secret).collect();
         (Name::from(case.to_string()), Verifier::Secrets(secrets))
     };
-    tokens.extend(grants.into_iter().map(newest_first));
-    tokens
+    others.extend(grants.into_iter().map(newest_first));
+    others
 }
 
 /// All that the registry keeps of a secret that it gives out. `beside`: the credentials that the grant has already; SCRAM
@@ -51,7 +56,7 @@ pub fn verifiers(credentials: impl IntoIterator<Item = (CaseId, Credential)>) ->
 pub fn proof_of(secret: &registry::Secret, beside: &[Credential], rng: &dyn Rng) -> Result<Proof, HashError> {
     let scram_of = |credential: &Credential| match &credential.proof {
         Proof::Secret { scram, .. } => scram.clone(),
-        Proof::Key(_) | Proof::Subject(_) | Proof::Token(_) => None,
+        Proof::Key(_) | Proof::Subject(_) | Proof::Token(_) | Proof::Account(_) => None,
     };
     let former = beside.iter().rev().find_map(scram_of).map(scram::Verifier::from);
     let sealed = seal(secret, former.as_ref(), rng)?;

@@ -311,6 +311,9 @@ fn describe(origin: &Origin) -> String {
     if let Some(login) = &origin.login {
         text.push_str(&format!(", login {login}"));
     }
+    if let Some(shown) = origin.tls.as_ref().and_then(ledger::Tls::shown) {
+        text.push_str(&format!(", {shown}"));
+    }
     text
 }
 

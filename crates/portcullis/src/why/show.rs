@@ -83,6 +83,9 @@ impl Decision {
         if let Some(login) = &self.login {
             text.push_str(&format!(", login {login}"));
         }
+        if let Some(certificate) = &self.certificate {
+            text.push_str(&format!(", {certificate}"));
+        }
         if let Some(grant) = &self.grant {
             text.push_str(&format!(", grant {grant}"));
         }

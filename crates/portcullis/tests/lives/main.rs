@@ -13,6 +13,7 @@ mod house;
 mod mail_that_was_not_approved;
 #[path = "../peers/house/mod.rs"]
 mod peers;
+mod person_of_the_directory;
 mod phish_comes_through;
 #[path = "../../../registry/src/store/postgres/tests/server.rs"]
 mod postgres;

@@ -64,7 +64,7 @@ fn a_server_goes_on_under_its_former_certificate_while_another_takes_its_place()
 
     // Another key, under the same name: only who vouches for that can tell whose it is.
     let (second, _) = certificate(&issuer, "copier.example.edu");
-    campus.server(AT, &second).is_answered(AS, "550 5.7.1");
+    campus.server(AT, &second).is_answered(AS, "554 5.7.1");
     let made = campus.told(&[
         "rotate",
         &id,
@@ -80,19 +80,19 @@ fn a_server_goes_on_under_its_former_certificate_while_another_takes_its_place()
     named.delivers(AS, "olga@example.edu", "by name");
     session.delivers(AS, "olga@example.edu", "by the former key");
     let (other, _) = certificate(&issuer, "plotter.example.edu");
-    campus.server(AT, &other).is_answered(AS, "550 5.7.1");
+    campus.server(AT, &other).is_answered(AS, "554 5.7.1");
 
     // The first certificate had that name as well, so it is the key of a stranger's that ends.
     campus.calendar.pass(15 * DAY);
     let (stranger, key) = certificate(&authority().1, "copier.example.edu");
-    campus.server(AT, &stranger).is_answered(AS, "550 5.7.1");
+    campus.server(AT, &stranger).is_answered(AS, "554 5.7.1");
     let again = campus.told(&["rotate", &id, "--key", &key]);
     assert_eq!(again["credential"]["ending"][0]["number"], 2, "{again}");
     let mut strange = campus.server(AT, &stranger);
     strange.is_answered(AS, "250");
     named.is_answered(AS, "250");
     campus.calendar.pass(15 * DAY);
-    named.is_answered(AS, "550 5.7.1");
+    named.is_answered(AS, "554 5.7.1");
     strange.delivers(AS, "olga@example.edu", "by key again");
     let at_once = [
         "--subject",
@@ -102,6 +102,6 @@ fn a_server_goes_on_under_its_former_certificate_while_another_takes_its_place()
         "--at-once",
     ];
     campus.told(&[&["rotate", &id], &at_once[..]].concat());
-    strange.is_answered(AS, "550 5.7.1");
+    strange.is_answered(AS, "554 5.7.1");
     named.is_answered(AS, "250");
 }

@@ -141,6 +141,13 @@ fn curl_relays_with_a_name_that_the_authority_vouches_for_and_the_log_says_why_i
             gate.logged(&[&line]);
         }
     }
+    let said = gate.command(&["why", "ups@example.edu"]).expect_ok("why");
+    for words in [
+        "certificate dns:ups-7.example.edu of campus",
+        "nobody vouches for (campus: it was revoked)",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
     assert_eq!((internet.messages().len(), inside.messages().len()), (1, 0));
     // A list that is another is read with the configuration.
     campus.revoke(&folder.join("campus.crl"), &[7, 42]);

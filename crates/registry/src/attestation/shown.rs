@@ -110,6 +110,7 @@ fn may(kept: &Kept, request: Option<&Request>) -> String {
         Some(Authentication::None) => format!("is known by its address {} alone, without a login", form.address.trim()),
         Some(Authentication::Password) => format!("logs in as {} with a password", kept.id),
         Some(Authentication::OAuth2) => format!("logs in as {} with a token", kept.id),
+        Some(Authentication::Directory) => "logs in with a password of the directory".to_owned(),
         Some(Authentication::Certificate) => "shows a certificate".to_owned(),
         None => "its form can no longer be read".to_owned(),
     };

@@ -10,12 +10,10 @@ use policy::{By, CertificateId, Grant};
 
 use super::{Desk, DeskError};
 use crate::case::Case;
-use crate::grant::grant;
+use crate::form::Authentication;
+use crate::grant::{KnownBy, grant};
 use crate::life::{State, Suspension};
 use crate::store::{CaseId, Kept, Store};
-
-/// In place of certificates, until somebody asks.
-const NOT_KNOWN: &[CertificateId] = &[CertificateId::Key([0; 32])];
 
 /// Every case, as of a revision of the store. Use alone is no revision: what is remembered of it may be old, so that a
 /// case may look idle that is not, and never the other way round.
@@ -29,8 +27,10 @@ pub(super) struct Known {
 #[derive(Debug)]
 struct Remembered {
     case: Case,
-    /// What the gates are told of it; by which certificates, where it is by one, is not known here.
+    /// What the gates are told of it; by which certificates or which account, where it is by one, is not known here.
     grant: Option<Grant>,
+    /// How it is shown, where that is so.
+    elsewhere: Option<Authentication>,
     /// Where it is, while it is set up.
     at: Option<IpNet>,
     /// Whose place it takes.
@@ -78,18 +78,17 @@ impl Known {
         ends.then_some(former)
     }
 
-    /// Whether some grant is shown by a certificate.
-    pub(super) fn has_certificates(&self) -> bool {
-        let mut grants = self.cases.values().filter_map(|remembered| remembered.grant.as_ref());
-        grants.any(|grant| matches!(grant.by, By::Certificate(_)))
+    /// Whether some grant is shown by a certificate or an account.
+    pub(super) fn are_shown_elsewhere(&self) -> bool {
+        self.cases.values().any(|remembered| remembered.elsewhere.is_some())
     }
 
-    /// Every grant, with these certificates. One whose certificate is not known yet is nobody's.
-    pub(super) fn grants(&self, certificates: &BTreeMap<CaseId, Vec<CertificateId>>) -> Vec<Grant> {
+    /// Every grant, shown by these. One of which it is not known yet by what is nobody's.
+    pub(super) fn grants(&self, shown: &BTreeMap<CaseId, KnownBy>) -> Vec<Grant> {
         let grants = self.cases.iter().filter_map(|(id, remembered)| {
             let mut grant = remembered.grant.clone()?;
-            if let By::Certificate(ids) = &mut grant.by {
-                ids.clone_from(certificates.get(id)?);
+            if let Some(authentication) = remembered.elsewhere {
+                grant.by = shown.get(id)?.by(authentication)?;
             }
             Some(grant)
         });
@@ -142,16 +141,37 @@ impl<S: Store> Desk<S> {
         // What is not set up means nothing to the gates, and its form need not be read.
         let request = is_live.then(|| self.understood(kept, now).0).flatten();
         let replaces = request.as_ref().and_then(|request| request.replaces);
+        let grant = request
+            .as_ref()
+            .and_then(|request| grant(kept, request, &not_known(request.authentication)));
+        let authentication = request.as_ref().map(|request| request.authentication);
+        let is_elsewhere =
+            |way: &Authentication| matches!(way, Authentication::Certificate | Authentication::Directory);
         let remembered = Remembered {
             case: kept.case.clone(),
             replaces,
-            grant: request.as_ref().and_then(|request| grant(kept, request, NOT_KNOWN)),
+            elsewhere: authentication.filter(|way| grant.is_some() && is_elsewhere(way)),
+            grant,
             // A login from anywhere claims no address.
             at: request
                 .map(|request| request.at.trunc())
                 .filter(|at| at.prefix_len() > 0),
         };
         self.known.remember(kept.id, remembered);
+    }
+}
+
+/// In place of what shows a grant, until somebody asks.
+fn not_known(authentication: Authentication) -> KnownBy {
+    match authentication {
+        Authentication::Certificate => KnownBy {
+            certificates: vec![CertificateId::Key([0; 32])],
+            account: None,
+        },
+        _ => KnownBy {
+            certificates: Vec::new(),
+            account: Some("".into()),
+        },
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use mail::Timestamp;
-use policy::{CertificateId, Grant};
+use policy::Grant;
 
 use super::{Desk, DeskError};
 use crate::credential::Credential;
 use crate::form::{Authentication, Request};
-use crate::grant::grant;
+use crate::grant::{KnownBy, grant};
 use crate::life::State;
 use crate::store::{CaseId, Kept, Store};
 
@@ -38,7 +38,7 @@ impl<S: Store> Desk<S> {
                 continue;
             };
             let credentials = match request.authentication {
-                Authentication::Certificate => self.store.credentials(kept.id)?,
+                Authentication::Certificate | Authentication::Directory => self.store.credentials(kept.id)?,
                 _ => Vec::new(),
             };
             past.extend(of(
@@ -84,7 +84,7 @@ fn of(kept: &Kept, request: &Request, steps: &[(Timestamp, State)], credentials:
             .map(|(_, state)| *state);
         let mut then = kept.clone();
         then.case.state = state.unwrap_or(State::Draft);
-        let grant = grant(&then, request, &certificates(credentials, at));
+        let grant = grant(&then, request, &shown(credentials, at));
         if past.last().and_then(|last| last.grant.as_ref()) != grant.as_ref() {
             past.push(Granted { at, id: kept.id, grant });
         }
@@ -92,8 +92,11 @@ fn of(kept: &Kept, request: &Request, steps: &[(Timestamp, State)], credentials:
     past
 }
 
-/// By which certificates it was known: those that held.
-fn certificates(credentials: &[Credential], at: Timestamp) -> Vec<CertificateId> {
-    let held = credentials.iter().filter(|one| one.made <= at && one.is_live(at));
-    held.filter_map(|one| one.proof.certificate()).collect()
+/// By what it was known: by what held.
+fn shown(credentials: &[Credential], at: Timestamp) -> KnownBy {
+    let mut shown = KnownBy::default();
+    for one in credentials.iter().filter(|one| one.made <= at && one.is_live(at)) {
+        shown.learn(&one.proof);
+    }
+    shown
 }

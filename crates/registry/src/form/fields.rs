@@ -64,6 +64,8 @@ pub enum Authentication {
     OAuth2,
     /// A name and a secret.
     Password,
+    /// A name and a password that a directory knows.
+    Directory,
     /// A client certificate.
     Certificate,
     /// Not at all: its address is all there is.
@@ -74,6 +76,7 @@ impl Authentication {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("oauth2", Self::OAuth2),
         ("password", Self::Password),
+        ("directory", Self::Directory),
         ("certificate", Self::Certificate),
         ("none", Self::None),
     ];

@@ -105,7 +105,7 @@ pub struct Form {
     pub recipients: Vec<String>,
     /// How much.
     pub volume: Volume,
-    /// How it can log in: `oauth2`, `password`, `certificate` or `none`.
+    /// How it can log in: `oauth2`, `password`, `directory`, `certificate` or `none`.
     pub authentication: String,
     /// The newest TLS it speaks: `1.3`, `1.2`, `old` or `none`.
     pub tls: String,

@@ -42,11 +42,13 @@ pub(super) fn recipe(kept: &Kept, doors: &Doors) -> String {
         }
         by_login => {
             ports(doors, &mut line);
-            line("User name", &kept.id.to_string());
-            let password = match by_login {
-                Some(Authentication::OAuth2) => "none: a token of your identity provider",
-                _ => "the secret that you were shown once",
+            let id = kept.id.to_string();
+            let (login, password) = match by_login {
+                Some(Authentication::OAuth2) => (&*id, "none: a token of your identity provider"),
+                Some(Authentication::Directory) => ("that of the directory", "that of the directory"),
+                _ => (&*id, "the secret that you were shown once"),
             };
+            line("User name", login);
             line("Password", password);
         }
     }

@@ -166,6 +166,7 @@ ALTER TABLE links ADD COLUMN list_id BIGINT;
 ",
     "
 ALTER TABLE credentials ADD COLUMN subject TEXT;
+ALTER TABLE credentials ADD COLUMN account TEXT;
 ",
 ];
 

@@ -156,7 +156,7 @@ impl Known {
                 "of this name, while {} vouches for it:\n\n    {}",
                 subject.authority, subject.name
             ),
-            Proof::Secret { .. } | Proof::Token(_) => String::new(),
+            Proof::Secret { .. } | Proof::Token(_) | Proof::Account(_) => String::new(),
         };
         let mut text = format!("{id} is shown by the certificate {shown}\n\n  login    none\n  server   {server}\n");
         for one in &self.ending {

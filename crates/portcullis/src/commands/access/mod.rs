@@ -4,6 +4,7 @@
 //! One file a command. Each reads the configuration, opens the registry where it is kept, takes at most one step of a case
 //! (`import` of many) and answers. They work with or without a running gate, which sees what they change by itself.
 
+mod accounts;
 mod ack;
 mod advice;
 mod approve;

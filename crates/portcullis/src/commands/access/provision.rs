@@ -4,7 +4,7 @@ use registry::{CaseId, CredentialKind, Kept, Person, State, hindering};
 
 use super::office::{Office, Refusal};
 use super::secrets::{self, Made, Wanted};
-use super::{Acting, Around, Common, Told, Trouble, checks, keys, show, told};
+use super::{Acting, Around, Common, Told, Trouble, accounts, checks, keys, show, told};
 
 /// Arguments of `access provision`.
 #[derive(Debug, clap::Args)]
@@ -58,6 +58,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     } else if kept.case.state == State::Provisioned && keys::has_certificate(&kept, &office) {
         text.push_str(&format!(
             "\nIt serves nobody before its certificate is known: portcullis access rotate {id} --certificate FILE\n"
+        ));
+    } else if kept.case.state == State::Provisioned && accounts::has_account(&kept, &office) {
+        text.push_str(&format!(
+            "\nIt serves nobody before its account is known: portcullis access rotate {id} --directory LOGIN\n"
         ));
     }
     Ok(Told {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::office::{Office, Refusal};
 use super::secrets::{self, Wanted};
-use super::{Acting, Around, Common, Told, Trouble, keys, show, tokens, told};
+use super::{Acting, Around, Common, Told, Trouble, accounts, keys, show, tokens, told};
 use crate::commands::queue;
 
 /// Arguments of `access rotate`.
@@ -22,7 +22,8 @@ use crate::commands::queue;
         by a certificate has no secret: --certificate or --key says which. It counts by its public key, whoever issued it and \
         for whatever use. With --subject and --authority it counts by a name in it instead, for which an authority of the \
         configuration vouches, whatever its key. The one before holds beside it, as a secret does.\n\nOne that is shown by a token of an issuer (oauth2) has none either: \
-        --token and --claim say whose tokens are good for it, in place of what was said before."
+        --token and --claim say whose tokens are good for it, in place of what was said before. One whose owner logs in with a \
+        password of the directory is bound to an account there by --directory."
 )]
 pub(super) struct Args {
     /// The case, as in pc-1042.
@@ -48,6 +49,8 @@ pub(super) struct Args {
     #[command(flatten)]
     token: tokens::Which,
     #[command(flatten)]
+    account: accounts::Which,
+    #[command(flatten)]
     acting: Acting,
     #[command(flatten)]
     pub(super) common: Common,
@@ -67,6 +70,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
         let known = keys::make_known(&kept, proof, overlap, &who, &mut office)?;
         return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
     }
+    if let Some(login) = &args.account.directory {
+        let known = accounts::make_known(&kept, login, &who, &mut office)?;
+        return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
+    }
     if let Some(token) = args.token.claimed() {
         let known = tokens::make_known(&kept, token, &who, &mut office)?;
         return Ok(answered(&kept, &office, known.text(&kept, &office), known.json()));
@@ -79,6 +86,8 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
                 "--certificate FILE names another certificate"
             } else if tokens::has_token(&kept, &office) {
                 "a token is its issuer's to change; --token ISSUER --claim NAME=VALUE says which one shows it"
+            } else if accounts::has_account(&kept, &office) {
+                "a directory's password is changed there; --directory LOGIN names another account of it"
             } else {
                 "an address has nothing to change"
             })
@@ -86,10 +95,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     }
     let all = office.desk.store().credentials(id).map_err(anyhow::Error::from)?;
     let label = args.add.as_deref().or(args.label.as_deref()).unwrap_or(secrets::LABEL);
-    let former = all
-        .iter()
-        .rev()
-        .find(|one| *one.label == *label && !matches!(one.kind, CredentialKind::Certificate | CredentialKind::Token));
+    let former = all.iter().rev().find(|one| *one.label == *label && is_secret(one.kind));
     if former.is_none() && args.label.is_some() {
         let known: Vec<&str> = all.iter().map(|one| &*one.label).collect();
         return Err(Refusal::new(format!("{id} has no secret that is called {label:?}"))
@@ -123,6 +129,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     };
     let made = secrets::make(&kept, &wanted, &who, &mut office)?;
     Ok(answered(&kept, &office, made.text(&kept, &office), made.json(&kept)))
+}
+
+fn is_secret(kind: CredentialKind) -> bool {
+    matches!(kind, CredentialKind::DeviceSecret | CredentialKind::ApplicationPassword)
 }
 
 fn answered(kept: &Kept, office: &Office<'_>, text: String, credential: Value) -> Told {

@@ -20,6 +20,7 @@ pub(super) fn credential(one: &Credential) -> Value {
         Proof::Key(key) => json!({ "key_sha256": hex(key) }),
         Proof::Subject(subject) => json!({ "subject": subject.name, "authority": subject.authority }),
         Proof::Token(token) => json!({ "issuer": token.issuer, "claims": token.claims }),
+        Proof::Account(login) => json!({ "login": login }),
     };
     if let (Some(fields), Value::Object(more)) = (json.as_object_mut(), more) {
         fields.extend(more);
@@ -36,6 +37,7 @@ pub(super) fn words(one: &Credential, now: Timestamp) -> String {
             "certificate of {}, for whom {} vouches",
             subject.name, subject.authority
         ),
+        Proof::Account(login) => format!("directory, as {login}"),
         Proof::Token(token) => {
             let claims: Vec<String> = token
                 .claims

@@ -393,13 +393,13 @@ fn suspended(pinned: Vec<Pinned>) -> BTreeMap<Name, String> {
     suspended.map(|said| (Name::from(&*said.name), said.why)).collect()
 }
 
-/// When the first certificate ends. A secret's end is looked at with each login; whose a certificate is stands in the
-/// rulebook, which is made anew then.
+/// When the first certificate ends, or anything else but a secret. A secret's end is looked at with each login; whose a
+/// certificate is stands in the rulebook, which is made anew then.
 fn first_end(credentials: &[(CaseId, Credential)]) -> Option<Timestamp> {
-    let keys = credentials
+    let others = credentials
         .iter()
-        .filter(|(_, credential)| matches!(credential.proof, Proof::Key(_) | Proof::Subject(_) | Proof::Token(_)));
-    keys.filter_map(|(_, credential)| credential.ends).min()
+        .filter(|(_, credential)| !matches!(credential.proof, Proof::Secret { .. }));
+    others.filter_map(|(_, credential)| credential.ends).min()
 }
 
 fn revision(desk: &mut registrar::Registry) -> Result<u64, DeskError> {

@@ -78,24 +78,37 @@ fn several_are_kept_as_they_are(mut store: impl Store) {
             name: "cn:the \"ups\"".into(),
         }),
     };
+    let account = NewCredential {
+        kind: CredentialKind::Account,
+        label: "device".into(),
+        proof: Proof::Account("Ann \u{e9}".into()),
+    };
     let all = [
         secret("copier", None),
         secret("plotter", Some(scram)),
         certificate,
         token,
         subject,
+        account,
     ];
     let before = store.revision().unwrap();
     let kept: Vec<Credential> = all
         .iter()
         .map(|new| change(&mut store, id, Some(new), &[]).unwrap().unwrap())
         .collect();
-    assert_eq!(store.revision().unwrap(), before + 4);
+    assert_eq!(store.revision().unwrap(), before + 6);
     assert_eq!(store.credentials(id).unwrap(), kept);
     for ((credential, new), number) in kept.iter().zip(&all).zip(1..) {
         assert_eq!((credential.number, &credential.proof), (number, &new.proof));
         assert_eq!((credential.made, credential.ends, credential.used), (NOW, None, None));
     }
+    // Whose certificate or account it was is told later too.
+    let history = store.history(id).unwrap();
+    let told = |step: usize| history[step].evidence.as_deref().unwrap();
+    assert!(
+        told(5).contains("cn:the \\\"ups\\\"") && told(6).contains("Ann"),
+        "{history:?}"
+    );
     let missing = change(&mut store, CaseId(7), Some(&all[0]), &[]);
     assert!(matches!(missing, Err(StoreError::Missing(CaseId(7)))));
 }

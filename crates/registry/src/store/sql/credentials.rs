@@ -13,7 +13,7 @@ use crate::credential::{Credential, CredentialKind, NewCredential, Proof, ScramV
 use crate::life::State;
 
 const COLUMNS: &str = "case_id, number, kind, label, argon2, scram_salt, scram_iterations, scram_stored_key, \
-                       scram_server_key, public_key, token, subject, made, ends, used";
+                       scram_server_key, public_key, token, subject, account, made, ends, used";
 const IT: &str = "a credential of it";
 
 pub(super) fn change(
@@ -40,9 +40,14 @@ pub(super) fn change(
         .iter()
         .map(|(number, at)| json!({ "credential": number, "ends": at.to_rfc3339() }))
         .collect();
-    let added = new
-        .as_ref()
-        .map(|new| json!({ "credential": new.number, "kind": new.kind.code(), "label": new.label }));
+    let added = new.as_ref().map(|new| {
+        json!({
+            "credential": new.number,
+            "kind": new.kind.code(),
+            "label": new.label,
+            "shown_by": shown_by(&new.proof),
+        })
+    });
     let evidence = json!({ "new": added, "ended": ended });
     let note = Note {
         event: change.event,
@@ -55,6 +60,17 @@ pub(super) fn change(
     };
     note.write(database, sequence, id)?;
     Ok(new)
+}
+
+/// What shows it, where that is no secret.
+fn shown_by(proof: &Proof) -> serde_json::Value {
+    match proof {
+        Proof::Secret { .. } => serde_json::Value::Null,
+        Proof::Key(key) => json!(key.iter().map(|octet| format!("{octet:02x}")).collect::<String>()),
+        Proof::Subject(subject) => json!(subject),
+        Proof::Token(token) => json!(token),
+        Proof::Account(login) => json!(login),
+    }
 }
 
 fn add(
@@ -82,6 +98,10 @@ fn add(
         Proof::Token(token) => Some(json!(token).to_string()),
         _ => None,
     };
+    let account = match proof {
+        Proof::Account(login) => Some(&**login),
+        _ => None,
+    };
     let subject = match proof {
         Proof::Subject(subject) => Some(json!(subject).to_string()),
         _ => None,
@@ -99,6 +119,7 @@ fn add(
         Value::from(key),
         Value::from(token.as_deref()),
         Value::from(subject.as_deref()),
+        Value::from(account),
         Value::from(now),
         Value::Null,
         Value::Null,
@@ -186,15 +207,16 @@ fn proof(fields: &mut Fields) -> Result<Proof, StoreError> {
         _ => return Err(fields.damaged(IT)),
     };
     let key = fields.maybe_hash(IT)?;
-    let (token, subject) = (fields.maybe_text(IT)?, fields.maybe_text(IT)?);
-    match (argon2, scram, key, token, subject) {
-        (Some(argon2), scram, None, None, None) => Ok(Proof::Secret {
+    let (token, subject, account) = (fields.maybe_text(IT)?, fields.maybe_text(IT)?, fields.maybe_text(IT)?);
+    match (argon2, scram, key, token, subject, account) {
+        (Some(argon2), scram, None, None, None, None) => Ok(Proof::Secret {
             argon2: argon2.into(),
             scram,
         }),
-        (None, None, Some(key), None, None) => Ok(Proof::Key(key)),
-        (None, None, None, Some(token), None) => fields.json(IT, &token).map(Proof::Token),
-        (None, None, None, None, Some(subject)) => fields.json(IT, &subject).map(Proof::Subject),
+        (None, None, Some(key), None, None, None) => Ok(Proof::Key(key)),
+        (None, None, None, Some(token), None, None) => fields.json(IT, &token).map(Proof::Token),
+        (None, None, None, None, Some(subject), None) => fields.json(IT, &subject).map(Proof::Subject),
+        (None, None, None, None, None, Some(login)) => Ok(Proof::Account(login.into())),
         _ => Err(fields.damaged(IT)),
     }
 }

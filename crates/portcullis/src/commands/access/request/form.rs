@@ -52,7 +52,7 @@ pub(super) struct Fields {
     /// Messages on a usual day.
     #[arg(long, value_name = "N")]
     per_day: Option<u32>,
-    /// How it can log in: oauth2, password, certificate or none.
+    /// How it can log in: oauth2, password, directory, certificate or none.
     #[arg(long, value_name = "WAY")]
     authentication: Option<String>,
     /// The newest TLS it speaks: 1.3, 1.2, old or none.
