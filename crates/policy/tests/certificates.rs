@@ -3,6 +3,8 @@
 
 mod world;
 
+use std::slice::from_ref;
+
 use mail::SubjectName;
 use policy::prove::{Detail, explore};
 use policy::{By, CertificateId, Fact, Facts, Ground, Live, Reason, Role, Rulebook, decide};
@@ -70,7 +72,7 @@ fn a_name_opens_its_grant_with_the_word_of_its_authority_and_with_nobody_elses()
 #[test]
 fn a_key_says_more_than_a_name_and_names_that_lead_to_two_grants_lead_nowhere() {
     let (one, two) = (name("campus", "cn:one"), name("campus", "cn:two"));
-    let book = book(&[&[one.clone()], &[two.clone()], &[key(3)]]);
+    let book = book(&[from_ref(&one), from_ref(&two), &[key(3)]]);
     assert_eq!(ground(&book, &[key(9), one.clone()]), Some(0));
     assert_eq!(ground(&book, &[key(9), one.clone(), two.clone()]), None);
     assert_eq!(ground(&book, &[key(3), one.clone(), two.clone()]), Some(2));
@@ -81,7 +83,7 @@ fn a_key_says_more_than_a_name_and_names_that_lead_to_two_grants_lead_nowhere() 
 fn a_grant_may_be_shown_by_several_and_each_of_them_opens_it() {
     let (old, new) = (key(1), name("campus", "dns:ups-7.example.edu"));
     let book = book(&[&[old.clone(), new.clone()]]);
-    assert_eq!(ground(&book, &[old.clone()]), Some(0));
+    assert_eq!(ground(&book, from_ref(&old)), Some(0));
     assert_eq!(ground(&book, &[key(2), new.clone()]), Some(0));
     assert_eq!(ground(&book, &[old, new]), Some(0));
     assert_eq!(ground(&book, &[key(2)]), None);
