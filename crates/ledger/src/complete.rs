@@ -105,6 +105,7 @@ impl Identity {
             Event::Refused(_)
             | Event::RefusedMany(_)
             | Event::Login(_)
+            | Event::LoginReleased(_)
             | Event::ConfigLoaded(_)
             | Event::SelfTested(_)
             | Event::ShadowStarted(_)

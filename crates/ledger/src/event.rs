@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::anchor::Anchor;
 use crate::configured::{ConfigLoaded, SelfTested, ShadowEnded, ShadowStarted};
-use crate::facts::{Accepted, Attempt, Change, Deferred, Login, LoginOutcome, NoticeSent, Refused, RefusedMany};
+use crate::facts::{
+    Accepted, Attempt, Change, Deferred, Login, LoginOutcome, LoginReleased, NoticeSent, Refused, RefusedMany,
+};
 use crate::granted::{GrantLeftOut, GrantStepped};
 use crate::line::Hash;
 use crate::{Hold, Pruned, Released};
@@ -27,6 +29,9 @@ pub enum Event {
     /// A login was tried.
     #[serde(rename = "auth")]
     Login(Box<Login>),
+    /// Who was kept out for guessing is let in again.
+    #[serde(rename = "auth.release")]
+    LoginReleased(Box<LoginReleased>),
     /// Delivered to a next hop.
     #[serde(rename = "deliver.ok")]
     Delivered(Box<Attempt>),
@@ -180,6 +185,7 @@ impl Event {
             Self::Refused(_)
             | Self::RefusedMany(_)
             | Self::Login(_)
+            | Self::LoginReleased(_)
             | Self::ConfigLoaded(_)
             | Self::SelfTested(_)
             | Self::ShadowStarted(_)

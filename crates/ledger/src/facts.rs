@@ -398,6 +398,17 @@ pub struct Login {
     pub outcome: LoginOutcome,
 }
 
+/// Who was kept out for guessing is let in again, as somebody has looked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginReleased {
+    /// A login, an address or a network.
+    pub who: Words,
+    /// Who said so.
+    pub by: Words,
+    /// Why.
+    pub reason: Words,
+}
+
 /// How a login went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -132,6 +132,10 @@ pub(crate) fn keys_of(event: &Event, mut tell: impl FnMut(Key)) {
                 .iter()
                 .for_each(|name| tell(Key::Login(name.as_str().into())));
         }
+        Event::LoginReleased(facts) => match facts.who.as_str().parse() {
+            Ok(address) => tell(Key::Source(address)),
+            Err(_) => tell(Key::Login(facts.who.as_str().into())),
+        },
         Event::Delivered(attempt) | Event::Failed(attempt) => attempted(attempt, &mut tell),
         Event::Deferred(facts) => attempted(&facts.attempt, &mut tell),
         Event::Held(facts) | Event::Released(facts) | Event::Removed(facts) => {

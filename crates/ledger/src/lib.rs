@@ -44,8 +44,8 @@ pub use configured::{ConfigLoaded, LoadedBy, SelfTested, ShadowEnded, ShadowStar
 pub use entry::Entry;
 pub use event::{Anchored, Dropped, Event, Opened, Previous};
 pub use facts::{
-    Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, NoticeSent, Origin, Refused,
-    RefusedMany, TestimonyError, Tls, Vouched,
+    Accepted, AcceptedRecipient, Attempt, Change, Deferred, Ground, Login, LoginOutcome, LoginReleased, NoticeSent,
+    Origin, Refused, RefusedMany, TestimonyError, Tls, Vouched,
 };
 pub use granted::{GrantLeftOut, GrantStepped};
 pub use hold::{HOLDS_WRITER, Hold, Holds, Released, Scope};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use house::{DIR, House, accepted, delivered, refused};
 use ledger::{
     Change, Config, ConfigLoaded, Deferred, Event, GrantLeftOut, GrantStepped, Key, LoadedBy, Login, LoginOutcome,
-    NoticeSent, OpenError, SelfTested, ShadowEnded, ShadowStarted, Tls, Writer, open,
+    LoginReleased, NoticeSent, OpenError, SelfTested, ShadowEnded, ShadowStarted, Tls, Writer, open,
 };
 use mail::{EventId, MessageId, SessionId, Timestamp};
 use policy::NoticeKind;
@@ -249,6 +249,11 @@ async fn every_kind_of_event_reads_back_as_it_was_recorded() {
         ))),
         Event::Login(Box::new(login)),
         Event::Login(Box::new(failed)),
+        Event::LoginReleased(Box::new(LoginReleased {
+            who: "erp".into(),
+            by: "ann (uid 0)".into(),
+            reason: "INC-77".into(),
+        })),
         refused(5),
         Event::ConfigLoaded(Box::new(loaded)),
         Event::SelfTested(Box::new(tested)),

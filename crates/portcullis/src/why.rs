@@ -14,7 +14,8 @@ use std::io;
 use std::net::IpAddr;
 
 use ledger::{
-    Attempt, Event, GrantLeftOut, GrantStepped, Ground, Key, Line, LoginOutcome, Origin, Reader, Refused, RefusedMany,
+    Attempt, Event, GrantLeftOut, GrantStepped, Ground, Key, Line, LoginOutcome, LoginReleased, Origin, Reader,
+    Refused, RefusedMany,
 };
 use mail::{EventId, MessageId, SessionId, Timestamp};
 use policy::{Grant, GrantState, Live, Snapshot, decide};
@@ -179,13 +180,18 @@ fn keys(about: &str) -> Vec<Key> {
         keys.push(Key::Session(SessionId::new(number)));
     }
     keys.push(Key::Grant(about.into()));
-    keys.push(Key::Login(about.into()));
     keys
 }
 
-/// The last lines about it. What an IPv6 client was refused may be told of with all that its /64 was.
+/// The last lines about it. What an IPv6 client was refused may be told of with all that its /64 was; who guesses at a
+/// grant's login is told with what its mail did.
 fn last_of(reader: &Reader, key: &Key, most: usize) -> io::Result<Vec<Line>> {
     let mut lines = reader.last_of(key, most)?;
+    if let Key::Grant(name) = key {
+        let of_login = reader.last_of(&Key::Login(name.clone()), most)?.into_iter();
+        lines.extend(of_login.filter(|line| !key.fits(&line.event)));
+        lines.sort_by_key(|line| (line.at, line.seq));
+    }
     if let Key::Source(ip) = key
         && let network = Key::Source(RefusedMany::source_of(*ip))
         && network != *key
@@ -205,6 +211,7 @@ fn told(line: &Line, key: &Key, present: Option<Present<'_>>) -> Option<Decision
         Event::RefusedMany(many) => refused_many(at, many, key, present)?,
         Event::Accepted(facts) => accepted(at, facts),
         Event::Login(facts) => login(at, facts),
+        Event::LoginReleased(facts) => let_in(at, facts),
         Event::Delivered(attempt) => tried(at, "delivered", attempt, "The next server has it; ask there"),
         Event::Failed(attempt) => tried(
             at,
@@ -223,6 +230,16 @@ fn told(line: &Line, key: &Key, present: Option<Present<'_>>) -> Option<Decision
         Event::GrantLeftOut(facts) => left_out(at, facts),
         _ => return None,
     })
+}
+
+/// Somebody has looked, and lets a login, or an address, in again.
+fn let_in(at: String, facts: &LoginReleased) -> Decision {
+    blank(
+        at,
+        "let in again",
+        format!("{} said so: {}; its failures are forgotten", facts.by, facts.reason),
+        "Nothing".to_owned(),
+    )
 }
 
 /// A step of a case, at the time it was taken.

@@ -1,13 +1,13 @@
 //! `portcullis logins`: who is kept out for guessing, and letting them in again.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::Value;
 
-use super::{queue, say, say_aside};
-use crate::control::{self, AskError, Asked};
+use super::asking::Asking;
+use super::say;
+use crate::control::Asked;
 use crate::identities::KeptOut;
 
 /// Arguments of `logins`.
@@ -32,10 +32,11 @@ enum Command {
         long_about = "Tell who is kept out, for how long, and from where a stopped login still works.\n\nStatus 0: nobody is \
             stopped. Status 1: somebody is. Status 2: no gate runs."
     )]
-    List(Ask),
+    List(Asking),
     /// Let a login, an address or a network in again
     #[command(
-        long_about = "Let a login, an address or a network in again: its failures are forgotten.\n\nStatus 0: it was kept \
+        long_about = "Let a login, an address or a network in again: its failures are forgotten, and the ledger keeps \
+            who said so and why.\n\nStatus 0: it was kept \
             out, and is no longer. Status 1: it was not. Status 2: no gate runs."
     )]
     Release(Release),
@@ -46,24 +47,11 @@ struct Release {
     /// A login, an address, or a network as `logins list` shows it.
     #[arg(value_name = "WHO")]
     who: String,
-    /// Why, for the log.
+    /// Why; the ledger keeps it, with your name.
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    reason: String,
     #[command(flatten)]
-    ask: Ask,
-}
-
-#[derive(Debug, clap::Args)]
-struct Ask {
-    /// The configuration file of the gate; it says where the running gate is reached.
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// The gateway's control socket, in place of the one the configuration leads to.
-    #[arg(long, value_name = "FILE")]
-    socket: Option<PathBuf>,
-    /// Answer in JSON.
-    #[arg(long)]
-    json: bool,
+    ask: Asking,
 }
 
 /// Runs what it says.
@@ -74,7 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn list(ask: &Ask) -> anyhow::Result<ExitCode> {
+fn list(ask: &Asking) -> anyhow::Result<ExitCode> {
     let Some(done) = ask.ask(Asked::Logins)? else {
         return Ok(ExitCode::from(2));
     };
@@ -124,24 +112,6 @@ fn release(args: Release) -> anyhow::Result<ExitCode> {
         (false, false) => format!("{who} was not kept out; `portcullis logins list` tells who is.\n"),
     });
     Ok(ExitCode::from(u8::from(!released)))
-}
-
-impl Ask {
-    /// What the gate answers; `None` where it refuses, which is told.
-    fn ask(&self, asked: Asked) -> anyhow::Result<Option<Value>> {
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => queue::socket_of(&self.config)?,
-        };
-        match control::ask(&socket, asked) {
-            Ok(answer) => Ok(Some(answer.done)),
-            Err(AskError::Refused(why)) => {
-                say_aside(&format!("portcullis: {why}\n"));
-                Ok(None)
-            }
-            Err(why) => Err(why.into()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! message lost), 2 it could not be tried. Errors are printed here and nowhere else.
 
 pub mod access;
+mod asking;
 pub mod check;
 pub mod config;
 pub mod demo;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::Value;
 
+use super::asking::Asking;
 use super::{queue, say, say_aside};
-use crate::control::{self, AskError, Asked};
+use crate::control::Asked;
 use crate::shadow::Report;
 
 /// Arguments of `shadow`.
@@ -46,7 +47,7 @@ enum Command {
             been treated otherwise; by grant, sender and listener, with the last examples.\n\nStatus 0: nothing differs. \
             Status 1: something does. Status 2: no gate runs, or there never was a shadow."
     )]
-    Status(AskArgs),
+    Status(Asking),
     /// End it, and tell what it counted
     #[command(
         long_about = "End the shadow that is on, and tell what it counted.\n\nStatus 0: ended. Status 1: none is on. \
@@ -67,7 +68,7 @@ struct StartArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
-    ask: AskArgs,
+    ask: Asking,
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,20 +77,7 @@ struct StopArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
-    ask: AskArgs,
-}
-
-#[derive(Debug, clap::Args)]
-struct AskArgs {
-    /// The configuration file of the gate; it says where the running gate is reached.
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// The gateway's control socket, in place of the one the configuration leads to.
-    #[arg(long, value_name = "FILE")]
-    socket: Option<PathBuf>,
-    /// Answer in JSON.
-    #[arg(long)]
-    json: bool,
+    ask: Asking,
 }
 
 /// Runs what it says.
@@ -136,7 +124,7 @@ fn start(args: StartArgs) -> anyhow::Result<ExitCode> {
     )))
 }
 
-fn status(ask: &AskArgs) -> anyhow::Result<ExitCode> {
+fn status(ask: &Asking) -> anyhow::Result<ExitCode> {
     let done = ask.ask(Asked::ShadowStatus)?;
     match done {
         None => Ok(ExitCode::from(2)),
@@ -172,26 +160,4 @@ fn tell(done: &Value, as_json: bool) -> anyhow::Result<Report> {
         report.to_string()
     });
     Ok(report)
-}
-
-impl AskArgs {
-    /// What the gate answers; `None` where it refuses, which is told.
-    fn ask(&self, asked: Asked) -> anyhow::Result<Option<Value>> {
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => queue::socket_of(&self.config)?,
-        };
-        match control::ask(&socket, asked) {
-            Ok(answer) => Ok(Some(answer.done)),
-            Err(AskError::Refused(why)) => {
-                if self.json {
-                    say(&format!("{:#}\n", serde_json::json!({ "error": why })));
-                } else {
-                    say_aside(&format!("portcullis: {why}\n"));
-                }
-                Ok(None)
-            }
-            Err(why) => Err(why.into()),
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admission::Admission;
-use ledger::{Key, Reader};
+use ledger::{Event, Key, LoginReleased, Reader, Words};
 use mail::{MessageId, Timestamp};
 use serde_json::{Value, json};
 use spool::{Dispatch, View};
@@ -132,8 +132,16 @@ impl Desk {
             Asked::Logins => Ok(to_value(self.logins.kept_out())),
             Asked::ReleaseLogin { who, reason } => {
                 let released = self.logins.release(&who);
-                let fields = json!({ "by": by.to_string(), "who": who, "reason": reason, "released": released });
-                self.recorder.journal.note(self.now(), "logins.release", &fields);
+                if released {
+                    let event = LoginReleased {
+                        who: Words::new(&who.to_ascii_lowercase()),
+                        by: Words::of(&by),
+                        reason: Words::new(&reason),
+                    };
+                    self.recorder.testify(Event::LoginReleased(Box::new(event))).await;
+                    // Whoever hears that it is done can count on its being on record.
+                    self.recorder.ledger.flush().await;
+                }
                 Ok(released.into())
             }
             Asked::Why { about, last } => Ok(to_value(self.why(&about, last).await?)),

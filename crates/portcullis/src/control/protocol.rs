@@ -103,9 +103,8 @@ pub enum Asked {
     ReleaseLogin {
         /// A login, an address or a network.
         who: String,
-        /// An operator's words for the log.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
+        /// An operator's words for the ledger.
+        reason: String,
     },
     /// Done: name, generation, queue, ledger, and what is wrong.
     Status,

@@ -136,6 +136,7 @@ fn after_acceptance(id: &str, line: &Line) -> Option<Moment> {
         | Event::RefusedMany(_)
         | Event::Accepted(_)
         | Event::Login(_)
+        | Event::LoginReleased(_)
         | Event::ConfigLoaded(_)
         | Event::SelfTested(_)
         | Event::ShadowStarted(_)

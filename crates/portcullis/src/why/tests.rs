@@ -139,8 +139,5 @@ fn what_is_asked_about_is_taken_for_what_it_looks_like() {
     assert!(matches!(&keys("<a@b.example>")[0], Key::Address(address) if **address == *"a@b.example"));
     let id = EventId::new(3).to_string();
     assert_eq!(keys(&id)[0], Key::Event(EventId::new(3)));
-    assert_eq!(
-        keys("copier-3f"),
-        [Key::Grant("copier-3f".into()), Key::Login("copier-3f".into())]
-    );
+    assert_eq!(keys("copier-3f"), [Key::Grant("copier-3f".into())]);
 }

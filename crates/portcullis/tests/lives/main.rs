@@ -10,6 +10,7 @@ mod exception_comes_to_its_end;
 mod exception_waits_for_the_network;
 mod head_answers_the_yearly_list;
 mod house;
+mod login_that_is_guessed_at;
 mod mail_that_was_not_approved;
 #[path = "../peers/house/mod.rs"]
 mod peers;
