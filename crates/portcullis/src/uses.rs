@@ -45,7 +45,10 @@ pub struct Uses {
     since: Mutex<BTreeMap<CaseId, Use>>,
     /// Who spoke through them.
     seen: Mutex<Seen>,
-    troubles: Mutex<Troubles>,
+    troubles: Mutex<Troubles<CaseId>>,
+    /// The grants of the configuration file.
+    pinned: ArcSwap<BTreeSet<Name>>,
+    troubles_of_pinned: Mutex<Troubles<Name>>,
     /// Addresses that took no letter.
     returned: Mutex<BTreeSet<String>>,
     /// Where answers to letters, and reports of those that came back, arrive.
@@ -62,17 +65,28 @@ impl Uses {
         self.known.store(Arc::new(known));
     }
 
+    /// Looks for what is not as it was granted in the mail of these, too: they stand in the configuration file.
+    pub fn know_pinned(&self, names: BTreeSet<Name>) {
+        self.pinned.store(Arc::new(names));
+    }
+
     /// A message was accepted.
     pub fn saw(&self, accepted: &Accepted<'_>) {
-        let known = self.known.load();
-        if known.is_empty() {
+        let (known, pinned) = (self.known.load(), self.pinned.load());
+        if known.is_empty() && pinned.is_empty() {
             return;
         }
-        let grant = accepted.recipients.iter().find_map(|one| match one.permit.basis() {
-            Basis::Grant(name) => known.get(name),
+        let mut grants = accepted.recipients.iter().filter_map(|one| match one.permit.basis() {
+            Basis::Grant(name) => Some(name),
             _ => None,
         });
-        if let Some(id) = grant {
+        let Some(name) = grants.find(|name| known.contains_key(*name) || pinned.contains(*name)) else {
+            return;
+        };
+        if pinned.contains(name) && troubles::is_over_volume(accepted) {
+            self.troubles_of_pinned.lock().held(name, accepted.id, accepted.at);
+        }
+        if let Some(id) = known.get(name) {
             let counts = !accepted.message_id.is_some_and(|id| id.contains(TEST_MARK));
             self.note(*id, accepted.id, accepted.at, counts);
             if let Some(visitor) = accepted.visitor {
@@ -88,28 +102,41 @@ impl Uses {
                 self.seen.lock().note(*id, observation, accepted.at);
             }
             if troubles::is_over_volume(accepted) {
-                self.troubles.lock().held(*id, accepted.id, accepted.at);
+                self.troubles.lock().held(id, accepted.id, accepted.at);
             }
         }
     }
 
     /// A message was refused.
     pub fn refused(&self, refused: &Refused<'_>) {
-        let known = self.known.load();
-        let grant = refused.rejection.and_then(|rejection| rejection.grant.as_ref());
-        if let Some(id) = grant.and_then(|name| known.get(name)) {
-            self.troubles.lock().refused(*id, refused);
+        let Some(grant) = refused.rejection.and_then(|rejection| rejection.grant.as_ref()) else {
+            return;
+        };
+        if let Some(id) = self.known.load().get(grant) {
+            self.troubles.lock().refused(id, refused);
+        } else if self.pinned.load().contains(grant) {
+            self.troubles_of_pinned.lock().refused(grant, refused);
         }
     }
 
     /// What of their mail was not as it was approved, since this was last asked.
-    pub fn take_troubles(&self) -> Troubles {
+    pub fn take_troubles(&self) -> Troubles<CaseId> {
         std::mem::take(&mut *self.troubles.lock())
     }
 
     /// It could not be written down; later, then.
-    pub fn put_back_troubles(&self, troubles: Troubles) {
+    pub fn put_back_troubles(&self, troubles: Troubles<CaseId>) {
         self.troubles.lock().join(troubles);
+    }
+
+    /// The same of grants of the configuration file.
+    pub fn take_troubles_of_pinned(&self) -> Troubles<Name> {
+        std::mem::take(&mut *self.troubles_of_pinned.lock())
+    }
+
+    /// It could not be written down; later, then.
+    pub fn put_back_troubles_of_pinned(&self, troubles: Troubles<Name>) {
+        self.troubles_of_pinned.lock().join(troubles);
     }
 
     pub(crate) fn note(&self, id: CaseId, first: MessageId, at: Timestamp, counts: bool) {

@@ -11,6 +11,9 @@ const SPAM_SCORE: f64 = 10.0;
 const SPAM_TIMES: usize = 3;
 const SPAM_WITHIN: Duration = Duration::from_secs(30 * 60);
 
+/// How long mail that a grant had queued is kept, held back, when the grant has ended for abuse; then it is taken out.
+pub const ABUSED_MAIL_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// What a scanner, or a person, says of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {

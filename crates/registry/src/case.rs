@@ -4,6 +4,7 @@ use mail::Timestamp;
 
 use crate::acknowledgement::Acknowledged;
 use crate::actor::Person;
+use crate::handover::Handover;
 use crate::life::State;
 
 /// Which way a request goes.
@@ -56,6 +57,8 @@ pub struct Case {
     pub orphan: Option<Timestamp>,
     /// Since when the network is not what was registered.
     pub drift: Option<Timestamp>,
+    /// Who is to operate it, or to answer for it, while not everybody has agreed.
+    pub handover: Option<Handover>,
     /// Whether it served before there was a registry, and nobody has looked at it since.
     pub unreviewed: bool,
 }
@@ -81,6 +84,7 @@ impl Case {
             seasonal: None,
             orphan: None,
             drift: None,
+            handover: None,
             unreviewed: false,
         }
     }

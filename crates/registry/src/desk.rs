@@ -1,6 +1,7 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
 mod attest;
+mod contacts;
 mod credentials;
 mod import;
 mod known;
@@ -247,17 +248,19 @@ impl<S: Store> Desk<S> {
     }
 
     /// Changes what is asked for: an answer to a question, or an edit. What was said about the former text is void. Of a
-    /// grant that was set up, only who operates it and who answers for it can change.
+    /// grant that was set up, only who operates it and who answers for it can change, and they are asked
+    /// ([`hand_over`](Self::hand_over)).
     pub fn amend(&mut self, id: CaseId, form: &Form, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         let mut kept = self.get(id)?;
+        let serves = kept.case.state.is_live() && !kept.case.unreviewed;
+        if serves && kept.form.differs_by_contacts(form) {
+            return self.hand_over(id, form, None, actor, now);
+        }
         let (request, remarks) = self.read(form, kept.case.unreviewed, now);
         if request.is_none() && kept.case.state != State::Draft {
             return Err(DeskError::Form(remarks));
         }
-        let serves = kept.case.state.is_live() && !kept.case.unreviewed;
-        let contacts = serves && kept.form.differs_by_contacts(form);
         let event = match kept.case.state {
-            _ if contacts => Event::Contacts { request: form.hash() },
             State::NeedsInformation => Event::Answer { request: form.hash() },
             _ => Event::Amend { request: form.hash() },
         };
@@ -404,12 +407,13 @@ impl<S: Store> Desk<S> {
         let step = step(&kept.case, event, actor, now, &self.rules.terms)
             .map_err(|why| DeskError::NoStep { id: kept.id, why })?;
         let evidence = beside.evidence.map(|evidence| evidence.to_string());
+        let handed_over = handed_over(kept, event, &step.case);
         let taking = Taking {
             step: &step,
             event,
             actor,
             now,
-            form: beside.form,
+            form: beside.form.or(handed_over.as_ref()),
             evidence: evidence.as_deref(),
             link: beside.link,
             seen: beside.seen,
@@ -499,6 +503,16 @@ fn understand(case: &mut Case, form: &Form, request: Option<&Request>) {
         case.track = request.track;
         case.head = request.head.as_ref().map(|head| Person::new(&head.to_string()));
     }
+}
+
+/// The form with its next contacts, where a step is the one by which all have agreed to them.
+fn handed_over(kept: &Kept, event: &Event, next: &Case) -> Option<Form> {
+    let handover = match event {
+        Event::Contacts { to, .. } => to,
+        _ => kept.case.handover.as_ref()?,
+    };
+    let is_done = next.handover.is_none() && next.request == handover.request;
+    is_done.then(|| handover.applied(&kept.form))
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -15,6 +15,7 @@ mod credential;
 mod desk;
 mod form;
 mod grant;
+mod handover;
 mod letters;
 mod life;
 mod link;
@@ -25,7 +26,7 @@ mod promise;
 mod store;
 mod terms;
 
-pub use abuse::{Abuse, Alert, Verdict};
+pub use abuse::{ABUSED_MAIL_KEPT, Abuse, Alert, Verdict};
 pub use acknowledgement::{ACKNOWLEDGEMENTS, Acknowledged, Signature, TextVersion};
 pub use actor::{Actor, Person, Role};
 pub use attestation::{
@@ -43,6 +44,7 @@ pub use form::{
     Addendum, Authentication, Consultation, Contact, Device, Form, House, Remark, Request, Tls, Volume, Weight,
 };
 pub use grant::{KnownBy, grant};
+pub use handover::{Change, Handover};
 pub use letters::{About, Letters, PLACEHOLDERS, Unknown, WordsError, Written, own_words};
 pub use life::{
     Deadline, Event, Evidence, NoStep, Revocation, Risk, State, Step, Suspension, Trouble, due, idle_days, next_due,
@@ -55,10 +57,13 @@ pub use network::{
     one_machine,
 };
 pub use notice::{Audience, Notice};
-pub use post::{Addresses, Doors, HEARD_OCTETS_MAX, Heard, Matter, Posting, Relay, about, about_list, heard, postings};
+pub use post::{
+    Addresses, Doors, HEARD_OCTETS_MAX, Heard, Matter, PinnedPosting, Posting, Relay, about, about_list, about_pinned,
+    heard, is_for_nobody, pinned_postings, postings,
+};
 pub use promise::promised;
 pub use store::{
-    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, OfList, Pinned, PostgresOptions, PostgresStore,
-    SqliteStore, Store, StoreError, Taken, Taking,
+    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, OfList, Pinned, PinnedLetter, PostgresOptions,
+    PostgresStore, SqliteStore, Store, StoreError, Taken, Taking,
 };
 pub use terms::Terms;

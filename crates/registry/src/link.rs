@@ -37,17 +37,20 @@ pub enum Purpose {
     Renew,
     /// A head says which grants of a list their department still needs.
     Attest,
+    /// Who goes and who comes agree that others operate it, or answer for it.
+    Contacts,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Acknowledge,
         Self::VerifyMail,
         Self::KeepOrRemove,
         Self::Secret,
         Self::Renew,
         Self::Attest,
+        Self::Contacts,
     ];
 
     /// As it is stored.
@@ -60,6 +63,7 @@ impl Purpose {
             Self::Secret => "secret",
             Self::Renew => "renew",
             Self::Attest => "attest",
+            Self::Contacts => "contacts",
         }
     }
 

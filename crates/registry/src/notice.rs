@@ -81,6 +81,10 @@ pub enum Notice {
     ListUnanswered,
     /// M52: it is removed, as its department no longer needs it.
     NotAttested,
+    /// M53: others are to operate it, or to answer for it; do you agree?
+    ContactsAsked,
+    /// M54: that came to nothing; the former ones stay.
+    ContactsStay,
 }
 
 /// Who gets a letter.
@@ -102,6 +106,10 @@ pub enum Audience {
     Department,
     /// Who runs the relay.
     Admin,
+    /// Who is to operate it.
+    NextTechnical,
+    /// Who is to answer for it.
+    NextOwner,
 }
 
 impl Audience {
@@ -117,11 +125,13 @@ impl Audience {
             Self::Network => "network",
             Self::Department => "department",
             Self::Admin => "admin",
+            Self::NextTechnical => "next-technical",
+            Self::NextOwner => "next-owner",
         }
     }
 
     /// Every audience.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Requestor,
         Self::Technical,
         Self::Owner,
@@ -130,6 +140,8 @@ impl Audience {
         Self::Network,
         Self::Department,
         Self::Admin,
+        Self::NextTechnical,
+        Self::NextOwner,
     ];
 
     /// Reads what [`code`](Self::code) wrote.
@@ -141,7 +153,7 @@ impl Audience {
 
 impl Notice {
     /// Every letter.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Received,
         Self::DraftForgotten,
         Self::MoreNeeded,
@@ -181,9 +193,11 @@ impl Notice {
         Self::ListAsked,
         Self::ListUnanswered,
         Self::NotAttested,
+        Self::ContactsAsked,
+        Self::ContactsStay,
     ];
 
-    /// `M01` to `M52`.
+    /// `M01` to `M54`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -226,6 +240,8 @@ impl Notice {
             Self::ListAsked => "M50",
             Self::ListUnanswered => "M51",
             Self::NotAttested => "M52",
+            Self::ContactsAsked => "M53",
+            Self::ContactsStay => "M54",
         }
     }
 
@@ -253,9 +269,10 @@ impl Notice {
             Self::Works | Self::SuspendedUnused | Self::InUseAgain | Self::Kept => &[Requestor, Technical],
             Self::StillNeeded | Self::Removed | Self::SuspendedIdle | Self::EndedIdle => &[Requestor, Technical, Owner],
             Self::EndNears | Self::Renewed | Self::Reinstated | Self::Superseded => &[Requestor, Technical, Owner],
-            Self::SuspendedByOperator | Self::EndedByOperator | Self::ContactsChanged | Self::NotAttested => {
-                &[Requestor, Technical, Owner]
-            }
+            Self::SuspendedByOperator | Self::EndedByOperator | Self::NotAttested => &[Requestor, Technical, Owner],
+            Self::ContactsChanged | Self::ContactsStay => &[Requestor, Technical, Owner],
+            // Those whose contact it is about: the step names them.
+            Self::ContactsAsked => &[],
             Self::Ended => &[Requestor, Technical, Head],
             Self::SuspendedAbuse | Self::EndedAbuse => &[Technical, Requestor, Head, Security],
             Self::Drifted | Self::SuspendedDrift => &[Technical, Network],
@@ -273,6 +290,7 @@ impl Notice {
                 | Self::SuspendedDrift
                 | Self::Drifted
                 | Self::HeadAsked
+                | Self::ContactsAsked
                 | Self::Recipe
         )
     }

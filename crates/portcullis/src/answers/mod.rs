@@ -77,6 +77,11 @@ impl Answers {
             Err(what) => Ok(question::page(&link, &kept, self.longest(), Some(what), fields)),
             Ok(Reply::Step(event)) => self.step(&token, &event, whence),
             Ok(Reply::Renew) => self.step(&token, &Event::Renew { until: self.longest() }, whence),
+            Ok(Reply::Agree) => self.step(&token, &Event::Confirm { request: link.request }, whence),
+            Ok(Reply::Dissent(reason)) => {
+                let request = link.request;
+                self.step(&token, &Event::Dissent { request, reason }, whence)
+            }
             Ok(Reply::FetchSecret) => self.secret(&token, &link, &kept),
             Ok(Reply::VerifyMail) => {
                 self.registry().verify_mail(&token, self.now())?;

@@ -62,6 +62,11 @@ pub(super) fn taken(kept: &Kept, event: &Event) -> Page {
         Event::Decline { .. } => "You have declined. Nothing is set up.",
         Event::Keep { .. } => "It is kept. We ask again when it has been silent for another year.",
         Event::Remove { .. } => "It is removed: it can no longer send. Please switch off mail on the device as well.",
+        Event::Confirm { .. } if kept.case.handover.is_some() => {
+            "You have agreed. It becomes so when all who were asked have."
+        }
+        Event::Confirm { .. } => "You have agreed, and so have all who were asked: it is so from now on.",
+        Event::Dissent { .. } => "It stays as it is. Its people are told.",
         _ => "It goes on, or goes on its way to be approved again where it is an exception. You will get a letter.",
     };
     let body = html! {

@@ -3,9 +3,9 @@
 use hyper::StatusCode;
 use mail::Timestamp;
 use maud::{Markup, html};
-use registry::{ACKNOWLEDGEMENTS, Contact, Kept, Link, Purpose, TextVersion};
+use registry::{ACKNOWLEDGEMENTS, Contact, Kept, Link, Person, Purpose, TextVersion};
 
-use super::page::Page;
+use super::page::{Page, capital};
 use super::reply::Fields;
 
 /// The page of a link that works. `wrong` is what was missing in an answer, `filled` what else was in it.
@@ -18,6 +18,7 @@ pub(super) fn page(link: &Link, kept: &Kept, longest: Timestamp, wrong: Option<S
         Purpose::KeepOrRemove => ("Is it still needed?", keep_or_remove(kept, filled)),
         Purpose::Renew => ("Shall it go on?", renew(kept, longest)),
         Purpose::Secret => ("Your secret is ready to be made", secret(kept)),
+        Purpose::Contacts => ("Shall others answer for it?", contacts(link, kept, filled)),
         Purpose::VerifyMail => ("Is this your address?", verify(link)),
         // Its page is another: it is about many cases (`list.rs`).
         Purpose::Attest => ("What does your department still need?", html! {}),
@@ -113,6 +114,44 @@ fn secret(kept: &Kept) -> Markup {
         (facts(kept))
         form method="post" { button name="do" value="show" { "Make the secret and show it" } }
     }
+}
+
+/// Who goes and who comes; whoever has agreed, or is stood in for, may still say no.
+fn contacts(link: &Link, kept: &Kept, filled: &Fields) -> Markup {
+    let proposed = kept
+        .case
+        .handover
+        .as_ref()
+        .filter(|proposed| proposed.request == link.request);
+    let who = Person::new(&link.address);
+    let is_waited_for = proposed.is_some_and(|proposed| proposed.waits_for().contains(&who));
+    html! {
+        @match proposed {
+            Some(proposed) => {
+                dl { @for (role, change) in proposed.changes() {
+                    dt { (capital(role.name())) }
+                    dd { (contact(&change.to)) ", in place of " (contact(&change.from)) }
+                } }
+                p { "Until all who are asked agree, everything stays as it is." }
+            }
+            None => p { "Something else is proposed by now, or nothing any more: there is a later letter, or nothing to do." }
+        }
+        (facts(kept))
+        @if is_waited_for {
+            form method="post" { button name="do" value="agree" { "I agree" } }
+        } @else {
+            p { "Your word is not needed for it. You may say no all the same." }
+        }
+        form method="post" {
+            h2 { "Or say no" }
+            label class="field" { "Why" textarea name="reason" { (filled.get("reason")) } }
+            button class="quiet" name="do" value="dissent" { "It shall stay as it is" }
+        }
+    }
+}
+
+fn contact(contact: &Contact) -> String {
+    [contact.name.trim(), contact.email.trim()].join(" ").trim().to_owned()
 }
 
 fn verify(link: &Link) -> Markup {

@@ -14,6 +14,10 @@ pub(super) enum Reply {
     Step(Event),
     /// It shall go on, for as long as it may.
     Renew,
+    /// They agree to what was proposed when the link was sent.
+    Agree,
+    /// They do not, and why.
+    Dissent(Box<str>),
     /// The secret shall be made and shown.
     FetchSecret,
     /// The address is theirs.
@@ -77,6 +81,8 @@ pub(super) fn read(purpose: Purpose, fields: &Fields) -> Result<Reply, String> {
                 .non_empty_or("no longer needed"),
         })),
         (Purpose::Renew, "renew") => Ok(Reply::Renew),
+        (Purpose::Contacts, "agree") => Ok(Reply::Agree),
+        (Purpose::Contacts, "dissent") => Ok(Reply::Dissent(reason(fields, "Please say in a few words why not.")?)),
         (Purpose::Secret, "show") => Ok(Reply::FetchSecret),
         (Purpose::VerifyMail, "verify") => Ok(Reply::VerifyMail),
         _ => Err("Please use one of the buttons.".to_owned()),
@@ -172,10 +178,14 @@ mod tests {
             (Purpose::Secret, "do=verify"),
             (Purpose::VerifyMail, "do=keep&reason=x"),
             (Purpose::Secret, ""),
+            (Purpose::Contacts, "do=keep&reason=x"),
+            (Purpose::Renew, "do=agree"),
+            (Purpose::Contacts, "do=dissent"),
         ] {
             assert!(read(purpose, &fields(answer)).is_err(), "{purpose:?} {answer}");
         }
         assert_eq!(read(Purpose::Renew, &fields("do=renew")), Ok(Reply::Renew));
+        assert_eq!(read(Purpose::Contacts, &fields("do=agree")), Ok(Reply::Agree));
         assert_eq!(read(Purpose::Secret, &fields("do=show")), Ok(Reply::FetchSecret));
         assert_eq!(read(Purpose::VerifyMail, &fields("do=verify")), Ok(Reply::VerifyMail));
     }

@@ -58,7 +58,7 @@ async fn take(adopter: &Adopter, orphaned: Orphaned, live: &Live) -> anyhow::Res
     let adopted = adopter.take(orphaned).await?;
     stores::tell_damage(&adopted.damaged);
     // It may have been accepted under a grant that is suspended by now.
-    held::hold_suspended(&live.admission.snapshot(), (&live.view, &live.dispatch), &live.recorder).await;
+    held::hold_stopped(live).await;
     tracing::info!(
         event = "spool.adopted",
         messages = adopted.messages,

@@ -26,12 +26,17 @@ pub(crate) struct Registered {
     pub(crate) grants: Arc<[Grant]>,
     /// Grants of the file that must not serve for now, with the reason.
     pub(crate) suspended: BTreeMap<Name, String>,
+    /// Grants of it that ended for abuse, and when: what they have queued never leaves.
+    pub(crate) abused: Arc<Abused>,
 }
+
+/// Grants that ended for abuse, and when.
+pub(crate) type Abused = BTreeMap<Name, Timestamp>;
 
 impl Registered {
     /// Whether it says nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.grants.is_empty() && self.suspended.is_empty()
+        self.grants.is_empty() && self.suspended.is_empty() && self.abused.is_empty()
     }
 }
 

@@ -55,7 +55,7 @@ use registry::Registry;
 use rulebooks::Rulebooks;
 
 pub use back::resolver;
-pub(crate) use compose::{Registered, beside};
+pub(crate) use compose::{Abused, Registered, beside};
 pub use reload::ReloadError;
 pub use succeed::Heritage;
 

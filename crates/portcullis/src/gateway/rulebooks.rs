@@ -8,13 +8,17 @@ use ledger::{Event, GrantLeftOut, Words};
 use mail::Timestamp;
 use parking_lot::Mutex;
 use policy::{Name, Snapshot};
+use tokio::sync::Notify;
 
 use super::compose::{Composed, Registered, compose};
 use super::{Live, held, shadow};
 use crate::witness::Recorder;
 
 /// The two sources of what serves. Only who holds the lock of the reloads changes them.
-pub(crate) struct Rulebooks(Mutex<Sources>);
+pub(crate) struct Rulebooks {
+    sources: Mutex<Sources>,
+    published: Notify,
+}
 
 #[derive(Clone)]
 struct Sources {
@@ -42,22 +46,31 @@ impl Rulebooks {
             said,
             left_out,
         };
-        Ok((Self(Mutex::new(sources)), snapshot))
+        let rulebooks = Self {
+            sources: Mutex::new(sources),
+            published: Notify::new(),
+        };
+        Ok((rulebooks, snapshot))
+    }
+
+    /// Returns when something else serves than before.
+    pub(super) async fn published(&self) {
+        self.published.notified().await;
     }
 
     /// What the file declares, as judgement would read it without the registry.
     pub(crate) fn declared(&self) -> Arc<Snapshot> {
-        self.0.lock().declared.clone()
+        self.sources.lock().declared.clone()
     }
 
     /// What the registry said last.
     pub(super) fn said(&self) -> Registered {
-        self.0.lock().said.clone()
+        self.sources.lock().said.clone()
     }
 
     /// The grants of the registry that do not serve, with the reason.
     pub(super) fn left_out(&self) -> BTreeMap<Name, String> {
-        self.0.lock().left_out.clone()
+        self.sources.lock().left_out.clone()
     }
 }
 
@@ -93,9 +106,11 @@ async fn together(
 /// are suspended is held.
 pub(super) async fn publish(live: &Live, next: Next) {
     let Next { sources, snapshot } = next;
-    let before = std::mem::replace(&mut *live.rulebooks.0.lock(), sources.clone()).left_out;
+    let before = std::mem::replace(&mut *live.rulebooks.sources.lock(), sources.clone()).left_out;
     live.admission.publish(snapshot.clone());
-    held::hold_suspended(&snapshot, (&live.view, &live.dispatch), &live.recorder).await;
+    held::hold_stopped(live).await;
+    // What may leave again does so now.
+    live.rulebooks.published.notify_one();
     tell_left_out(&live.recorder, &snapshot, &sources.left_out, &before).await;
     shadow::registered(live).await;
 }

@@ -74,7 +74,16 @@ pub(super) async fn start(config: Config, setting: Setting, heritage: Heritage) 
         logins: registered,
     } = registry.first(now(&world)).await;
     let (rulebooks, snapshot) = Rulebooks::first(declared, said, now(&world)).await?;
-    let stores = Stores::open(&config, &snapshot, &wish, &world, (journal, uses), writers).await?;
+    let said = rulebooks.said();
+    let stores = Stores::open(
+        &config,
+        (&snapshot, &said.abused),
+        &wish,
+        &world,
+        (journal, uses),
+        writers,
+    )
+    .await?;
 
     rulebooks::tell_left_out(&stores.recorder, &snapshot, &rulebooks.left_out(), &BTreeMap::new()).await;
 
@@ -300,13 +309,7 @@ fn run(live: &Arc<Live>, adopter: Arc<spool::Adopter>, shutdown: &Shutdown) -> J
     let mut tasks = JoinSet::new();
     let (back, until) = (live.back.clone(), shutdown.clone());
     tasks.spawn(async move { back.run(until).await });
-    tasks.spawn(held::watch(
-        live.admission.clone(),
-        live.view.clone(),
-        live.dispatch.clone(),
-        live.recorder.clone(),
-        shutdown.clone(),
-    ));
+    tasks.spawn(held::watch(live.clone(), shutdown.clone()));
     tasks.spawn(watch_refusals(live.recorder.clone(), shutdown.clone()));
     tasks.spawn(adopt::watch(adopter, live.clone(), shutdown.clone()));
     if live.keeper.is_some() {

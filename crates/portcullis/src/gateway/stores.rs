@@ -10,7 +10,7 @@ use mail::Timestamp;
 use policy::Snapshot;
 use world::World;
 
-use super::{Writers, held, reload};
+use super::{Abused, Writers, held, reload};
 use crate::config::Config;
 use crate::generations::Wish;
 use crate::journal::Journal;
@@ -36,7 +36,7 @@ impl Stores {
     /// Opens both, completes the ledger from the queue, and holds what suspended grants have queued.
     pub(super) async fn open(
         config: &Config,
-        snapshot: &Snapshot,
+        (snapshot, abused): (&Snapshot, &Abused),
         wish: &Wish,
         world: &World,
         (journal, uses): (Journal, Arc<Uses>),
@@ -59,7 +59,12 @@ impl Stores {
         recorder
             .testify(reload::loaded(config, snapshot.generation(), wish))
             .await;
-        held::hold_suspended(snapshot, (&queue.view, &queue.dispatch), &recorder).await;
+        held::hold(
+            &held::stopped(snapshot, abused),
+            (&queue.view, &queue.dispatch),
+            &recorder,
+        )
+        .await;
         Ok(Self {
             intake: queue.intake,
             dispatch: queue.dispatch,

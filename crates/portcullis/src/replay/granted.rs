@@ -133,6 +133,7 @@ impl Past {
         let said = Registered {
             grants: self.grants.values().cloned().collect(),
             suspended: self.suspended.clone(),
+            ..Registered::default()
         };
         let rulebook = beside(&self.declared, &said, since);
         self.rulebooks.push_back((since, rulebook));

@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use admission::{Accepted, Refused};
 use mail::{MessageId, Timestamp};
 use policy::{Reason, Standing};
-use registry::{CaseId, Trouble};
+use registry::Trouble;
 
 /// For each grant and kind of trouble what was said of it first, and when.
-#[derive(Debug, Default)]
-pub struct Troubles(BTreeMap<(CaseId, Trouble), (String, Timestamp)>);
+#[derive(Debug)]
+pub struct Troubles<K>(BTreeMap<(K, Trouble), (String, Timestamp)>);
+
+impl<K> Default for Troubles<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 /// Whether a message was accepted beyond what its grant may send, and is held for that.
 pub(super) fn is_over_volume(accepted: &Accepted<'_>) -> bool {
@@ -28,21 +34,21 @@ fn trouble(reason: Reason) -> Option<Trouble> {
     })
 }
 
-impl Troubles {
-    pub(super) fn held(&mut self, id: CaseId, message: MessageId, at: Timestamp) {
+impl<K: Ord + Clone> Troubles<K> {
+    pub(super) fn held(&mut self, id: &K, message: MessageId, at: Timestamp) {
         let said =
             || format!("It has sent more than it may for now; what comes is accepted and held, {message} first.");
         self.note(id, Trouble::Volume, said, at);
     }
 
-    pub(super) fn refused(&mut self, id: CaseId, refused: &Refused<'_>) {
+    pub(super) fn refused(&mut self, id: &K, refused: &Refused<'_>) {
         if let Some(trouble) = refused.rejection.and_then(|rejection| trouble(rejection.reason)) {
             self.note(id, trouble, || refused.reply.to_string(), refused.at);
         }
     }
 
-    fn note(&mut self, id: CaseId, trouble: Trouble, said: impl FnOnce() -> String, at: Timestamp) {
-        self.0.entry((id, trouble)).or_insert_with(|| (said(), at));
+    fn note(&mut self, id: &K, trouble: Trouble, said: impl FnOnce() -> String, at: Timestamp) {
+        self.0.entry((id.clone(), trouble)).or_insert_with(|| (said(), at));
     }
 
     /// With what came later.
@@ -57,20 +63,22 @@ impl Troubles {
     }
 
     /// Those of which this is so.
-    pub fn retain(&mut self, mut is_so: impl FnMut(CaseId, Trouble, Timestamp) -> bool) {
-        self.0.retain(|(id, trouble), (_, at)| is_so(*id, *trouble, *at));
+    pub fn retain(&mut self, mut is_so: impl FnMut(&K, Trouble, Timestamp) -> bool) {
+        self.0.retain(|(id, trouble), (_, at)| is_so(id, *trouble, *at));
     }
 
     /// Each with what was said of it, and when.
-    pub fn iter(&self) -> impl Iterator<Item = (CaseId, Trouble, &str, Timestamp)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, Trouble, &str, Timestamp)> {
         self.0
             .iter()
-            .map(|((id, trouble), (said, at))| (*id, *trouble, &**said, *at))
+            .map(|((id, trouble), (said, at))| (id, *trouble, &**said, *at))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use registry::CaseId;
+
     use super::*;
 
     #[test]
@@ -78,11 +86,11 @@ mod tests {
         let (one, at) = (CaseId(1001), Timestamp::from_secs);
         let mut troubles = Troubles::default();
         for secs in [10, 12] {
-            troubles.held(one, MessageId::new(7), at(secs));
+            troubles.held(&one, MessageId::new(7), at(secs));
         }
         let former = std::mem::take(&mut troubles);
-        troubles.held(one, MessageId::new(8), at(14));
-        troubles.held(CaseId(1002), MessageId::new(9), at(15));
+        troubles.held(&one, MessageId::new(8), at(14));
+        troubles.held(&CaseId(1002), MessageId::new(9), at(15));
         troubles.join(former);
         let all: Vec<_> = troubles
             .iter()

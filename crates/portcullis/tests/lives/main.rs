@@ -8,10 +8,13 @@
 mod copier_gets_a_credential;
 mod exception_comes_to_its_end;
 mod exception_waits_for_the_network;
+mod grant_of_the_file;
 mod head_answers_the_yearly_list;
 mod house;
 mod login_that_is_guessed_at;
+mod mail_of_the_stopped;
 mod mail_that_was_not_approved;
+mod others_answer_for_it;
 #[path = "../peers/house/mod.rs"]
 mod peers;
 mod person_of_the_directory;

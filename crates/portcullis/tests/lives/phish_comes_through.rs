@@ -22,14 +22,6 @@ fn plotter(campus: &Campus) -> (String, crate::house::Client) {
     (id, session)
 }
 
-fn held(campus: &Campus) -> u64 {
-    let counts = campus.gate.command(&["queue", "counts", "--json"]).expect_ok("counts");
-    let counts: Value = serde_json::from_str(&counts).unwrap();
-    counts["recipients"]["held"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("{counts}"))
-}
-
 /// Tells of a message.
 fn report(campus: &Campus, id: &str, words: &[&str]) -> Value {
     campus.told(&[&["report", id][..], words].concat())
@@ -49,7 +41,7 @@ fn a_phish_stops_its_grant_at_once_and_four_people_know() {
     .unwrap();
     let (id, mut session) = plotter(&campus);
     session.delivers(AS, "eve@away.example.net", "your mailbox is full");
-    assert_eq!(held(&campus), 0);
+    assert_eq!(campus.held(), 0);
     let sample = campus.path("phish.eml");
     std::fs::write(&sample, PHISH).unwrap();
 
@@ -68,7 +60,7 @@ fn a_phish_stops_its_grant_at_once_and_four_people_know() {
     let mut another = campus.device("10.20.3.15");
     let refused = another.say(&format!("MAIL FROM:<{AS}>"));
     assert!(refused.starts_with("554 5.7.1"), "{refused}");
-    assert_eq!(held(&campus), 1);
+    assert_eq!(campus.held(), 1);
     stands_in_the_ledger(&campus, &id);
     is_kept(&answer);
     four_people_know(&campus, &id);

@@ -23,12 +23,13 @@ impl<S: Store> Desk<S> {
     ) -> Result<(Token, Link), DeskError> {
         let kept = self.get(id)?;
         let token = Token::fresh(rng);
+        let proposed = kept.case.handover.as_ref().filter(|_| purpose == Purpose::Contacts);
         let link = Link {
             case: id,
             list: None,
             purpose,
             address: address.trim().into(),
-            request: kept.case.request,
+            request: proposed.map_or(kept.case.request, |proposed| proposed.request),
             made: now,
             ends: purpose.ends(now, &self.rules.calendar),
             used: None,
@@ -48,7 +49,7 @@ impl<S: Store> Desk<S> {
     pub fn answer(&mut self, token: &Token, event: &Event, whence: &Whence, now: Timestamp) -> Result<Kept, DeskError> {
         let hash = token.hash();
         let link = self.look_at(&hash, purposes(event), now)?;
-        self.retried(|desk| {
+        let kept = self.retried(|desk| {
             let kept = desk.get(link.case)?;
             let actor = somebody(&kept, &link.address, event).map_err(|why| DeskError::NoStep { id: kept.id, why })?;
             let mut beside = Beside::of(event);
@@ -64,7 +65,12 @@ impl<S: Store> Desk<S> {
             }
             beside.link = Some(&hash);
             desk.keep(&kept, event, &actor, now, beside)
-        })
+        })?;
+        if link.purpose == Purpose::Contacts {
+            // Whatever came back before: mail reaches them now.
+            self.store.reached(&link.address)?;
+        }
+        Ok(kept)
     }
 
     /// Uses a link up by which nothing but an address is shown to be somebody's.
@@ -96,6 +102,7 @@ fn purposes(event: &Event) -> &'static [Purpose] {
         Event::Acknowledge(_) | Event::Decline { .. } => &[Purpose::Acknowledge],
         Event::Keep { .. } | Event::Remove { .. } => &[Purpose::KeepOrRemove],
         Event::Renew { .. } => &[Purpose::Renew],
+        Event::Confirm { .. } | Event::Dissent { .. } => &[Purpose::Contacts],
         _ => &[],
     }
 }
@@ -103,6 +110,12 @@ fn purposes(event: &Event) -> &'static [Purpose] {
 /// Who answers: the person of this address, in the first of their roles that may.
 fn somebody(kept: &Kept, address: &str, event: &Event) -> Result<Actor, NoStep> {
     let who = Person::new(address);
+    if let (Event::Confirm { .. } | Event::Dissent { .. }, Some(proposed)) = (event, &kept.case.handover)
+        && let Some(role) = proposed.role_of(&who)
+    {
+        // Who comes has no other part in it before all have agreed.
+        return Ok(Actor::Human { who, role });
+    }
     let roles = roles(&kept.form).into_iter();
     let mut theirs = roles.filter(|(_, of)| Person::new(of) == who).map(|(role, _)| role);
     let actor = |role| Actor::Human { who: who.clone(), role };

@@ -2,6 +2,7 @@
 
 mod answered;
 mod checked;
+mod contacts;
 mod imported;
 mod issued;
 mod people;

@@ -10,7 +10,7 @@ use crate::life::{Event, NoStep, Trouble};
 use crate::store::{CaseId, Store, StoreError};
 
 /// A device that is set up wrongly tries for weeks: its people hear of the same thing once in such a time.
-const TOLD_AGAIN: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const TOLD_AGAIN: Duration = Duration::from_secs(30 * 86_400);
 
 impl<S: Store> Desk<S> {
     /// Tells the people of a grant, unless they were told; whether they are told now.

@@ -7,6 +7,7 @@ use mail::Timestamp;
 use super::{Deadline, State, Suspension, idle};
 use crate::calendar::Calendar;
 use crate::case::Case;
+use crate::handover::Handover;
 use crate::terms::Terms;
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -55,14 +56,16 @@ fn deadlines(
     terms: &Terms,
     calendar: &Calendar,
     gaps: &[(Timestamp, Timestamp)],
-) -> [Option<(Deadline, Timestamp)>; 4] {
+) -> [Option<(Deadline, Timestamp)>; 5] {
     let ended = case.until.filter(|_| case.state.is_live());
     let drift = case.drift.filter(|_| case.state.admits_mail());
     let orphan = case.orphan.filter(|_| case.state.admits_mail());
+    let contacts = case.handover.as_ref().map(Handover::until);
     [
         ended.map(|until| (Deadline::Ended, until)),
         drift.map(|since| (Deadline::DriftUnanswered, since.plus(HOUR * terms.drift_hours))),
         orphan.map(|since| (Deadline::OrphanUnanswered, since.plus(DAY * terms.orphan))),
+        contacts.map(|until| (Deadline::ContactsUnconfirmed, until)),
         of_state(case, terms, calendar, gaps),
     ]
 }

@@ -45,17 +45,6 @@ pub(super) fn step(case: &Case, event: &Event, now: Timestamp) -> Result<Option<
         Event::Found if case.state.is_live() && case.orphan.is_some() => {
             Step::stay(case).with(|case| case.orphan = None)
         }
-        Event::Contacts { request } if case.state.is_live() => Step::stay(case)
-            .with(|case| {
-                // The risk that was taken is the same, whoever answers.
-                if let Some(acknowledged) = case.acknowledged.as_mut().filter(|one| one.request == case.request) {
-                    acknowledged.request = *request;
-                }
-                case.request = *request;
-                case.orphan = None;
-            })
-            .tells(Notice::ContactsChanged)
-            .keeps(Evidence::FormChange),
         Event::Reinstate { .. } => return reinstate(case, now),
         Event::Revoke { .. } if abused => revoked(Revocation::Abuse)
             .tells(Notice::EndedAbuse)

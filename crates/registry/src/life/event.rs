@@ -4,8 +4,9 @@ use mail::Timestamp;
 
 use super::Trouble;
 use crate::acknowledgement::Signature;
-use crate::actor::Role;
+use crate::actor::{Person, Role};
 use crate::check::Check;
+use crate::handover::Handover;
 
 /// How much is risked by an exception; it limits how long one may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,10 +141,33 @@ pub enum Event {
     Abandoned,
     /// Those who answer for it are there again.
     Found,
-    /// Others operate it, or answer for it, from now on.
+    /// Others shall operate it, or answer for it, once those who go and those who come agree.
     Contacts {
-        /// SHA-256 of what is asked for now; nothing but its people is another.
+        /// Who, and who has to agree.
+        to: Box<Handover>,
+        /// Whether an administrator stands in for some who go and cannot be asked.
+        stands_in: bool,
+        /// The same in words, with why somebody cannot be asked.
+        said: Box<str>,
+    },
+    /// One of them agrees.
+    Confirm {
+        /// SHA-256 of what they were asked about.
         request: [u8; 32],
+    },
+    /// An administrator stands in for those who have left and cannot agree.
+    StandIn {
+        /// Who has left.
+        gone: Vec<Person>,
+        /// How that is known.
+        why: Box<str>,
+    },
+    /// One of them does not agree, or it was proposed by mistake.
+    Dissent {
+        /// SHA-256 of what they were asked about.
+        request: [u8; 32],
+        /// Why.
+        reason: Box<str>,
     },
     /// It shall not serve for now.
     Suspend {
@@ -208,6 +232,8 @@ pub enum Deadline {
     OrphanUnanswered,
     /// The network did not become again what was registered.
     DriftUnanswered,
+    /// Not everybody agreed to other contacts.
+    ContactsUnconfirmed,
 }
 
 impl Deadline {
@@ -233,6 +259,7 @@ impl Deadline {
             Self::Ended => "ended",
             Self::OrphanUnanswered => "orphan-unanswered",
             Self::DriftUnanswered => "drift-unanswered",
+            Self::ContactsUnconfirmed => "contacts-unconfirmed",
         }
     }
 }
@@ -268,6 +295,9 @@ impl Event {
             Self::Abandoned => "abandoned",
             Self::Found => "found",
             Self::Contacts { .. } => "contacts",
+            Self::Confirm { .. } => "contacts-confirmed",
+            Self::StandIn { .. } => "contacts-stood-in",
+            Self::Dissent { .. } => "contacts-declined",
             Self::Suspend { .. } => "suspend",
             Self::Reinstate { .. } => "reinstate",
             Self::Revoke { .. } => "revoke",
@@ -291,7 +321,9 @@ impl Event {
             Self::Remove { .. } => &[Requestor, Owner, Technical, Head],
             Self::Attest { .. } | Self::NotAttested { .. } => &[Head, Admin, Security],
             Self::Renew { .. } => &[Owner, Requestor],
-            Self::Contacts { .. } => &[Owner, Requestor, Technical, Admin],
+            Self::Contacts { .. } | Self::Dissent { .. } => &[Owner, Requestor, Technical, Admin],
+            Self::Confirm { .. } => &[Technical, Owner],
+            Self::StandIn { .. } => &[Admin],
             Self::Reinstate { .. } | Self::Revoke { .. } => &[Admin, Security],
             Self::Checked { .. }
             | Self::Accepted { .. }
@@ -330,6 +362,9 @@ impl Event {
             | Self::Abuse { alert: said }
             | Self::Drifted { observed: said, .. }
             | Self::Supersede { by: said }
+            | Self::Contacts { said, .. }
+            | Self::StandIn { why: said, .. }
+            | Self::Dissent { reason: said, .. }
             | Self::Accepted { message: said, .. } => Some(said),
             Self::Submit
             | Self::Answer { .. }
@@ -344,7 +379,7 @@ impl Event {
             | Self::Matches
             | Self::Abandoned
             | Self::Found
-            | Self::Contacts { .. }
+            | Self::Confirm { .. }
             | Self::Elapsed(_) => None,
         }
     }

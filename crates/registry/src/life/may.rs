@@ -33,7 +33,7 @@ fn needed(case: &Case, event: &Event) -> &'static [Role] {
         (Event::Ask { .. } | Event::Reject { .. }, State::SecurityReview) => &[Role::Security],
         (Event::Ask { .. } | Event::Reject { .. }, _) => &[Role::Admin],
         // It serves without anybody's approval: its people do not change by themselves what it may.
-        (Event::Amend { .. } | Event::Contacts { .. }, _) if case.unreviewed => &[Role::Admin],
+        (Event::Amend { .. }, _) if case.unreviewed => &[Role::Admin],
         _ => event.people(),
     }
 }

@@ -8,8 +8,9 @@
 //!                                                                                        expired
 //! ```
 //! `request.rs` has what comes before the first message, `service.rs` what comes behind it, `ending.rs` what ends or
-//! interrupts it; `imported.rs` what served before there was a registry; `due.rs` says what time alone causes. What is not written there is not possible.
+//! interrupts it, `contacts.rs` who answers for it; `imported.rs` what served before there was a registry; `due.rs` says what time alone causes. What is not written there is not possible.
 
+mod contacts;
 mod due;
 mod ending;
 mod event;
@@ -93,6 +94,9 @@ impl Step {
         next.case.state = state;
         next.case.entered = now;
         next.case.reminded = (0, now);
+        if !state.is_live() {
+            next.case.handover = None;
+        }
         next
     }
 
@@ -203,6 +207,9 @@ pub enum NoStep {
     /// What its track demands was not said.
     #[error("it cannot serve: what people have to say first was not said")]
     Undecided,
+    /// Nobody waits for this answer.
+    #[error("nobody waits for that answer: no other contacts are proposed, or they have answered")]
+    NotAsked,
     /// It was imported.
     #[error("it was imported, and nobody has reviewed it yet: a review decides whether it goes on")]
     Unreviewed,
@@ -244,11 +251,14 @@ pub fn step(case: &Case, event: &Event, actor: &Actor, now: Timestamp, terms: &T
         | Event::Matches
         | Event::Abandoned
         | Event::Found
-        | Event::Contacts { .. }
         | Event::Suspend { .. }
         | Event::Reinstate { .. }
         | Event::Revoke { .. }
         | Event::Supersede { .. } => ending::step(case, event, now)?,
+        Event::Contacts { .. } | Event::Confirm { .. } | Event::StandIn { .. } | Event::Dissent { .. } => {
+            contacts::step(case, event, actor, now, terms)?
+        }
+        Event::Elapsed(Deadline::ContactsUnconfirmed) => contacts::lapsed(case),
         Event::Elapsed(deadline) => elapsed(case, *deadline, now, terms)?,
     };
     step.ok_or(NoStep::NotHere {

@@ -6,8 +6,10 @@ use mail::Timestamp;
 use serde::Deserialize;
 
 use super::recipe::{Doors, recipe};
+use crate::abuse::ABUSED_MAIL_KEPT;
 use crate::calendar::Calendar;
 use crate::case::Case;
+use crate::handover::Handover;
 use crate::letters::About;
 use crate::life::State;
 use crate::notice::Notice;
@@ -68,7 +70,7 @@ pub fn about(
             String::new()
         },
         said,
-        by: date(answered_by(relay, notice, letter.at, step)),
+        by: date(answered_by(relay, notice, kept, letter.at, step)),
         until: date(until(case, notice, letter.at)),
         since: date(since(case, notice)),
         days: days(&relay.terms, notice),
@@ -149,7 +151,7 @@ fn person(name: &str, address: &str) -> String {
 }
 
 /// Until when somebody has to do what comes next.
-fn answered_by(relay: &Relay, notice: Notice, at: Timestamp, step: Option<&Taken>) -> Option<Timestamp> {
+fn answered_by(relay: &Relay, notice: Notice, kept: &Kept, at: Timestamp, step: Option<&Taken>) -> Option<Timestamp> {
     let terms = &relay.terms;
     let business = |days| Some(relay.calendar.business_days_after(at, days));
     let after = |days: u32| Some(at.plus(DAY * days));
@@ -159,6 +161,7 @@ fn answered_by(relay: &Relay, notice: Notice, at: Timestamp, step: Option<&Taken
         Notice::HeadAsked | Notice::HeadWasAsked => business(terms.head_business.2),
         Notice::MoreNeeded => after(terms.information.1),
         Notice::NetworkAsked => after(terms.network),
+        Notice::ContactsAsked => kept.case.handover.as_ref().map(Handover::until),
         Notice::StillNeeded => after(terms.idle_answer.3),
         Notice::ListAsked | Notice::ListUnanswered => after(terms.attestation.3),
         Notice::SuspendedIdle => after(terms.idle_over),
@@ -190,6 +193,7 @@ fn days(terms: &Terms, notice: Notice) -> String {
     match notice {
         Notice::DraftForgotten => terms.draft.to_string(),
         Notice::Unused => terms.unused.2.to_string(),
+        Notice::EndedAbuse => (ABUSED_MAIL_KEPT.as_secs() / DAY.as_secs()).to_string(),
         _ => String::new(),
     }
 }

@@ -3,6 +3,7 @@
 mod about;
 mod heard;
 mod listed;
+mod pinned;
 mod recipe;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,14 @@ use std::time::Duration;
 use mail::Timestamp;
 
 use crate::attestation::ListId;
+use crate::handover::{Change, Handover};
 use crate::notice::{Audience, Notice};
 use crate::store::{A_DAY, Kept, Letter};
 
 pub use about::{Relay, about};
 pub use heard::{HEARD_OCTETS_MAX, Heard, heard};
 pub use listed::about_list;
+pub use pinned::{PinnedPosting, about_pinned, pinned_postings};
 pub use recipe::Doors;
 
 /// What is not urgent waits so long for its like.
@@ -98,7 +101,7 @@ pub fn postings(
             continue;
         };
         let to = reached(letter, kept, addresses, bad);
-        if to.is_empty() {
+        if to.is_empty() || is_for_nobody(letter, kept) {
             continue;
         }
         let matter = Matter {
@@ -185,6 +188,25 @@ fn is_ripe(to: &[String], matters: &[Matter], last: &BTreeMap<String, Timestamp>
     is_gathered && is_rested
 }
 
+/// Whether what a letter asks is not asked any more, or of nobody. Such a letter is not written.
+#[must_use]
+pub fn is_for_nobody(letter: &Letter, kept: &Kept) -> bool {
+    let nothing_is_proposed = kept.case.handover.is_none();
+    match Notice::of(&letter.notice) {
+        Some(Notice::ContactsAsked) => nothing_is_proposed,
+        _ => {
+            letter.list.is_none() && Audience::of(&letter.audience) == Some(Audience::Head) && kept.case.head.is_none()
+        }
+    }
+}
+
+/// Who comes.
+fn next(kept: &Kept, which: impl Fn(&Handover) -> Option<&Change>) -> Vec<String> {
+    let change = kept.case.handover.as_ref().and_then(which);
+    let address = change.map(|change| change.to.email.trim().to_ascii_lowercase());
+    address.into_iter().collect()
+}
+
 /// Where an audience of a case is reached; those who run the relay where it is nowhere else.
 fn reached(letter: &Letter, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<String>) -> Vec<String> {
     let form = &kept.form;
@@ -206,6 +228,8 @@ fn reached(letter: &Letter, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<S
         Audience::Security => addresses.security.clone(),
         Audience::Network => addresses.network.clone(),
         Audience::Admin => addresses.admins.clone(),
+        Audience::NextTechnical => next(kept, |proposed| proposed.technical.as_ref()),
+        Audience::NextOwner => next(kept, |proposed| proposed.owner.as_ref()),
         Audience::Department => one(addresses.departments.get(&kept.scope).map_or("", String::as_str)),
     };
     to.retain(|address| !address.is_empty() && !bad.contains(address));

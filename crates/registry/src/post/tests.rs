@@ -8,6 +8,7 @@ use crate::store::{CaseId, Taken};
 const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
 const ANN: &str = "ann@example.edu";
 const TECH: &str = "tech@example.edu";
+const TINA: &str = "tina@example.edu";
 
 fn minutes(minutes: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(60 * minutes))
@@ -43,9 +44,24 @@ fn kept(id: u32) -> Kept {
     }
 }
 
+/// Tina is to operate it.
+fn handing_over(mut kept: Kept) -> Kept {
+    let mut others = kept.form.clone();
+    others.technical.email = TINA.to_owned();
+    let mut proposed = Handover::between(&kept.form, &others).unwrap();
+    proposed.ends(NOW.plus(Duration::from_secs(86_400 * 14)));
+    kept.case.handover = Some(proposed);
+    kept
+}
+
 /// Letters as the store keeps them: one for each of its usual readers.
 fn waiting(first: u64, kept: &Kept, notice: Notice, at: Timestamp) -> Vec<(Letter, Kept)> {
-    let readers = notice.audience().iter().zip(first..);
+    // Where a step names who it is for, one of them.
+    let usual = match notice.audience() {
+        [] => &[Audience::Technical],
+        usual => usual,
+    };
+    let readers = usual.iter().zip(first..);
     readers
         .map(|(audience, number)| {
             let letter = Letter {
@@ -134,6 +150,28 @@ fn what_reaches_nobody_comes_to_those_who_run_the_relay() {
 }
 
 #[test]
+fn who_goes_and_who_comes_is_asked_each_for_themselves_and_nobody_when_nothing_is_proposed_any_more() {
+    let ask = |kept: Kept| {
+        let audiences = [Audience::Technical, Audience::NextTechnical, Audience::NextOwner];
+        let one = |(audience, number): (Audience, u64)| {
+            let letter = Letter {
+                audience: audience.code().to_owned(),
+                ..waiting(number, &kept, Notice::ContactsAsked, NOW).remove(0).0
+            };
+            (letter, kept.clone())
+        };
+        let all: Vec<_> = audiences.into_iter().zip(1..).map(one).collect();
+        let addresses = Addresses::default();
+        postings(&all, &addresses, &BTreeMap::new(), &BTreeSet::new(), NOW)
+    };
+    assert_eq!(readers(&ask(handing_over(kept(1001)))), [TECH, TINA]);
+    assert_eq!(ask(kept(1001)), []);
+    let (asked, kept) = waiting(1, &kept(1001), Notice::ContactsAsked, NOW).remove(0);
+    assert!(is_for_nobody(&asked, &kept));
+    assert!(!is_for_nobody(&asked, &handing_over(kept)));
+}
+
+#[test]
 fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
     let relay = Relay {
         organisation: "Example University".to_owned(),
@@ -165,7 +203,7 @@ fn each_letter_speaks_of_its_case_and_of_what_comes_next() {
         ),
     };
     let letters = Letters::ours().unwrap();
-    let kept = kept(1042);
+    let kept = handing_over(kept(1042));
     let mut all = Vec::new();
     for notice in Notice::ALL {
         let (letter, kept) = waiting(1, &kept, notice, NOW).remove(0);

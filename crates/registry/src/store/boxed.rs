@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use mail::Timestamp;
 
-use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{
+    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PinnedLetter, Store, StoreError, Taken,
+    Taking,
+};
 use crate::actor::Actor;
 use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, Lists, NewList};
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
+use crate::life::Trouble;
 use crate::link::{Link, TokenHash};
 use crate::network::Observation;
 
@@ -150,6 +154,24 @@ impl<S: Store + ?Sized> Store for Box<S> {
     }
     fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError> {
         (**self).said_of(name)
+    }
+    fn trouble_of_pinned(
+        &mut self,
+        name: &str,
+        trouble: Trouble,
+        said: &str,
+        times: (Timestamp, Timestamp),
+    ) -> Result<bool, StoreError> {
+        (**self).trouble_of_pinned(name, trouble, said, times)
+    }
+    fn waiting_of_pinned(&mut self, now: Timestamp) -> Result<Vec<PinnedLetter>, StoreError> {
+        (**self).waiting_of_pinned(now)
+    }
+    fn claim_of_pinned(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError> {
+        (**self).claim_of_pinned(claim)
+    }
+    fn sent_of_pinned(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
+        (**self).sent_of_pinned(letters, message, now)
     }
     fn untold_of_pinned(&mut self) -> Result<Vec<(u64, Pinned)>, StoreError> {
         (**self).untold_of_pinned()

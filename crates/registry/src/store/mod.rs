@@ -24,9 +24,10 @@ use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, 
 use crate::case::Case;
 use crate::credential::{Credential, NewCredential};
 use crate::form::Form;
-use crate::life::{Event, State, Step};
+use crate::life::{Event, State, Step, Trouble};
 use crate::link::{DeadLink, Link, TokenHash};
 use crate::network::Observation;
+use crate::notice::Notice;
 
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
@@ -218,12 +219,31 @@ pub struct Pinned {
     pub name: Box<str>,
     /// Whether it must not serve.
     pub suspended: bool,
+    /// Whether that is for spam, phish or malware, so that security alone lets it serve again; or was, where it may.
+    pub abuse: bool,
     /// Since when.
     pub at: Timestamp,
     /// Who said so, in words.
     pub actor: String,
     /// Why.
     pub why: String,
+}
+
+/// A letter to the people of a grant of the configuration file that waits to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedLetter {
+    /// Its number, among its like.
+    pub number: u64,
+    /// The grant's name.
+    pub name: Box<str>,
+    /// What it says.
+    pub notice: Notice,
+    /// What somebody, or a rule, said.
+    pub said: String,
+    /// Since when it waits.
+    pub at: Timestamp,
+    /// The message it may have been sent in already.
+    pub message: Option<Box<str>>,
 }
 
 /// Is rung when somebody else changed something. It is rung on a thread of the store's: what it does is short.
@@ -407,7 +427,7 @@ pub trait Store: Send {
     /// Steps of lists that the ledger was not told of, oldest first.
     fn untold_of_lists(&mut self) -> Result<Vec<ListStep>, StoreError>;
 
-    /// Keeps what somebody said of a grant of the configuration file.
+    /// Keeps what somebody said of a grant of the configuration file, and the letter about it.
     fn pin(&mut self, said: &Pinned) -> Result<(), StoreError>;
 
     /// What was said last of each such grant, in the order of their names.
@@ -415,6 +435,25 @@ pub trait Store: Send {
 
     /// Everything that was ever said of this one, oldest first.
     fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError>;
+
+    /// Keeps a letter about something of the mail of such a grant that is not as it was granted, at this time; `false`
+    /// where its people were told of the same since the other.
+    fn trouble_of_pinned(
+        &mut self,
+        name: &str,
+        trouble: Trouble,
+        said: &str,
+        times: (Timestamp, Timestamp),
+    ) -> Result<bool, StoreError>;
+
+    /// The letters about such grants that wait to be written, oldest first, and are nobody's to post now.
+    fn waiting_of_pinned(&mut self, now: Timestamp) -> Result<Vec<PinnedLetter>, StoreError>;
+
+    /// [`claim`](Self::claim) of these.
+    fn claim_of_pinned(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError>;
+
+    /// Notes that these were sent, in this message.
+    fn sent_of_pinned(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError>;
 
     /// What was said of such grants and the ledger was not told of, oldest first, with its number among the steps of all
     /// cases.

@@ -168,6 +168,28 @@ ALTER TABLE links ADD COLUMN list_id BIGINT;
 ALTER TABLE credentials ADD COLUMN subject TEXT;
 ALTER TABLE credentials ADD COLUMN account TEXT;
 ",
+    "
+ALTER TABLE cases ADD COLUMN handover TEXT;
+ALTER TABLE pinned ADD COLUMN abuse BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE pinned_letters (
+    number  BIGINT PRIMARY KEY,
+    name    TEXT NOT NULL,
+    notice  TEXT NOT NULL,
+    said    TEXT NOT NULL,
+    urgent  BIGINT NOT NULL,
+    at      BIGINT NOT NULL,
+    sent    BIGINT,
+    message TEXT,
+    claimed BIGINT
+);
+CREATE INDEX pinned_letters_waiting ON pinned_letters (sent, number);
+CREATE TABLE pinned_troubles (
+    name    TEXT NOT NULL,
+    trouble TEXT NOT NULL,
+    told    BIGINT NOT NULL,
+    PRIMARY KEY (name, trouble)
+);
+",
 ];
 
 /// The newest version.

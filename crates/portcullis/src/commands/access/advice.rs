@@ -21,6 +21,9 @@ pub(super) fn of(why: &NoStep, kept: Option<&Kept>, office: &Office<'_>) -> Opti
         NoStep::OwnRequest { .. } => {
             "ask somebody else who has the role in [registry.roles]; there should be two of each".to_owned()
         }
+        NoStep::NoReason("contacts-stood-in") => {
+            "nothing is known of their having left; say why they cannot be asked: --former-gone WHY".to_owned()
+        }
         NoStep::NoReason(_) => "say it with --reason".to_owned(),
         NoStep::Unticked(missing) => {
             let flags: Vec<String> = missing.iter().map(|number| format!("--accept {number}")).collect();
@@ -35,6 +38,13 @@ pub(super) fn of(why: &NoStep, kept: Option<&Kept>, office: &Office<'_>) -> Opti
             format!("name a day with --until, {} at the latest", latest.to_date())
         }
         NoStep::NotDue(_) => return None,
+        NoStep::NotAsked => match kept.and_then(|kept| kept.case.handover.as_ref()) {
+            Some(proposed) => {
+                let all: Vec<String> = proposed.waits_for().iter().map(ToString::to_string).collect();
+                format!("{} can; --as says who you are", all.join(" or "))
+            }
+            None => "propose others with portcullis access request --case CASE --technical or --owner".to_owned(),
+        },
         NoStep::Undecided => {
             "the head takes the risk (portcullis access ack), then security decides (portcullis access \
                               approve --risk ...)"

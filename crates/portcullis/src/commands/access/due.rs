@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail::Timestamp;
-use registry::{Kept, Lists, Role, promised};
+use registry::{Deadline, Handover, Kept, Lists, Role, promised};
 use serde_json::{Value, json};
 
 use super::office::Office;
@@ -93,6 +93,11 @@ fn of(kept: &Kept, office: &Office<'_>) -> Vec<Due> {
     let ends = kept.case.until.filter(|_| kept.case.state.is_live());
     if let Some(at) = ends.filter(|at| next.is_none_or(|(_, other)| other != *at)) {
         due.push(one(at, "it ends".to_owned(), "ended".to_owned()));
+    }
+    let proposed = kept.case.handover.as_ref().map(Handover::until);
+    if let Some(at) = proposed.filter(|at| next.is_none_or(|(_, other)| other != *at)) {
+        let lapses = Deadline::ContactsUnconfirmed;
+        due.push(one(at, told::deadline(lapses).to_owned(), lapses.rule().to_owned()));
     }
     if let Some((role, at)) = promised(&kept.case, &office.settings.calendar) {
         let what = match role {

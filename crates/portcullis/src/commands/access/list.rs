@@ -83,6 +83,7 @@ impl Args {
     fn wants(&self, kept: &Kept) -> bool {
         let state = kept.case.state;
         let waits = !state.is_over() && told::next(kept).is_some() && state != State::Provisioned;
+        let waits = waits || kept.case.handover.is_some();
         (!self.live || state.is_live())
             && (!self.waiting || waits)
             && (!self.unreviewed || (kept.case.unreviewed && state.is_live()))

@@ -11,6 +11,7 @@ mod approve;
 mod around;
 mod attest;
 mod checks;
+mod confirm;
 mod due;
 mod export;
 mod import;
@@ -79,6 +80,8 @@ enum Command {
     Reject(reject::Args),
     #[command(about = "Take the risk of an exception: read the three sentences and accept each of them")]
     Ack(ack::Args),
+    #[command(about = "Agree, or not, that others operate a grant or answer for it")]
+    Confirm(confirm::Args),
     #[command(about = "Make the technical checks, and set the grant up where they are green")]
     Provision(provision::Args),
     #[command(about = "Let a grant not serve for now")]
@@ -202,6 +205,7 @@ pub fn answer(args: Args, around: &Around) -> anyhow::Result<Answer> {
         Command::Approve(args) => (approve::run(&args, around), args.common.json),
         Command::Reject(args) => (reject::run(&args, around), args.common.json),
         Command::Ack(args) => (ack::run(&args, around), args.common.json),
+        Command::Confirm(args) => (confirm::run(&args, around), args.common.json),
         Command::Provision(args) => (provision::run(&args, around), args.common.json),
         Command::Report(args) => (report::run(&args, around), args.common.json),
         Command::Suspend(args) => (suspend::run(&args, around), args.common.json),

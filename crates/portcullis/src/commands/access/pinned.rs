@@ -76,19 +76,17 @@ pub(super) fn suspend(
     who: &Person,
     office: &mut Office<'_>,
 ) -> Result<Told, Trouble> {
-    if abuse {
-        let said = format!(
-            "{} stands in the configuration file: there is nobody here to be told",
-            pin.grant.name
-        );
-        return Err(Refusal::new(said)
-            .advise(format!("suspend it without --abuse, and tell {}", pin.grant.contact))
-            .into());
-    }
     let name = pin.grant.name.clone();
-    say(pin, who, office, |desk, actor, now| {
-        desk.suspend_pinned(&name, reason, actor, now)
-    })
+    say(
+        pin,
+        who,
+        office,
+        &[Role::Admin, Role::Security],
+        |desk, actor, now| match abuse {
+            true => desk.abuse_of_pinned(&name, reason, actor, now),
+            false => desk.suspend_pinned(&name, reason, actor, now),
+        },
+    )
 }
 
 /// Lets one serve again.
@@ -100,7 +98,11 @@ pub(super) fn reinstate(pin: &Pin, reason: &str, who: &Person, office: &mut Offi
             .into());
     }
     let name = pin.grant.name.clone();
-    say(pin, who, office, |desk, actor, now| {
+    let usual: &[Role] = match pin.is_abused() {
+        true => &[Role::Security],
+        false => &[Role::Admin, Role::Security],
+    };
+    say(pin, who, office, usual, |desk, actor, now| {
         desk.reinstate_pinned(&name, reason, actor, now)
     })
 }
@@ -110,12 +112,11 @@ fn say(
     pin: &Pin,
     who: &Person,
     office: &mut Office<'_>,
+    usual: &[Role],
     saying: impl FnOnce(&mut Registry, &Actor, Timestamp) -> Result<Pinned, DeskError>,
 ) -> Result<Told, Trouble> {
     let roles = office.people.roles(who);
-    let usual = [Role::Admin, Role::Security]
-        .into_iter()
-        .find(|role| roles.contains(role));
+    let usual = usual.iter().copied().find(|role| roles.contains(role));
     let Some(role) = usual.or_else(|| roles.first().copied()) else {
         return Err(Refusal::new(format!("{who} has no role here"))
             .advise("say who you are with --as ADDRESS; [registry.roles] names those who decide")
@@ -152,7 +153,7 @@ pub(super) fn show(pin: &Pin, office: &mut Office<'_>) -> Result<Told, Trouble> 
     }
     for said in &history {
         let (at, actor) = (told::minute(said.at), Printable(&said.actor));
-        text.push_str(&format!("  {at}  {:<9}  by {actor}\n", event(said)));
+        text.push_str(&format!("  {at}  {:<9}  by {actor}\n", said.event()));
         for line in said.why.lines() {
             text.push_str(&format!("  {:16}  {:9}  \"{}\"\n", "", "", Printable(line)));
         }
@@ -160,26 +161,26 @@ pub(super) fn show(pin: &Pin, office: &mut Office<'_>) -> Result<Told, Trouble> 
     Ok(Told::new(text, json))
 }
 
-const fn event(said: &Pinned) -> &'static str {
-    if said.suspended { "suspend" } else { "reinstate" }
-}
-
 fn step(said: &Pinned) -> Value {
-    json!({ "at": said.at.to_rfc3339(), "actor": said.actor, "event": event(said), "said": said.why })
+    json!({ "at": said.at.to_rfc3339(), "actor": said.actor, "event": said.event(), "said": said.why })
 }
 
 impl Pin {
     /// Where it stands.
     pub(super) fn state(&self, now: Timestamp) -> State {
         let grant = &self.grant;
-        let is_suspended = self.said.as_ref().is_some_and(|said| said.suspended);
+        let stopped = self.said.as_ref().filter(|said| said.suspended);
         match grant.state {
             _ if grant.until < now => State::Expired,
-            _ if is_suspended => State::Suspended(Suspension::Operator),
+            _ if stopped.is_some() => stopped.map_or(State::Active, Pinned::state),
             GrantState::Active if grant.from_time > now => State::Approved,
             GrantState::Active => State::Active,
             GrantState::Suspended(_) => State::Suspended(Suspension::Operator),
         }
+    }
+
+    fn is_abused(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.suspended && said.abuse)
     }
 
     /// For programs.
@@ -229,6 +230,10 @@ impl Pin {
         text.push_str(&format!("  until  {}\n", grant.until.to_date()));
         let next = match (&grant.state, &self.said) {
             (GrantState::Suspended(_), _) => format!("line {} of the configuration file says so", grant.place.line),
+            (_, Some(said)) if said.suspended && said.abuse => format!(
+                "security looks at it: portcullis access reinstate {} --reason ...",
+                grant.name
+            ),
             (_, Some(said)) if said.suspended => format!(
                 "an administrator or security lets it serve again: portcullis access reinstate {} --reason ...",
                 grant.name

@@ -26,8 +26,8 @@ const SAMPLE_OCTETS_MAX: usize = 180_000;
         portcullis access report pc-1042 --verdict spam --score 14.2 --message 06M3K8FQ2XRA"
 )]
 pub(super) struct Args {
-    /// The grant, as in pc-1042.
-    #[arg(value_name = "CASE")]
+    /// The case, as in pc-1042; or a grant of the configuration file, by its name there.
+    #[arg(value_name = "GRANT")]
     grant: String,
     /// The gateway's control socket, in place of the one the configuration leads to.
     #[arg(long, value_name = "FILE")]

@@ -1,7 +1,7 @@
 //! A case in words, and as JSON.
 
 use mail::Timestamp;
-use registry::{Deadline, Kept, Revocation, State, Suspension, Track};
+use registry::{Deadline, Handover, Kept, Person, Revocation, State, Suspension, Track};
 use serde_json::{Value, json};
 
 use crate::story::Printable;
@@ -177,8 +177,23 @@ pub(super) const fn deadline(deadline: Deadline) -> &'static str {
         Deadline::EndNears => "its people are told that its end is near",
         Deadline::Ended => "it ends",
         Deadline::OrphanUnanswered => "it is suspended, as nobody answers for it",
+        Deadline::ContactsUnconfirmed => "its contacts stay as they are, as not everybody agreed to others",
         Deadline::DriftUnanswered => "it is suspended, as the network is not what was registered",
     }
+}
+
+/// What is proposed of its contacts, for programs.
+fn contacts(proposed: &Handover) -> Value {
+    let change = |change: &Option<registry::Change>| {
+        let change = change.as_ref()?;
+        Some(json!({ "from": change.from.email, "to": change.to.email }))
+    };
+    json!({
+        "technical": change(&proposed.technical),
+        "owner": change(&proposed.owner),
+        "waits_for": proposed.waits_for().iter().map(Person::address).collect::<Vec<_>>(),
+        "until": proposed.until().to_rfc3339(),
+    })
 }
 
 /// A case with everything that is known of it.
@@ -219,6 +234,7 @@ pub(super) fn case(kept: &Kept, next_due: Option<(Deadline, Timestamp)>) -> Valu
         "last_accepted": time(case.last_accepted),
         "orphan_since": time(case.orphan),
         "drift_since": time(case.drift),
+        "contacts": case.handover.as_ref().map(contacts),
         "next": next(kept),
         "due": next_due.map(|(what, at)| json!({
             "at": at.to_rfc3339(),
@@ -236,6 +252,19 @@ pub(super) fn outcome(kept: &Kept, next_due: Option<(Deadline, Timestamp)>) -> S
     }
     if let Some(next) = next(kept) {
         text.push_str(&format!("  next   {}\n", Printable(&next)));
+    }
+    if let Some(proposed) = &kept.case.handover {
+        let waits_for: Vec<String> = proposed.waits_for().iter().map(ToString::to_string).collect();
+        let (id, waits_for) = (kept.id, waits_for.join(" and "));
+        text.push_str(&format!("  asked  {}\n", Printable(&proposed.words())));
+        text.push_str(&format!(
+            "  waits  for {} to agree, until {}",
+            Printable(&waits_for),
+            proposed.until().to_date()
+        ));
+        text.push_str(&format!(
+            ": by the link in the letter, or portcullis access confirm {id}\n"
+        ));
     }
     if let Some((what, at)) = next_due {
         text.push_str(&format!("  then   {}: {}\n", at.to_date(), deadline(what)));

@@ -173,9 +173,11 @@ impl Registry {
         let first = self.at_desk(move |office| office.granted(&uses, now)).await;
         let Ok(first) = first else {
             let suspended = self.stopped.recall();
-            let grants = Arc::default();
             return First {
-                said: Registered { grants, suspended },
+                said: Registered {
+                    suspended,
+                    ..Registered::default()
+                },
                 logins: BTreeMap::new(),
             };
         };

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mail::Timestamp;
 use policy::Name;
 use registry::{
-    Actor, Bell, CaseId, Credential, DeskError, Event, Names, Pinned, Proof, Rules, Source, State, StoreError, Trouble,
+    Actor, Bell, CaseId, Credential, DeskError, Event, Kept, Names, Pinned, Proof, Revocation, Rules, Source, State,
+    StoreError, Trouble,
 };
 
-use super::super::compose::Registered;
+use super::super::compose::{Abused, Registered};
 use super::checks::Checks;
 use super::heard;
 use super::post::Post;
@@ -83,6 +85,8 @@ pub(crate) struct Office {
     first_end: Option<Timestamp>,
     /// The state of the registry in which its cases were read last.
     read: Option<u64>,
+    /// Grants that had ended for abuse by then.
+    abused: Arc<Abused>,
     pub(super) checks: Checks,
     pub(super) post: Post,
     pub(super) words: Words,
@@ -104,6 +108,7 @@ impl Office {
             troubled: BTreeMap::new(),
             first_end: None,
             read: None,
+            abused: Arc::default(),
             checks: Checks::default(),
             post: Post::default(),
             words: Words::default(),
@@ -118,6 +123,7 @@ impl Office {
         self.files.clear();
         self.unread.clear();
         self.read = None;
+        self.abused = Arc::default();
         self.checks = Checks::default();
     }
 
@@ -197,17 +203,24 @@ impl Office {
             let (grants, store) = (desk.grants(now)?, desk.store());
             Ok((revision, changed, grants, store.live_credentials(now)?, store.pinned()?))
         })?;
+        if read.is_none_or(|read| read > revision) {
+            self.abused = Arc::default();
+        }
         self.read = Some(revision);
         self.first_end = first_end(&credentials);
         self.checks.learn(&changed);
+        learn_abused(&mut self.abused, &changed);
         let known = grants
             .iter()
             .filter_map(|grant| Some((grant.name.clone(), CaseId::parse(&grant.name)?)));
         uses.know(known.collect());
+        let declared = self.setup.iter().flat_map(|setup| setup.pinned.iter());
+        uses.know_pinned(declared.map(|grant| grant.name.clone()).collect());
         Ok(Granted {
             said: Registered {
                 grants: grants.into(),
                 suspended: suspended(pinned),
+                abused: self.abused.clone(),
             },
             logins: identities::verifiers(credentials),
             revision,
@@ -274,6 +287,7 @@ impl Office {
         self.write(uses)?;
         self.write_seen(uses)?;
         self.tell_troubles(uses, now)?;
+        self.tell_troubles_of_pinned(uses)?;
         self.note_heard(uses, now)?;
         self.note_returned(uses, now)
     }
@@ -283,7 +297,7 @@ impl Office {
         let mut troubles = uses.take_troubles();
         // A device that goes on and on is not looked up each time.
         troubles.retain(|id, trouble, _| {
-            let told = self.troubled.get(&(id, trouble));
+            let told = self.troubled.get(&(*id, trouble));
             is_over(told.copied(), TROUBLED_AGAIN, now)
         });
         if troubles.is_empty() {
@@ -291,15 +305,33 @@ impl Office {
         }
         let told = self.at(|desk| {
             for (id, trouble, said, at) in troubles.iter() {
-                desk.trouble(id, trouble, said, at)?;
+                desk.trouble(*id, trouble, said, at)?;
             }
             Ok(())
         });
         match &told {
             Ok(()) => self
                 .troubled
-                .extend(troubles.iter().map(|(id, trouble, ..)| ((id, trouble), now))),
+                .extend(troubles.iter().map(|(id, trouble, ..)| ((*id, trouble), now))),
             Err(_) => uses.put_back_troubles(troubles),
+        }
+        told
+    }
+
+    /// The same of grants of the configuration file.
+    fn tell_troubles_of_pinned(&mut self, uses: &Uses) -> Result<(), String> {
+        let troubles = uses.take_troubles_of_pinned();
+        if troubles.is_empty() {
+            return Ok(());
+        }
+        let told = self.at(|desk| {
+            for (name, trouble, said, at) in troubles.iter() {
+                desk.trouble_of_pinned(name, trouble, said, at)?;
+            }
+            Ok(())
+        });
+        if told.is_err() {
+            uses.put_back_troubles_of_pinned(troubles);
         }
         told
     }
@@ -385,6 +417,18 @@ fn note_returned(desk: &mut registrar::Registry, returned: &BTreeSet<String>, no
         }
     }
     Ok(())
+}
+
+/// Notes which of these have ended for abuse; nothing follows behind that.
+fn learn_abused(abused: &mut Arc<Abused>, changed: &[Kept]) {
+    let ended = changed
+        .iter()
+        .filter(|kept| kept.case.state == State::Revoked(Revocation::Abuse))
+        .map(|kept| (Name::from(&*kept.id.to_string()), kept.case.entered));
+    let ended: Abused = ended.filter(|(name, _)| !abused.contains_key(name)).collect();
+    if !ended.is_empty() {
+        Arc::make_mut(abused).extend(ended);
+    }
 }
 
 /// Grants of the file that somebody suspended here.

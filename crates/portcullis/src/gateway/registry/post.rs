@@ -1,6 +1,8 @@
 //! The letters that wait, written and posted: each is durable in our own queue before it counts as sent, and claimed in
 //! the registry before it is posted, so that of several gates one does.
 
+mod pinned;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use admission::ContactLetter;
 use mail::{Mailbox, Timestamp};
 use registry::{
     About, Authentication, CaseId, Claim, DeskError, Kept, Letters, ListStep, Matter, Notice, OfList, Person, Posting,
-    Purpose, Written, about, about_list, postings,
+    Purpose, Written, about, about_list, is_for_nobody, postings,
 };
 use world::Rng;
 
@@ -28,6 +30,9 @@ const BATCH: usize = 50;
 /// its letters by this.
 const CLAIMED_FOR: Duration = Duration::from_secs(5 * 60);
 
+/// In place of a message, for letters that need not be written.
+const NOBODY: &str = "nobody";
+
 /// What is remembered of letters; what has to outlive this gate stands in the registry.
 #[derive(Default)]
 pub(super) struct Post {
@@ -43,6 +48,8 @@ pub(super) struct Ready {
     written: Written,
     /// The letters it is.
     pub(super) numbers: Vec<u64>,
+    /// Whether they are about grants of the configuration file.
+    pub(super) of_pinned: bool,
 }
 
 /// Posts what is to be posted now; `changed` where the registry has changed since.
@@ -70,7 +77,10 @@ pub(super) async fn send(live: &Live, changed: bool) {
         };
         match live.admission.post_letter(letter).await {
             Ok(_) => {
-                let noted = registry.at_desk(move |office| office.posted(&one.numbers, &one.message_id, now));
+                let noted = registry.at_desk(move |office| match one.of_pinned {
+                    true => office.posted_of_pinned(&one.numbers, &one.message_id, now),
+                    false => office.posted(&one.numbers, &one.message_id, now),
+                });
                 if noted.await.is_err() {
                     return;
                 }
@@ -105,7 +115,8 @@ impl Office {
         let Some(words) = self.words.used() else {
             return Ok(None);
         };
-        let ready = self.at(|desk| write_all(desk, &setup, &words, now, rng))?;
+        let mut ready = self.at(|desk| write_all(desk, &setup, &words, now, rng))?;
+        ready.extend(self.at(|desk| pinned::write_all(desk, &setup, &words, now, rng))?);
         Ok(Some((setup, ready)))
     }
 
@@ -114,6 +125,12 @@ impl Office {
         let posted = numbers.iter().map(|number| (*number, message_id.to_owned()));
         self.post.posted.extend(posted);
         self.note_posted(now)
+    }
+
+    /// The same of letters about grants of the configuration file. Where the store is away now, they go out again under
+    /// the same `Message-ID`.
+    fn posted_of_pinned(&mut self, numbers: &[u64], message_id: &str, now: Timestamp) -> Result<(), String> {
+        self.at(|desk| Ok(desk.store().sent_of_pinned(numbers, message_id, now)?))
     }
 
     /// Our queue took none of these messages: whoever looks next posts them.
@@ -150,21 +167,21 @@ fn write_all(
     }
     let mut cases: BTreeMap<CaseId, Kept> = BTreeMap::new();
     let mut waiting = Vec::with_capacity(letters.len());
+    let mut for_nobody = Vec::new();
     for letter in letters {
         if let std::collections::btree_map::Entry::Vacant(place) = cases.entry(letter.case)
             && let Some(kept) = desk.store().get(letter.case)?
         {
             place.insert(kept);
         }
-        if let Some(kept) = cases.get(&letter.case) {
-            waiting.push((letter, kept.clone()));
+        match cases.get(&letter.case) {
+            Some(kept) if is_for_nobody(&letter, kept) => for_nobody.push(letter.number),
+            Some(kept) => waiting.push((letter, kept.clone())),
+            None => {}
         }
     }
-    let unreachable = desk.store().unreachable()?;
-    let bad: BTreeSet<String> = unreachable
-        .into_iter()
-        .map(|(address, _)| address.to_ascii_lowercase())
-        .collect();
+    desk.store().sent(&for_nobody, NOBODY, now)?;
+    let bad = unreachable(desk)?;
     let last = desk.store().written_to(now)?;
     let mut ready = Vec::new();
     for posting in postings(&waiting, &setup.addresses(), &last, &bad, now)
@@ -176,9 +193,22 @@ fn write_all(
     Ok(ready)
 }
 
+/// Addresses that take no mail.
+fn unreachable(desk: &mut registrar::Registry) -> Result<BTreeSet<String>, DeskError> {
+    let unreachable = desk.store().unreachable()?;
+    let addresses = unreachable.into_iter().map(|(address, _)| address.to_ascii_lowercase());
+    Ok(addresses.collect())
+}
+
 /// What a letter asks of its reader, so that a link stands in it. One link is for one reader.
-fn purpose(notice: Notice, kept: &Kept) -> Option<Purpose> {
+fn purpose(notice: Notice, kept: &Kept, to: &str) -> Option<Purpose> {
+    let proposed = kept.case.handover.as_ref();
     match notice {
+        // Who reads it in place of somebody whom mail does not reach does not agree in their place.
+        Notice::ContactsAsked => {
+            let is_asked = proposed.is_some_and(|proposed| proposed.role_of(&Person::new(to)).is_some());
+            is_asked.then_some(Purpose::Contacts)
+        }
         Notice::HeadAsked => Some(Purpose::Acknowledge),
         Notice::StillNeeded => Some(Purpose::KeepOrRemove),
         Notice::EndNears => Some(Purpose::Renew),
@@ -224,33 +254,29 @@ fn write(
         };
         let history = desk.store().history(kept.id)?;
         let step = matter.letter.caused_by(&history);
-        let action = match (&setup.settings.answers, purpose(matter.notice, kept), &*posting.to) {
-            (Some(answers), Some(purpose), [to]) => {
-                let (token, _) = desk.link(kept.id, purpose, to, now, rng)?;
-                Some(format!("{}{PATH}{}", answers.url, token.as_str()))
-            }
+        let action = match (&setup.settings.answers, &*posting.to) {
+            (Some(answers), [to]) => match purpose(matter.notice, kept, to) {
+                Some(purpose) => {
+                    let (token, _) = desk.link(kept.id, purpose, to, now, rng)?;
+                    Some(format!("{}{PATH}{}", answers.url, token.as_str()))
+                }
+                None => None,
+            },
             _ => None,
         };
         let about = about(&relay, kept, &matter.letter, matter.notice, step, action.as_deref());
         texts.extend(written(words, matter.notice, &about));
     }
     let to = posting.to.iter().filter_map(|to| Mailbox::parse(to).ok()).collect();
-    let written = match texts.len() {
-        0 => return Ok(None),
-        1 => texts.remove(0),
-        _ => match words.digest(&texts, setup.organisation()) {
-            Ok(written) => written,
-            Err(why) => {
-                tracing::error!(event = "registry.letter_not_written", %why, "a digest; it is tried again");
-                return Ok(None);
-            }
-        },
+    let Some(written) = together(words, texts, setup) else {
+        return Ok(None);
     };
     Ok(Some(Ready {
         message_id,
         to,
         written,
         numbers,
+        of_pinned: false,
     }))
 }
 
@@ -283,6 +309,20 @@ fn written(words: &Letters, notice: Notice, about: &About) -> Option<Written> {
             tracing::error!(event = "registry.letter_not_written", case = %about.id, %why, "somebody is not told");
             None
         }
+    }
+}
+
+/// One letter of several.
+fn together(words: &Letters, mut texts: Vec<Written>, setup: &Setup) -> Option<Written> {
+    match texts.len() {
+        0 | 1 => texts.pop(),
+        _ => match words.digest(&texts, setup.organisation()) {
+            Ok(written) => Some(written),
+            Err(why) => {
+                tracing::error!(event = "registry.letter_not_written", %why, "a digest; it is tried again");
+                None
+            }
+        },
     }
 }
 

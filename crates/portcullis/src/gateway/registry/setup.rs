@@ -1,7 +1,9 @@
 //! What the gate's side of the registry takes from the configuration.
 
+use std::sync::Arc;
+
 use mail::{Domain, DomainPattern, Mailbox};
-use policy::{Organisation, Role as Door, Zone};
+use policy::{Grant, Organisation, Role as Door, Zone};
 use registry::{Addresses, Doors, Relay, Role};
 
 use crate::config::{Config, RegistrySettings};
@@ -14,6 +16,8 @@ pub(crate) struct Setup {
     organisation: Organisation,
     zones: Vec<Zone>,
     doors: Doors,
+    /// Grants of the configuration file.
+    pub(super) pinned: Arc<[Grant]>,
     /// Our name in the ids of messages.
     pub(super) host: Domain,
 }
@@ -26,6 +30,7 @@ impl Setup {
             organisation: config.rulebook.organisation.clone(),
             zones: config.rulebook.zones.clone(),
             doors: doors(config),
+            pinned: config.rulebook.grants.as_slice().into(),
             host: config.hostname.clone(),
         })
     }

@@ -69,19 +69,18 @@ impl Untold {
 
 /// What was said of a grant of the file.
 fn stopped(number: u64, said: &Pinned) -> GrantStepped {
-    let (serves, suspended) = (State::Active, State::Suspended(Suspension::Operator));
-    let (what, from, to) = if said.suspended {
-        ("suspend", serves, suspended)
-    } else {
-        ("reinstate", suspended, serves)
+    let from = match (said.suspended, said.abuse) {
+        (true, _) => State::Active,
+        (false, true) => State::Suspended(Suspension::Abuse),
+        (false, false) => State::Suspended(Suspension::Operator),
     };
     GrantStepped {
         grant: Name::from(&*said.name),
         step: number,
         taken: said.at,
-        what: Words::new(what),
+        what: Words::new(said.event()),
         from: Some(Words::new(from.code())),
-        to: Words::new(to.code()),
+        to: Words::new(said.state().code()),
         by: Words::new(&said.actor),
         reason: Some(Words::new(&said.why)),
     }

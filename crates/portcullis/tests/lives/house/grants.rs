@@ -109,6 +109,14 @@ impl Campus {
         steps[count - 1]
     }
 
+    /// How many recipients are held in the queue.
+    pub fn held(&self) -> u64 {
+        let counts = self.gate.command(&["queue", "counts", "--json"]).expect_ok("counts");
+        let counts: Value = serde_json::from_str(&counts).unwrap();
+        let held = counts["recipients"]["held"].as_u64();
+        held.unwrap_or_else(|| panic!("{counts}"))
+    }
+
     /// How many letters to somebody have these words in their subject.
     pub fn count_letters(&self, to: &str, subject: &str) -> usize {
         let letters = self.letters(to);

@@ -3,31 +3,6 @@
 use super::*;
 
 #[test]
-fn others_may_answer_for_a_grant_that_serves_and_nothing_else_of_it_changes() {
-    let mut office = Office::open();
-    let id = office.approved();
-    office.check(id, NOW);
-    let mut form = office.kept(id).form;
-    form.technical.email = "tina@example.edu".to_owned();
-    let changed = office.desk.amend(id, &form, &ann(), NOW).unwrap();
-    assert_eq!(
-        (changed.case.state, changed.form.clone()),
-        (State::Provisioned, form.clone())
-    );
-    assert!(changed.case.is_decided(), "the risk that was taken is the same");
-    assert_eq!(
-        office.desk.grants(NOW).unwrap()[0].contact.to_string(),
-        "tina@example.edu"
-    );
-    form.senders.push("dean@example.edu".to_owned());
-    assert!(matches!(
-        office.desk.amend(id, &form, &ann(), NOW),
-        Err(DeskError::NoStep { .. })
-    ));
-    assert_eq!(office.desk.grants(NOW).unwrap()[0].senders.len(), 1);
-}
-
-#[test]
 fn who_has_left_the_directory_answers_for_nothing_and_is_found_again_with_others() {
     let mut office = Office::open();
     let id = office.approved();

@@ -101,7 +101,7 @@ fn actors() -> impl Strategy<Value = Actor> {
             .prop_map(|(who, role)| Actor::human(who, role)),
         2 => Just(Actor::rule("a-rule")),
         // Those who usually do it, so that lives go far.
-        8 => prop::sample::select(vec![ann(), owner(), admin(), dean(), officer()]),
+        8 => prop::sample::select(vec![ann(), owner(), admin(), dean(), officer(), contacts::tom(), contacts::tina()]),
     ]
 }
 
@@ -147,7 +147,10 @@ fn events() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|dynamic| Event::Drifted { observed: said("else"), dynamic }),
         1 => Just(Event::Matches),
         1 => Just(Event::Abandoned),
-        1 => requests().prop_map(|request| Event::Contacts { request }),
+        1 => any::<bool>().prop_map(|stands_in| contacts::proposed_by(stands_in)),
+        2 => Just(Event::Confirm { request: contacts::agreed_to() }),
+        1 => Just(Event::StandIn { gone: vec![Person::new(contacts::TOM)], why: said("retired") }),
+        1 => Just(Event::Dissent { request: contacts::agreed_to(), reason: said("no") }),
         1 => Just(Event::Suspend { reason: said("audit") }),
         3 => Just(Event::Reinstate { conditions: said("none") }),
         1 => Just(Event::Revoke { reason: said("no") }),
@@ -215,6 +218,15 @@ fn holds(before: &Case, after: &Case, event: &Event, actor: &Actor, now: Timesta
         }
         assert!(after.provisioned.is_some());
         assert!(after.until.unwrap() >= now || !after.admits_mail(now));
+    }
+    // Nothing of what is asked for changes while it serves, but its contacts, and these when all have agreed.
+    if before.state.is_live() && !before.unreviewed && before.request != after.request {
+        let proposed = before.handover.as_ref().unwrap();
+        assert_eq!((after.request, &after.handover), (proposed.request, &None));
+        assert!(matches!(event, Event::Confirm { .. } | Event::StandIn { .. }));
+    }
+    if after.handover.is_some() {
+        assert!(after.state.is_live());
     }
     // What is over stays over; only an expired grant may be taken up again, and never straight into service by an
     // exception's owner.

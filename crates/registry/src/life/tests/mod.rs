@@ -1,6 +1,7 @@
 //! The life of a grant, row by row, and what holds for every life.
 
 mod attested;
+mod contacts;
 mod imported;
 mod invariants;
 mod requests;

@@ -184,7 +184,7 @@ fn what_nobody_answers_for_is_suspended() {
     let mut adopted = life.clone();
     assert_eq!(life.wait(days(31)), [(30, Deadline::OrphanUnanswered)]);
     life.stands(State::Suspended(Suspension::Orphan), &[Notice::Orphaned]);
-    adopted.does(&owner(), Event::Contacts { request: [9; 32] });
+    contacts::changed(&mut adopted);
     assert_eq!(adopted.wait(days(31)), []);
 }
 

@@ -11,7 +11,16 @@ type Row = (State, &'static str, State, Vec<Notice>);
 /// Every event that people and rules can cause, each by everybody who may.
 fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
     let other = [9; 32];
-    let people = [ann(), owner(), admin(), dean(), officer(), gate()];
+    let people = [
+        ann(),
+        owner(),
+        admin(),
+        dean(),
+        officer(),
+        gate(),
+        contacts::tom(),
+        contacts::tina(),
+    ];
     let mut events = vec![
         Event::Submit,
         Event::Ask {
@@ -44,7 +53,18 @@ fn tried(case: &Case, now: Timestamp) -> Vec<(Actor, Event)> {
         Event::Matches,
         Event::Abandoned,
         Event::Found,
-        Event::Contacts { request: other },
+        contacts::proposed(),
+        Event::Confirm {
+            request: contacts::agreed_to(),
+        },
+        Event::StandIn {
+            gone: vec![Person::new(contacts::TOM)],
+            why: said("retired"),
+        },
+        Event::Dissent {
+            request: contacts::agreed_to(),
+            reason: said("no"),
+        },
         Event::Suspend { reason: said("audit") },
         Event::Reinstate {
             conditions: said("none"),
@@ -88,7 +108,13 @@ fn kind(life: &Life) -> impl Ord + use<> {
             case.reminded.0,
         ),
         (case.is_acknowledged(), case.is_decided(), case.last_accepted.is_some()),
-        (case.orphan.is_some(), case.drift.is_some()),
+        (
+            case.orphan.is_some(),
+            case.drift.is_some(),
+            case.handover
+                .as_ref()
+                .map(|one| (one.former().len(), one.waits_for().len())),
+        ),
         case.until.map(|until| until.since(life.now).as_secs() / 86_400 / 60),
         next_due(case, &life.terms, &life.calendar, &[]).map(|(deadline, _)| deadline),
     )

@@ -83,6 +83,7 @@ fn what_was_said_last_of_a_pinned_grant_holds(mut store: impl Store) {
     let say = |name: &str, suspended, minute| Pinned {
         name: name.into(),
         suspended,
+        abuse: suspended && minute == 1,
         at: after(minute),
         actor: "postmaster@example.edu (relay administrator)".into(),
         why: "phish, \"again\"".into(),

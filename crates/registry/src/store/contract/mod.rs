@@ -12,6 +12,7 @@ use super::{Beginning, CaseId, Kept, Store, StoreError, Taken, Taking};
 use crate::actor::{Actor, Person, Role};
 use crate::case::{Case, Track};
 use crate::form::{Contact, Form};
+use crate::handover::Handover;
 use crate::life::{Event, State, Step, step};
 use crate::terms::Terms;
 use mail::Timestamp;
@@ -116,7 +117,10 @@ fn what_is_kept_is_read_back(mut store: impl Store) {
     assert_eq!(kept.id.to_string(), "pc-1001");
     assert_eq!(store.get(kept.id).unwrap().as_ref(), Some(&kept));
     assert_eq!(store.get(CaseId(7)).unwrap(), None);
+    let mut others = kept.form.clone();
+    others.technical.email = "tina@example.edu".to_owned();
     let full = Case {
+        handover: Handover::between(&kept.form, &others),
         until: Some(NOW),
         provisioned: Some(Timestamp(-5)),
         last_accepted: Some(NOW),

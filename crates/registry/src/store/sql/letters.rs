@@ -76,7 +76,7 @@ pub(super) fn waiting(database: &mut impl Database, now: Timestamp) -> Result<Ve
             urgent: fields.flag(IT)?,
             at: fields.time(IT)?,
             step: fields.maybe_int(IT)?,
-            message: fields.maybe_text(IT)?.map(Box::from),
+            message: fields.maybe_text(IT)?.map(Into::into),
             list: of_list(&mut fields)?,
         })
     };
@@ -91,9 +91,16 @@ fn of_list(fields: &mut Fields) -> Result<Option<OfList>, StoreError> {
     }))
 }
 
-pub(super) fn claim<D: Database>(database: &mut D, claim: &Claim<'_>) -> Result<bool, StoreError> {
+/// Where letters wait: those of cases, and those about grants of the configuration file.
+#[derive(Clone, Copy)]
+pub(super) struct Drawer(&'static str);
+
+pub(super) const OF_CASES: Drawer = Drawer("letters");
+pub(super) const OF_PINNED: Drawer = Drawer("pinned_letters");
+
+pub(super) fn claim<D: Database>(database: &mut D, of: Drawer, claim: &Claim<'_>) -> Result<bool, StoreError> {
     database.begin()?;
-    let claimed = claim_all(database, claim).and_then(|all| match all {
+    let claimed = claim_all(database, of, claim).and_then(|all| match all {
         true => database.commit().map(|()| true),
         false => Ok(false),
     });
@@ -104,7 +111,7 @@ pub(super) fn claim<D: Database>(database: &mut D, claim: &Claim<'_>) -> Result<
 }
 
 /// Always in the same order, so that of two who claim the same nobody waits for the other in a circle.
-fn claim_all(database: &mut impl Database, claim: &Claim<'_>) -> Result<bool, StoreError> {
+fn claim_all(database: &mut impl Database, Drawer(table): Drawer, claim: &Claim<'_>) -> Result<bool, StoreError> {
     let (mut letters, mut readers) = (claim.letters.to_vec(), claim.daily.to_vec());
     letters.sort_unstable();
     readers.sort();
@@ -116,8 +123,10 @@ fn claim_all(database: &mut impl Database, claim: &Claim<'_>) -> Result<bool, St
             Value::from(claim.now),
         ];
         let claimed = database.execute(
-            "UPDATE letters SET claimed = $2, message = $3 \
-             WHERE number = $1 AND sent IS NULL AND (claimed IS NULL OR claimed <= $4)",
+            &format!(
+                "UPDATE {table} SET claimed = $2, message = $3 \
+                 WHERE number = $1 AND sent IS NULL AND (claimed IS NULL OR claimed <= $4)"
+            ),
             &values,
         )?;
         if claimed == 0 {
@@ -143,10 +152,12 @@ fn claim_all(database: &mut impl Database, claim: &Claim<'_>) -> Result<bool, St
 }
 
 pub(super) fn give_back(database: &mut impl Database, message: &str) -> Result<(), StoreError> {
-    database.execute(
-        "UPDATE letters SET claimed = NULL WHERE message = $1 AND sent IS NULL",
-        &[Value::from(message)],
-    )?;
+    for Drawer(table) in [OF_CASES, OF_PINNED] {
+        database.execute(
+            &format!("UPDATE {table} SET claimed = NULL WHERE message = $1 AND sent IS NULL"),
+            &[Value::from(message)],
+        )?;
+    }
     Ok(())
 }
 
@@ -178,13 +189,14 @@ pub(super) fn cases(database: &mut impl Database, message: &str) -> Result<Vec<C
 
 pub(super) fn sent(
     database: &mut impl Database,
+    Drawer(table): Drawer,
     letters: &[u64],
     message: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for number in letters {
         database.execute(
-            "UPDATE letters SET sent = $2, message = $3 WHERE number = $1 AND sent IS NULL",
+            &format!("UPDATE {table} SET sent = $2, message = $3 WHERE number = $1 AND sent IS NULL"),
             &[Value::from(*number), Value::from(now), Value::from(message)],
         )?;
     }

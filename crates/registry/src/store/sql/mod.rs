@@ -17,12 +17,16 @@ use std::collections::BTreeMap;
 use mail::Timestamp;
 
 use super::database::{Database, Row, Value, atomically};
-use super::{Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, Store, StoreError, Taken, Taking};
+use super::{
+    Beginning, Bell, CaseId, Claim, CredentialChange, Kept, Letter, Pinned, PinnedLetter, Store, StoreError, Taken,
+    Taking,
+};
 use crate::actor::Actor;
 use crate::attestation::{Attestation, ListId, ListLetter, ListStep, ListTaking, Lists, NewList};
 use crate::case::Case;
 use crate::credential::Credential;
 use crate::form::Form;
+use crate::life::Trouble;
 use crate::link::{Link, TokenHash};
 use crate::network::Observation;
 
@@ -94,7 +98,7 @@ impl<D: Database> Store for Sql<D> {
     }
 
     fn claim(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError> {
-        letters::claim(&mut self.database, claim)
+        letters::claim(&mut self.database, letters::OF_CASES, claim)
     }
 
     fn give_back(&mut self, message: &str) -> Result<(), StoreError> {
@@ -128,7 +132,7 @@ impl<D: Database> Store for Sql<D> {
 
     fn sent(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
         atomically(&mut self.database, |database| {
-            letters::sent(database, letters, message, now)
+            letters::sent(database, letters::OF_CASES, letters, message, now)
         })
     }
 
@@ -261,6 +265,32 @@ impl<D: Database> Store for Sql<D> {
 
     fn said_of(&mut self, name: &str) -> Result<Vec<Pinned>, StoreError> {
         pinned::of(&mut self.database, name)
+    }
+
+    fn trouble_of_pinned(
+        &mut self,
+        name: &str,
+        trouble: Trouble,
+        said: &str,
+        (now, since): (Timestamp, Timestamp),
+    ) -> Result<bool, StoreError> {
+        atomically(&mut self.database, |database| {
+            pinned::trouble(database, (name, trouble), said, (now, since))
+        })
+    }
+
+    fn waiting_of_pinned(&mut self, now: Timestamp) -> Result<Vec<PinnedLetter>, StoreError> {
+        pinned::waiting(&mut self.database, now)
+    }
+
+    fn claim_of_pinned(&mut self, claim: &Claim<'_>) -> Result<bool, StoreError> {
+        letters::claim(&mut self.database, letters::OF_PINNED, claim)
+    }
+
+    fn sent_of_pinned(&mut self, letters: &[u64], message: &str, now: Timestamp) -> Result<(), StoreError> {
+        atomically(&mut self.database, |database| {
+            letters::sent(database, letters::OF_PINNED, letters, message, now)
+        })
     }
 
     fn untold_of_pinned(&mut self) -> Result<Vec<(u64, Pinned)>, StoreError> {

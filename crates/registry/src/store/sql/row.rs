@@ -7,10 +7,11 @@ use crate::acknowledgement::{Acknowledged, TextVersion};
 use crate::actor::Person;
 use crate::case::{Case, Track};
 use crate::form::Form;
+use crate::handover::Handover;
 use crate::life::State;
 
 /// Of the table of cases.
-pub(super) const COLUMNS: [&str; 25] = [
+pub(super) const COLUMNS: [&str; 26] = [
     "id",
     "version",
     "scope",
@@ -36,6 +37,7 @@ pub(super) const COLUMNS: [&str; 25] = [
     "seasonal",
     "orphan",
     "drift",
+    "handover",
 ];
 
 fn track_code(track: Track) -> &'static str {
@@ -62,7 +64,7 @@ fn track_of(code: &str) -> Option<Track> {
 const UNREVIEWED: &str = "+unreviewed";
 
 /// A case as a row.
-pub(super) fn values(kept: &Kept) -> [Value; 25] {
+pub(super) fn values(kept: &Kept) -> [Value; 26] {
     let Kept {
         id,
         version,
@@ -99,6 +101,8 @@ pub(super) fn values(kept: &Kept) -> [Value; 25] {
         Value::from(case.seasonal),
         Value::from(case.orphan),
         Value::from(case.drift),
+        // As the form.
+        Value::from(case.handover.as_ref().and_then(|one| serde_json::to_string(one).ok())),
     ]
 }
 
@@ -129,6 +133,7 @@ pub(super) fn kept(row: Row) -> Result<Kept, StoreError> {
         seasonal: fields.maybe_int("its season")?,
         orphan: fields.maybe_time("since when nobody answers for it")?,
         drift: fields.maybe_time("since when it drifts")?,
+        handover: handover(&mut fields)?,
         unreviewed,
     };
     Ok(Kept {
@@ -138,6 +143,13 @@ pub(super) fn kept(row: Row) -> Result<Kept, StoreError> {
         form,
         case,
     })
+}
+
+fn handover(fields: &mut Fields) -> Result<Option<Handover>, StoreError> {
+    let what = "who is to answer for it";
+    let text = fields.maybe_text(what)?;
+    let read = text.map(|text| serde_json::from_str(&text).map_err(|_| fields.damaged(what)));
+    read.transpose()
 }
 
 /// Whole or not at all: half an acknowledgement is damage, never none.

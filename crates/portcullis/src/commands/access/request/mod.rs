@@ -20,7 +20,7 @@ const TEMPLATE: &str = include_str!("template.toml");
         as a draft, whatever is still wrong with it; with it nothing is kept of a form that has to be put right first. \
         --case changes what is asked for in a case that is there, or answers the question that was asked about it: what was \
         acknowledged or decided about the former text is void. Of a grant that serves, who operates it and who answers \
-        for it changes at once; anything else is a request for a grant that takes its place, and until then it serves on.\n\nWithout --as the requestor acts whom the form names.",
+        for it changes when those who go and those who come have agreed (portcullis access confirm); anything else is a request for a grant that takes its place, and until then it serves on.\n\nWithout --as the requestor acts whom the form names.",
     after_help = "Examples:\n  portcullis access request --template > copier.toml\n  portcullis access request --form \
         copier.toml --submit\n  portcullis access request --case pc-1001 --host copier-3f.example.edu"
 )]
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Only tell the remarks; nothing is kept.
     #[arg(long, conflicts_with = "submit")]
     dry_run: bool,
+    /// Why those who go cannot be asked whether others answer for the grant: an administrator stands in for them.
+    #[arg(long, value_name = "WHY", requires = "case")]
+    former_gone: Option<String>,
     /// The department or customer whose case it is. Default: as [registry] says.
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
@@ -82,9 +85,10 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<Told, Trouble> {
     Ok(done(&kept, &remarks, &office))
 }
 
-/// Who asks: who says so, else whom the form names; of what was imported, an administrator.
+/// Who asks: who says so, else whom the form names; of what was imported, or in place of who has left, an administrator.
 fn who(args: &Args, former: Option<&Kept>, form: &Form, office: &Office<'_>) -> Result<Person, Trouble> {
-    if args.acting.who.is_some() || former.is_some_and(|kept| kept.case.unreviewed) {
+    let by_an_administrator = args.former_gone.is_some() || former.is_some_and(|kept| kept.case.unreviewed);
+    if args.acting.who.is_some() || by_an_administrator {
         return office.who(&args.acting);
     }
     let named = former.map_or(form.requestor.email.as_str(), |kept| kept.case.requestor.address());
@@ -119,6 +123,14 @@ fn is_more(former: &Kept, form: &Form) -> bool {
 
 /// Asks for a grant that takes the place of the former.
 fn instead(args: &Args, former: &Kept, form: Form, who: &Person, office: &mut Office<'_>) -> Result<Kept, Trouble> {
+    if args.former_gone.is_some() {
+        return Err(
+            Refusal::new("more than its contacts changes, and that is decided anew".to_owned())
+                .about(former.id)
+                .advise("leave --former-gone out, or change its contacts alone")
+                .into(),
+        );
+    }
     let roles = office.people.roles_in(who, former);
     if roles.is_empty() {
         return Err(
@@ -153,8 +165,10 @@ fn changed(args: &Args, former: Kept, form: &Form, who: &Person, office: &mut Of
         Role::Admin,
     ];
     let (id, now) = (former.id, office.now());
-    office.first_possible(&former, who, &roles, &usual, |desk, actor| {
-        desk.amend(id, form, actor, now)
+    let hands_over = former.case.state.is_live() && !former.case.unreviewed;
+    office.first_possible(&former, who, &roles, &usual, |desk, actor| match hands_over {
+        true => desk.hand_over(id, form, args.former_gone.as_deref(), actor, now),
+        false => desk.amend(id, form, actor, now),
     })
 }
 
