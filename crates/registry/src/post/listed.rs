@@ -1,5 +1,8 @@
 //! What a letter about a department's list speaks of.
 
+#[cfg(test)]
+mod tests;
+
 use mail::Timestamp;
 
 use super::about::Relay;

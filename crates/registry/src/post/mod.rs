@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mail::Timestamp;
 
-use crate::attestation::ListId;
+use crate::attestation::{Heads, ListId};
 use crate::handover::{Change, Handover};
 use crate::notice::{Audience, Notice};
 use crate::store::{A_DAY, Kept, Letter};
@@ -36,8 +36,8 @@ pub struct Addresses {
     pub network: Vec<String>,
     /// Who runs the relay; hears also what reaches nobody else.
     pub admins: Vec<String>,
-    /// Departments, by scope.
-    pub departments: BTreeMap<Box<str>, String>,
+    /// The heads of departments.
+    pub heads: Heads,
 }
 
 /// One message to be written: about one matter, or about several where there are more letters than one.
@@ -230,7 +230,10 @@ fn reached(letter: &Letter, kept: &Kept, addresses: &Addresses, bad: &BTreeSet<S
         Audience::Admin => addresses.admins.clone(),
         Audience::NextTechnical => next(kept, |proposed| proposed.technical.as_ref()),
         Audience::NextOwner => next(kept, |proposed| proposed.owner.as_ref()),
-        Audience::Department => one(addresses.departments.get(&kept.scope).map_or("", String::as_str)),
+        Audience::Department => {
+            let head = addresses.heads.of(&kept.scope, &form.department);
+            one(head.map_or("", |head| head.address()))
+        }
     };
     to.retain(|address| !address.is_empty() && !bad.contains(address));
     // A case without a head has nobody to tell; everybody else who cannot be reached is somebody's to look after.

@@ -85,7 +85,7 @@ fn addresses() -> Addresses {
         security: vec!["iso@example.edu".to_owned()],
         network: vec!["net@example.edu".to_owned()],
         admins: vec!["relay@example.edu".to_owned()],
-        departments: BTreeMap::new(),
+        heads: Heads::default(),
     }
 }
 

@@ -72,7 +72,7 @@ impl Setup {
             security: all(Role::Security),
             network: all(Role::Network),
             admins: all(Role::Admin),
-            ..Addresses::default()
+            heads: self.settings.heads.clone(),
         }
     }
 
