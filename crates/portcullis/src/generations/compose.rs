@@ -77,13 +77,16 @@ fn keep_suspended(name: &str, grant: &mut dyn TableLike, now: &[(&str, &dyn Tabl
     true
 }
 
+/// What names a client in a grant; whoever vouches for several names none of them.
+const CLIENTS: [&str; 6] = ["password", "token", "directory", "certificate", "subject", "address"];
+
 /// By what a grant knows its clients: each login, certificate and address, as written.
 fn clients(grant: &dyn TableLike) -> Vec<String> {
     let by = grant.get("by").and_then(Item::as_table_like);
     let shown = by
         .into_iter()
         .flat_map(TableLike::iter)
-        .filter(|(key, _)| *key != "hash");
+        .filter(|(key, _)| CLIENTS.contains(key));
     let mut all = Vec::new();
     for (key, item) in shown {
         let listed = item.as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -96,27 +99,34 @@ fn clients(grant: &dyn TableLike) -> Vec<String> {
     all
 }
 
+/// What a secret is checked by, and what of the former one still holds: one without the others would let in whoever has
+/// the one that was exchanged.
+const SECRETS: [&str; 3] = ["hash", "scram", "former"];
+
 /// Of the same login, whatever its grant was called.
 fn keep_secret(grant: &mut dyn TableLike, now: &[(&str, &dyn TableLike)]) -> bool {
     let Some(by) = grant.get_mut("by").and_then(Item::as_table_like_mut) else {
         return false;
     };
-    let word = |of: &dyn TableLike, key: &str| of.get(key).and_then(Item::as_str).map(str::to_owned);
-    let Some(login) = word(by, "password") else {
+    let login = |of: &dyn TableLike| of.get("password").and_then(Item::as_str).map(str::to_ascii_lowercase);
+    let Some(own) = login(by) else {
         return false;
     };
-    let hash = now.iter().find_map(|(_, now)| {
-        let now = now.get("by")?.as_table_like()?;
-        let same = word(now, "password")?.eq_ignore_ascii_case(&login);
-        word(now, "hash").filter(|_| same)
-    });
-    match (hash, by.get_mut("hash")) {
-        (Some(hash), Some(held)) if held.as_str() != Some(&hash) => {
-            *held = value(hash);
-            true
-        }
-        _ => false,
+    let mut all = now.iter().filter_map(|(_, now)| now.get("by")?.as_table_like());
+    let Some(held) = all.find(|now| login(*now).as_ref() == Some(&own) && now.contains_key("hash")) else {
+        return false;
+    };
+    let written = |of: &dyn TableLike, key: &str| of.get(key).map(|item| item.to_string().trim().to_owned());
+    if SECRETS.iter().all(|key| written(by, key) == written(held, key)) {
+        return false;
     }
+    for key in SECRETS {
+        match held.get(key) {
+            Some(item) => by.insert(key, item.clone()),
+            None => by.remove(key),
+        };
+    }
+    true
 }
 
 /// `change` is written as it was, or below `version`.
@@ -186,6 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn a_suspension_holds_for_no_other_client_of_the_same_authority_or_issuer() {
+        let earlier = "version = 1\n\
+            [grants.ups]\nby = { subject = \"dns:ups\", authority = \"campus\" }\n\
+            [grants.door]\nby = { subject = \"dns:door\", authority = \"campus\" }\n\
+            [grants.scan]\nby = { token = \"scan\", issuer = \"campus\" }\n\
+            [grants.print]\nby = { token = \"print\", issuer = \"campus\" }\n";
+        let serving = earlier
+            .replace("[grants.ups]\n", "[grants.alarm]\nsuspended = \"lost\"\n")
+            .replace("[grants.scan]\n", "[grants.scan]\nsuspended = \"spam\"\n");
+        let (_, carried) = compose(earlier, &serving, &change()).unwrap();
+        assert_eq!(carried.suspended, ["ups", "scan"]);
+    }
+
+    #[test]
     fn a_suspension_of_then_is_not_lifted_by_what_is_free_now() {
         let earlier = EARLIER.replace("[grants.copier]\n", "[grants.copier]\nsuspended = \"lost\"\n");
         let (text, carried) = compose(&earlier, EARLIER, &change()).unwrap();
@@ -199,6 +223,12 @@ mod tests {
         let (text, carried) = compose(EARLIER, &serving, &change()).unwrap();
         assert_eq!(carried.secrets, ["erp"]);
         assert!(text.contains("by = { password = \"erp\", hash = \"new\" }"), "{text}");
+        // By whatever mechanism it was shown.
+        let before = EARLIER.replace("hash = \"old\"", "hash = \"old\", scram = \"old\"");
+        for now in ["hash = \"new\", scram = \"new\"", "hash = \"new\""] {
+            let (text, _) = compose(&before, &EARLIER.replace("hash = \"old\"", now), &change()).unwrap();
+            assert!(text.contains(now) && !text.contains("old"), "{text}");
+        }
         let of_another = serving.replace("password = \"erp\"", "password = \"other\"");
         let (text, carried) = compose(EARLIER, &of_another, &change()).unwrap();
         assert!(carried.secrets.is_empty() && text.contains("hash = \"old\""), "{text}");

@@ -195,9 +195,16 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// The hash of a secret does not belong into a ticket; that it is another one shows by the first letters of a digest.
+/// How what a secret is checked by begins, and what is shown of it.
+const CHECKED_BY: [(&str, &str); 2] = [("$argon2", "$argon2id$"), ("SCRAM-SHA-256$", "SCRAM-SHA-256$")];
+
+/// What a secret is checked by does not belong into a ticket; that it is another one shows by the first letters of a
+/// digest.
 fn masked(line: &str) -> String {
-    let Some(from) = line.find("$argon2") else {
+    let found = CHECKED_BY
+        .iter()
+        .filter_map(|(begin, shown)| Some((line.find(begin)?, shown)));
+    let Some((from, shown)) = found.min() else {
         return line.to_owned();
     };
     let (head, rest) = line.split_at(from);
@@ -205,7 +212,7 @@ fn masked(line: &str) -> String {
     let (hash, tail) = rest.split_at(to);
     let digest = super::record::sha256(hash);
     format!(
-        "{head}$argon2id$...{}{}",
+        "{head}{shown}...{}{}",
         digest.get(..6).unwrap_or_default(),
         masked(tail)
     )
@@ -277,5 +284,19 @@ mod tests {
         assert_eq!(shown.len(), 2);
         assert_ne!(shown[0][2..], shown[1][2..]);
         assert!(shown[0].ends_with("\" }"), "{text}");
+    }
+
+    #[test]
+    fn neither_is_what_scram_checks() {
+        let line = |key: &str| {
+            format!(
+                "by = {{ password = \"erp\", scram = \"SCRAM-SHA-256$15000:c2FsdA==${key}:c2VydmVy\", hash = \"$argon2id$v=19\" }}\n"
+            )
+        };
+        let text = Lines::between(&line("b25l"), &line("dHdv")).to_string();
+        for secret in ["15000", "c2FsdA", "b25l", "dHdv", "c2VydmVy", "v=19"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+        assert_eq!(text.lines().count(), 2, "{text}");
     }
 }
