@@ -18,6 +18,7 @@
 )]
 
 mod bites;
+mod certificate;
 mod client;
 mod config;
 mod header;
@@ -89,6 +90,13 @@ pub const TARGETS: &[Target] = &[
         bounded: 20_000,
         octets_max: 300,
         words: proxy::WORDS,
+    },
+    Target {
+        name: "certificate",
+        run: certificate::run,
+        bounded: 10_000,
+        octets_max: 2000,
+        words: certificate::WORDS,
     },
     Target {
         name: "notice",

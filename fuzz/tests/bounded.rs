@@ -87,6 +87,7 @@ each! {
     the_header_scan_finds_the_same_however_it_is_fed "header"
     no_configuration_panics_and_each_error_has_its_place "config"
     proxy_headers_mean_the_same_whatever_follows "proxy"
+    whatever_a_certificate_says_its_names_are_names_of_one_holder "certificate"
     what_strangers_say_adds_nothing_to_a_notice "notice"
     what_strangers_write_in_answer_to_a_letter_is_bounded "post"
     an_edited_ledger_is_found_out_and_gone_on_with "ledger"
