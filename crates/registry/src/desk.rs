@@ -1,8 +1,10 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
 mod attest;
+mod beside;
 mod contacts;
 mod credentials;
+mod error;
 mod import;
 mod known;
 mod links;
@@ -22,22 +24,22 @@ use mail::{DomainPattern, Timestamp};
 use policy::Grant;
 use serde_json::json;
 
-use crate::acknowledgement::ACKNOWLEDGEMENTS;
 use crate::actor::{Actor, Person};
-use crate::attestation::{Heads, NoAnswer, YearlyDay};
+use crate::attestation::{Heads, YearlyDay};
 use crate::calendar::Calendar;
 use crate::case::{Case, Track};
 use crate::check::Check;
 use crate::form::{Form, House, Remark, Request, Weight};
 use crate::grant::KnownBy;
-use crate::life::{Deadline, Event, NoStep, State, due, next_due, step};
-use crate::link::TokenHash;
+use crate::life::{Deadline, Event, State, due, next_due, step};
 use crate::network::{Colour, Finding, Machine, Names, Network, Widest, hindering, one_machine};
 use crate::store::{CaseId, Kept, Store, StoreError, Taking};
 use crate::terms::Terms;
+use beside::Beside;
 use known::Known;
 
 pub use attest::AnswerTo;
+pub use error::DeskError;
 pub use import::NotImported;
 pub use past::Granted;
 
@@ -67,91 +69,6 @@ pub struct Rules {
     pub heads: Heads,
     /// The day of the year on which each head gets the list of their department; never, where there is none.
     pub attestation: Option<YearlyDay>,
-}
-
-/// Why nothing was done, and what leads on.
-#[derive(Debug, thiserror::Error)]
-pub enum DeskError {
-    /// The form has to be put right first.
-    #[error("the form has to be put right first:\n{}", lines(.0))]
-    Form(Vec<Remark>),
-    /// It is not possible here.
-    #[error("{id}: {why}")]
-    NoStep {
-        /// Which case.
-        id: CaseId,
-        /// Why.
-        why: NoStep,
-    },
-    /// It is not possible with a grant of the configuration file.
-    #[error("{name}: {why}")]
-    Pinned {
-        /// Which grant.
-        name: Box<str>,
-        /// Why.
-        why: NoStep,
-    },
-    /// A list is not answered, or made, so.
-    #[error(transparent)]
-    List(#[from] NoAnswer),
-    /// It cannot be imported.
-    #[error("it cannot be imported: {why}")]
-    NoImport {
-        /// Why.
-        why: NoStep,
-    },
-    /// The store refuses.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn lines(remarks: &[Remark]) -> String {
-    let lines: Vec<String> = remarks.iter().map(Remark::to_string).collect();
-    lines.join("\n")
-}
-
-/// What is kept beside a step.
-#[derive(Default)]
-struct Beside<'a> {
-    /// What is asked for from now on, where that changed.
-    form: Option<&'a Form>,
-    /// As JSON.
-    evidence: Option<serde_json::Value>,
-    /// The link by which the step was caused.
-    link: Option<&'a TokenHash>,
-    /// The revision it was decided at, where it depends on other cases.
-    seen: Option<u64>,
-}
-
-impl Beside<'_> {
-    fn evidence(evidence: serde_json::Value) -> Self {
-        Self {
-            evidence: Some(evidence),
-            ..Self::default()
-        }
-    }
-
-    /// What people decided is kept word by word.
-    fn of(event: &Event) -> Self {
-        let evidence = match event {
-            Event::Acknowledge(signature) => json!({
-                "words": ACKNOWLEDGEMENTS,
-                "version": signature.words.to_string(),
-                "name": signature.name,
-                "form_sha256": hex(&signature.request),
-            }),
-            Event::Complete { until } | Event::Review { until } | Event::Renew { until } => {
-                json!({ "until": until.to_rfc3339() })
-            }
-            Event::Decide { risk, controls, until } => json!({
-                "risk": format!("{risk:?}").to_ascii_lowercase(),
-                "controls": controls,
-                "until": until.to_rfc3339(),
-            }),
-            _ => return Self::default(),
-        };
-        Self::evidence(evidence)
-    }
 }
 
 /// The registry.

@@ -14,7 +14,7 @@ use crate::acknowledgement::{Signature, TextVersion};
 use crate::actor::Role;
 use crate::credential::{CredentialKind, NewCredential, OVERLAP, Proof};
 use crate::form::{Addendum, Contact, Volume};
-use crate::life::{Risk, Suspension, Trouble};
+use crate::life::{NoStep, Risk, Suspension, Trouble};
 use crate::link::Purpose;
 use crate::link::Whence;
 use crate::network::{Directory, Register, Reservations, Source, Zones};
