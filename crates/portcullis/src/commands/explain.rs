@@ -4,6 +4,7 @@
 //! sender has used) is taken to be harmless, so the answer is about who may send what to whom.
 
 mod conditions;
+mod shown;
 mod story;
 
 use std::net::IpAddr;
@@ -11,10 +12,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use mail::{ForwardPath, Mailbox, ReversePath};
-use policy::{ContentClass, Fact, Facts, FromHeader, Generation, Role, Snapshot, Usage, explain};
+use policy::{CertificateId, ContentClass, Fact, Facts, FromHeader, Generation, Role, Snapshot, Usage, explain};
 
 use super::{ConfigFile, check, say, say_aside};
 use crate::config::Config;
+pub use shown::Shown;
 
 /// Octets of the message that is asked about: an ordinary one.
 const OCTETS: u64 = 10_000;
@@ -42,6 +44,9 @@ pub struct Args {
     /// The login the client has proved.
     #[arg(long, value_name = "LOGIN")]
     pub auth: Option<String>,
+    /// The certificate it has proved.
+    #[command(flatten)]
+    pub certificate: Shown,
     /// The session is encrypted; always so on a listener with implicit TLS.
     #[arg(long)]
     pub tls: bool,
@@ -67,6 +72,8 @@ pub struct Case {
     pub client: IpAddr,
     /// The login it has proved.
     pub login: Option<String>,
+    /// What is known of the certificate it has proved.
+    pub certificate: Vec<CertificateId>,
     /// Whether the session is encrypted.
     pub encrypted: bool,
     /// The envelope sender.
@@ -130,7 +137,7 @@ pub fn answer(args: &Args, config: &Config, file: &str, now: mail::Timestamp) ->
         client: Fact::Known(case.client),
         encrypted: Fact::Known(case.encrypted),
         login: Fact::Known(case.login.as_deref()),
-        certificate: Fact::Known(&[]),
+        certificate: Fact::Known(&case.certificate),
         now,
         sender: Fact::Known(&case.sender),
         recipient: Fact::Known(&case.recipient),
@@ -189,6 +196,7 @@ fn understand(args: &Args, snapshot: &Snapshot) -> anyhow::Result<Case> {
         listener,
         client: policy::canonical(args.client),
         login: args.auth.clone(),
+        certificate: args.certificate.ids(),
         encrypted: args.tls || implicit,
         sender,
         recipient,

@@ -69,6 +69,7 @@ pub(super) fn refusal(house: &House, config: &Config, now: Timestamp, refusal: &
         listener: "relay".to_owned(),
         client: refusal.client.into(),
         auth: None,
+        certificate: explain::Shown::default(),
         tls: false,
         from: refusal.sender.to_owned(),
         to: refusal.recipient.to_owned(),

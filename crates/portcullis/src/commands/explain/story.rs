@@ -51,6 +51,7 @@ impl Story<'_> {
             .login
             .as_ref()
             .map(|login| format!(", logged in as `{login}`,"))
+            .or_else(|| Some(format!(", with certificate {},", case.certificate.first()?)))
             .unwrap_or_default();
         let listener = self.listener().map_or("?", |listener| &listener.name);
         let mut text = format!(
