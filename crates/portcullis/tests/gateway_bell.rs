@@ -19,6 +19,8 @@ use world::{BoxFuture, Clock, SystemClock};
 struct NoSecond(SystemClock);
 
 const SHORT: Duration = Duration::from_millis(500);
+/// A client that came more often would be one that comes too often.
+const LOOKED_AGAIN: Duration = Duration::from_millis(500);
 
 impl Clock for NoSecond {
     fn wall(&self) -> i64 {
@@ -48,7 +50,7 @@ async fn is_answered(running: &Running, start: &str) {
             if scanner.expect("").await.starts_with(start) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOKED_AGAIN).await;
         }
     };
     let answered = tokio::time::timeout(Duration::from_secs(30), asking).await;

@@ -1,6 +1,8 @@
 //! The desk of the registry as a gate keeps it: opened again where it broke, asked in rounds of a second. Calls block.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod news;
+
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +17,6 @@ use registry::{
 
 use super::super::compose::{Abused, Registered};
 use super::checks::Checks;
-use super::heard;
 use super::post::Post;
 use super::setup::Setup;
 use super::told::Untold;
@@ -32,8 +33,6 @@ const SWEPT_EVERY: Duration = Duration::from_secs(86_400);
 const WRITTEN_EVERY: Duration = Duration::from_secs(3);
 /// How often the files of the network are looked at.
 const LOOKED_EVERY: Duration = Duration::from_secs(3);
-/// How often it is looked up whether the people of a grant know of its trouble.
-const TROUBLED_AGAIN: Duration = Duration::from_secs(3_600);
 /// Steps that are told at once.
 const UNTOLD: u32 = 500;
 
@@ -292,81 +291,6 @@ impl Office {
         self.note_returned(uses, now)
     }
 
-    /// Tells the people of grants what of their mail is not as it was approved.
-    fn tell_troubles(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
-        let mut troubles = uses.take_troubles();
-        // A device that goes on and on is not looked up each time.
-        troubles.retain(|id, trouble, _| {
-            let told = self.troubled.get(&(*id, trouble));
-            is_over(told.copied(), TROUBLED_AGAIN, now)
-        });
-        if troubles.is_empty() {
-            return Ok(());
-        }
-        let told = self.at(|desk| {
-            for (id, trouble, said, at) in troubles.iter() {
-                desk.trouble(*id, trouble, said, at)?;
-            }
-            Ok(())
-        });
-        match &told {
-            Ok(()) => self
-                .troubled
-                .extend(troubles.iter().map(|(id, trouble, ..)| ((*id, trouble), now))),
-            Err(_) => uses.put_back_troubles(troubles),
-        }
-        told
-    }
-
-    /// The same of grants of the configuration file.
-    fn tell_troubles_of_pinned(&mut self, uses: &Uses) -> Result<(), String> {
-        let troubles = uses.take_troubles_of_pinned();
-        if troubles.is_empty() {
-            return Ok(());
-        }
-        let told = self.at(|desk| {
-            for (name, trouble, said, at) in troubles.iter() {
-                desk.trouble_of_pinned(name, trouble, said, at)?;
-            }
-            Ok(())
-        });
-        if told.is_err() {
-            uses.put_back_troubles_of_pinned(troubles);
-        }
-        told
-    }
-
-    /// Notes what arrived at the address that letters are from: whom they did not reach, and who answered.
-    fn note_heard(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
-        let heard = uses.take_heard();
-        if heard.is_empty() {
-            return Ok(());
-        }
-        match self.at(|desk| heard::note(desk, &heard, now)) {
-            Ok(returned) => {
-                uses.put_back_returned(returned);
-                Ok(())
-            }
-            Err(why) => {
-                uses.put_back_heard(heard);
-                Err(why)
-            }
-        }
-    }
-
-    /// Notes whom letters do not reach. A device of which nobody can be told anything is nobody's.
-    fn note_returned(&mut self, uses: &Uses, now: Timestamp) -> Result<(), String> {
-        let returned = uses.take_returned();
-        if returned.is_empty() {
-            return Ok(());
-        }
-        let noted = self.at(|desk| note_returned(desk, &returned, now));
-        if noted.is_err() {
-            uses.put_back_returned(returned);
-        }
-        noted
-    }
-
     /// Reads the files of the network again where one of them changed, and the words of letters likewise.
     fn look_at_files(&mut self, now: Timestamp) {
         if !is_over(self.looked, LOOKED_EVERY, now) {
@@ -396,27 +320,6 @@ impl Office {
             self.checks.all();
         }
     }
-}
-
-fn note_returned(desk: &mut registrar::Registry, returned: &BTreeSet<String>, now: Timestamp) -> Result<(), DeskError> {
-    for address in returned {
-        desk.store().bounced(address, now)?;
-    }
-    for kept in desk.store().list(None)? {
-        let form = &kept.form;
-        let answers = [&form.technical.email, &form.owner.email];
-        let is_lost = answers
-            .iter()
-            .any(|one| returned.contains(&one.trim().to_ascii_lowercase()));
-        if is_lost && kept.case.state.admits_mail() {
-            match desk.act(kept.id, &Event::Abandoned, &Actor::rule("letter-returned"), now) {
-                // Another step came first; what it left of the case is looked at when the next letter comes back.
-                Ok(_) | Err(DeskError::NoStep { .. }) => {}
-                Err(why) => return Err(why),
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Notes which of these have ended for abuse; nothing follows behind that.
