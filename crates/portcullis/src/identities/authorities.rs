@@ -86,3 +86,60 @@ fn read(name: &Name, settings: &AuthoritySettings) -> Result<Authority, String> 
     let revoked = settings.crl.as_deref().map(contents).transpose()?;
     Authority::new(name.clone(), &certificates, revoked.as_deref()).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    fn certificate() -> String {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    #[test]
+    fn what_changes_in_a_file_is_read_by_itself_and_what_cannot_be_read_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ca, crl) = (folder.path().join("ca.pem"), folder.path().join("list.crl"));
+        let settings = AuthoritySettings {
+            ca: ca.clone(),
+            crl: None,
+        };
+        let listed = AuthoritySettings {
+            crl: Some(crl.clone()),
+            ..settings.clone()
+        };
+        let both = BTreeMap::from([("campus".into(), settings.clone()), ("listed".into(), listed)]);
+        let (mut vouchers, all) = (Vouchers::default(), Authorities::default());
+        let silent = |names: &[&str]| {
+            let told = format!("{all:?}");
+            let speaks = |name: &&str| told.contains(&format!("Authority({name})"));
+            assert!(
+                ["campus", "listed"]
+                    .iter()
+                    .all(|name| names.contains(name) != speaks(name)),
+                "{told}"
+            );
+        };
+        vouchers.configure(&both, &all);
+        silent(&["campus", "listed"]);
+        std::fs::write(&ca, certificate()).unwrap();
+        vouchers.refresh(&all);
+        silent(&["listed"]);
+        // Without its list nobody could say what was revoked.
+        std::fs::write(&crl, "no list").unwrap();
+        vouchers.refresh(&all);
+        silent(&["listed"]);
+        std::fs::write(&ca, "half a cert").unwrap();
+        vouchers.refresh(&all);
+        silent(&["listed"]);
+        std::fs::remove_file(&ca).unwrap();
+        vouchers.refresh(&all);
+        silent(&["listed"]);
+        // Another configuration begins anew.
+        vouchers.configure(&BTreeMap::from([("campus".into(), settings)]), &all);
+        silent(&["campus", "listed"]);
+        assert!(!format!("{all:?}").contains("listed"));
+    }
+}

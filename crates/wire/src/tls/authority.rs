@@ -103,7 +103,8 @@ fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, Au
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Authority({})", self.name)
+        let silent = if self.verifier.is_none() { ", silent" } else { "" };
+        write!(f, "Authority({}{silent})", self.name)
     }
 }
 
