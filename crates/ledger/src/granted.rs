@@ -9,9 +9,10 @@ use crate::Words;
 /// A case of the registry took a step: a request, or the grant it became.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantStepped {
-    /// The case, which is the grant's name; or a grant of the configuration file that was suspended or reinstated.
+    /// The case, which is the grant's name; a grant of the configuration file that was suspended or reinstated; or the
+    /// yearly list of a department, as in `list-7`.
     pub grant: Name,
-    /// The number of the step within the case; of a grant of the file, among the steps of all cases. After a crash a step may be told again, under the same number.
+    /// The number of the step within the case; of all others, among the steps of all cases. After a crash a step may be told again, under the same number.
     pub step: u64,
     /// When it was taken: milliseconds since 1970. It may be told later, where no gate ran.
     #[serde(with = "crate::text::millis")]
