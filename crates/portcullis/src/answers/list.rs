@@ -95,7 +95,7 @@ fn line(entry: &Entry, filled: &Fields) -> Markup {
     let shown = &entry.shown;
     let facts = [
         ("What it may", &shown.may),
-        ("Stands", &shown.state),
+        ("Stands", &shown.stands),
         ("Until", &shown.until),
         ("Last message", &shown.last),
         ("Was to send", &shown.volume),

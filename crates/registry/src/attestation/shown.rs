@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Calendar;
 use crate::form::{Authentication, Contact, Form, Request};
-use crate::life::State;
 use crate::store::Kept;
 
 /// Characters of each part: a list is read, and has many lines.
@@ -20,8 +19,10 @@ pub struct Shown {
     pub what: String,
     /// How it is known, and whom it may send as and to.
     pub may: String,
-    /// Where it stands.
+    /// Where it stands, by its code.
     pub state: String,
+    /// The same in words.
+    pub stands: String,
     /// Who answers for it.
     pub owner: String,
     /// Who operates it.
@@ -50,7 +51,8 @@ impl Shown {
             id: kept.id.to_string(),
             what: part(&what(form)),
             may: part(&may(kept, request)),
-            state: state(case.state, case.unreviewed),
+            state: reviewed(case.state.code(), case.unreviewed),
+            stands: reviewed(case.state.in_words(), case.unreviewed),
             owner: part(&person(owner)),
             technical: part(&person(&form.technical)),
             requestor: part(&person(&form.requestor)),
@@ -74,7 +76,7 @@ impl Shown {
         let mut lines = vec![
             format!("{}: {}", self.id, self.what),
             self.may.clone(),
-            format!("{} until {}, last message {last}{volume}", self.state, self.until),
+            format!("{}; until {}, last message {last}{volume}", self.stands, self.until),
             format!("answers for it: {}; operates it: {}", self.owner, self.technical),
         ];
         if self.requestor != self.owner {
@@ -121,10 +123,10 @@ fn may(kept: &Kept, request: Option<&Request>) -> String {
     format!("{known}; sends as {} to {to}", form.senders.join(", "))
 }
 
-fn state(state: State, unreviewed: bool) -> String {
+fn reviewed(state: &str, unreviewed: bool) -> String {
     match unreviewed {
         true => format!("{state}, imported and not reviewed"),
-        false => state.to_string(),
+        false => state.to_owned(),
     }
 }
 

@@ -128,6 +128,39 @@ impl State {
         self.admits_mail() || matches!(self, Self::Suspended(_))
     }
 
+    /// As people say it.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Draft => "it is being written",
+            Self::Submitted => "it waits for a look at its completeness",
+            Self::NeedsInformation => "something is missing; its people were asked",
+            Self::AwaitingHeadAck => "it waits for whoever takes the risk",
+            Self::SecurityReview => "it waits for security",
+            Self::Approved => "people have approved it; the network is checked next",
+            Self::WaitingNetwork => "people have approved it; the network is not ready",
+            Self::Provisioned => "it is set up, and was not used yet",
+            Self::Active => "it is in use",
+            Self::IdleWarned => "it was not used for long; its people were asked",
+            Self::ReviewDue => "it is in use; its end is near",
+            Self::Suspended(Suspension::Unused) => "suspended: it was never used",
+            Self::Suspended(Suspension::Idle) => "suspended: it was not used for long, and nobody answered",
+            Self::Suspended(Suspension::Abuse) => "suspended: spam, phish or malware came through it",
+            Self::Suspended(Suspension::Drift) => "suspended: the network is not what was registered",
+            Self::Suspended(Suspension::Orphan) => "suspended: nobody answers for it",
+            Self::Suspended(Suspension::Operator) => "suspended by an operator",
+            Self::Revoked(Revocation::Owner) => "ended: its people no longer need it",
+            Self::Revoked(Revocation::Idle) => "ended: nobody missed it",
+            Self::Revoked(Revocation::Abuse) => "ended for abuse",
+            Self::Revoked(Revocation::Operator) => "ended by an operator",
+            Self::Revoked(Revocation::Ended) => "ended while it was suspended",
+            Self::Expired => "its time is over",
+            Self::Rejected => "refused",
+            Self::Withdrawn => "given up",
+            Self::Superseded => "another one took its place",
+        }
+    }
+
     /// As it is stored and shown.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -224,7 +224,7 @@ impl Pin {
         let stands = match state {
             State::Active => "the configuration file grants it",
             State::Approved => "its first day is still to come",
-            state => told::stands(state),
+            state => state.in_words(),
         };
         let mut text = format!("{}  {state}, pinned: {stands}\n", grant.name);
         text.push_str(&format!("  until  {}\n", grant.until.to_date()));

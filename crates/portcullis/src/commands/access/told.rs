@@ -1,7 +1,7 @@
 //! A case in words, and as JSON.
 
 use mail::Timestamp;
-use registry::{Deadline, Handover, Kept, Person, Revocation, State, Suspension, Track};
+use registry::{Deadline, Handover, Kept, Person, State, Suspension, Track};
 use serde_json::{Value, json};
 
 use crate::story::Printable;
@@ -125,38 +125,6 @@ pub(super) fn next(kept: &Kept) -> Option<String> {
     })
 }
 
-/// A state, as people say it.
-pub(super) const fn stands(state: State) -> &'static str {
-    match state {
-        State::Draft => "it is being written",
-        State::Submitted => "it waits for a look at its completeness",
-        State::NeedsInformation => "something is missing; its people were asked",
-        State::AwaitingHeadAck => "it waits for whoever takes the risk",
-        State::SecurityReview => "it waits for security",
-        State::Approved => "people have approved it; the network is checked next",
-        State::WaitingNetwork => "people have approved it; the network is not ready",
-        State::Provisioned => "it is set up, and was not used yet",
-        State::Active => "it is in use",
-        State::IdleWarned => "it was not used for long; its people were asked",
-        State::ReviewDue => "it is in use; its end is near",
-        State::Suspended(Suspension::Unused) => "suspended: it was never used",
-        State::Suspended(Suspension::Idle) => "suspended: it was not used for long, and nobody answered",
-        State::Suspended(Suspension::Abuse) => "suspended: spam, phish or malware came through it",
-        State::Suspended(Suspension::Drift) => "suspended: the network is not what was registered",
-        State::Suspended(Suspension::Orphan) => "suspended: nobody answers for it",
-        State::Suspended(Suspension::Operator) => "suspended by an operator",
-        State::Revoked(Revocation::Owner) => "ended: its people no longer need it",
-        State::Revoked(Revocation::Idle) => "ended: nobody missed it",
-        State::Revoked(Revocation::Abuse) => "ended for abuse",
-        State::Revoked(Revocation::Operator) => "ended by an operator",
-        State::Revoked(Revocation::Ended) => "ended while it was suspended",
-        State::Expired => "its time is over",
-        State::Rejected => "refused",
-        State::Withdrawn => "given up",
-        State::Superseded => "another one took its place",
-    }
-}
-
 /// What time does next, in words.
 pub(super) const fn deadline(deadline: Deadline) -> &'static str {
     match deadline {
@@ -246,7 +214,7 @@ pub(super) fn case(kept: &Kept, next_due: Option<(Deadline, Timestamp)>) -> Valu
 
 /// Where a case stands now, and what comes next: the end of most answers.
 pub(super) fn outcome(kept: &Kept, next_due: Option<(Deadline, Timestamp)>) -> String {
-    let mut text = format!("{}  {}: {}\n", kept.id, kept.case.state, stands(kept.case.state));
+    let mut text = format!("{}  {}: {}\n", kept.id, kept.case.state, kept.case.state.in_words());
     if let Some(until) = kept.case.until.filter(|_| !kept.case.state.is_over()) {
         text.push_str(&format!("  until  {}\n", until.to_date()));
     }

@@ -21,7 +21,7 @@ fn list(count: u32) -> Attestation {
             owner: "Olga <olga@example.edu>".to_owned(),
             requestor: "Olga <olga@example.edu>".to_owned(),
             until: "2027-06-30".to_owned(),
-            state: "active".to_owned(),
+            stands: "it is in use".to_owned(),
             ..Shown::default()
         },
         outcome: None,
@@ -56,7 +56,7 @@ fn a_letter_has_what_waits_for_an_answer_as_much_as_a_letter_holds() {
     );
     assert!(
         about_three.list.starts_with(
-            "pc-1001: copier 10.1.2.3\n\nactive until 2027-06-30, last message never\nanswers for it: Olga"
+            "pc-1001: copier 10.1.2.3\n\nit is in use; until 2027-06-30, last message never\nanswers for it: Olga"
         ),
         "{}",
         about_three.list
