@@ -6,7 +6,7 @@
 # to `make long`, smaller but never zero here. `build` is a clean build of everything, `docs` the examples in comments.
 BUDGETS = build=480 docs=120 \
 	mail=20 smtp=60 policy=90 world=10 wire=60 dns=40 spool=120 ledger=50 registry=40 \
-	admission=30 inbound=60 outbound=60 portcullis=480 bench=60 fuzz=40 sim=60
+	admission=30 inbound=60 outbound=60 portcullis=600 bench=60 fuzz=40 sim=60
 
 # The same of `make long`, which tries many more cases: what it took on two busy cores, rounded up;
 # of policy an estimate, as its longest test was cut down since.

@@ -1,4 +1,4 @@
-use ledger::{Refused, Tls, Words};
+use ledger::{Origin, Refused, Tls, Words};
 
 use super::*;
 
