@@ -1,5 +1,6 @@
 //! The registry as people and rules use it: every call takes one step of one case, and keeps it.
 
+mod again;
 mod attest;
 mod beside;
 mod contacts;
@@ -160,7 +161,11 @@ impl<S: Store> Desk<S> {
             return Err(DeskError::Form(remarks));
         }
         understand(&mut kept.case, &kept.form, request.as_ref());
-        let evidence = json!({ "form_sha256": hex(&kept.case.request) });
+        let form_sha256 = hex(&kept.case.request);
+        let evidence = match self.after_abuse(&mut kept, now)? {
+            Some(former) => json!({ "form_sha256": form_sha256, "stopped_for_abuse": former.to_string() }),
+            None => json!({ "form_sha256": form_sha256 }),
+        };
         self.keep(&kept, &Event::Submit, actor, now, Beside::evidence(evidence))
     }
 
@@ -197,8 +202,12 @@ impl<S: Store> Desk<S> {
     /// Takes a step.
     pub fn act(&mut self, id: CaseId, event: &Event, actor: &Actor, now: Timestamp) -> Result<Kept, DeskError> {
         self.retried(|desk| {
-            let kept = desk.get(id)?;
+            let mut kept = desk.get(id)?;
             desk.is_whole(&kept, event, now)?;
+            // The abuse may have come to light while the request waited.
+            if matches!(event, Event::Complete { .. }) {
+                desk.after_abuse(&mut kept, now)?;
+            }
             desk.keep(&kept, event, actor, now, Beside::of(event))
         })
     }

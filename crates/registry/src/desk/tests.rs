@@ -1,5 +1,6 @@
 //! Stories of requests and grants at the desk.
 
+mod again;
 mod answered;
 mod checked;
 mod contacts;
