@@ -5,7 +5,7 @@ use std::time::Duration;
 use mail::Timestamp;
 
 use super::{Desk, DeskError};
-use crate::case::Track;
+use crate::case::{Case, Track};
 use crate::form::{Contact, Form};
 use crate::life::{Revocation, State, Suspension};
 use crate::store::{CaseId, Kept, Store};
@@ -16,24 +16,38 @@ const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
 impl<S: Store> Desk<S> {
     /// Has security decide about this request where it asks for what was stopped for abuse; says which grant that was.
     pub(super) fn after_abuse(&mut self, kept: &mut Kept, now: Timestamp) -> Result<Option<CaseId>, DeskError> {
-        let all = self.store.list(None)?;
-        let former = all
-            .iter()
-            .find(|other| other.id != kept.id && is_remembered(other, now) && is_the_same(&kept.form, &other.form));
-        let Some(former) = former else { return Ok(None) };
+        let known = self.look(now)?.cases();
+        let stopped: Vec<CaseId> = known
+            .filter(|(id, case)| *id != kept.id && is_remembered(case, now))
+            .map(|(id, _)| id)
+            .collect();
+        let mut former = None;
+        for id in stopped {
+            if self
+                .store
+                .get(id)?
+                .is_some_and(|other| is_the_same(&kept.form, &other.form))
+            {
+                former = Some(id);
+                break;
+            }
+        }
+        if former.is_none() {
+            return Ok(None);
+        }
         kept.case.track = match kept.case.track {
             Track::Exception => Track::Exception,
             Track::Authenticated | Track::Consultation { .. } => Track::Consultation { security: true },
         };
-        Ok(Some(former.id))
+        Ok(former)
     }
 }
 
 /// What is suspended for abuse, and what ended for it not long ago.
-fn is_remembered(other: &Kept, now: Timestamp) -> bool {
-    match other.case.state {
+fn is_remembered(case: &Case, now: Timestamp) -> bool {
+    match case.state {
         State::Suspended(Suspension::Abuse) => true,
-        State::Revoked(Revocation::Abuse) => now < other.case.entered.plus(REMEMBERED),
+        State::Revoked(Revocation::Abuse) => now < case.entered.plus(REMEMBERED),
         _ => false,
     }
 }
